@@ -1,0 +1,13 @@
+// `npm start` and `npm run deploy`: installs and builds what is missing, then runs the pinned wrangler on a Node that
+// is new enough for it. Arguments are wrangler's.
+import { spawn } from "node:child_process";
+import { build } from "./build.mjs";
+import { installPackages, node, root, wrangler } from "./install.mjs";
+
+installPackages();
+await build();
+const child = spawn(node, [wrangler, ...process.argv.slice(2)], { cwd: root, stdio: "inherit" });
+// A terminal's Ctrl-C reaches wrangler by itself; a signal to this process alone is passed on.
+process.on("SIGINT", () => {});
+process.on("SIGTERM", () => child.kill("SIGTERM"));
+child.on("exit", (status, signal) => process.exit(status ?? (signal ? 1 : 0)));

@@ -1,0 +1,78 @@
+//! Open streams as the runtime sees them: a JavaScript `ReadableStream` that is pushed into.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::{Function, Object, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use web_sys::{QueuingStrategy, ReadableStream, ReadableStreamDefaultController};
+use worker::{Error, Result};
+
+use crate::fanout::{ConnId, Stream};
+
+/// The writing end of a stream.
+#[derive(Clone, Debug)]
+pub struct EventStream(Rc<ReadableStreamDefaultController>);
+
+impl EventStream {
+    /// Hands `chunk` to the runtime, which copies it when it sends it. Fails where the stream has ended. May call
+    /// `cancel` back before it returns.
+    pub fn write(&self, chunk: &Uint8Array) -> Result<()> {
+        Ok(self.0.enqueue_with_chunk(chunk)?)
+    }
+
+    /// Ends the stream for a client that takes nothing: what waits in it is let go of. May call `cancel` back.
+    pub fn abort(&self) {
+        self.0
+            .error_with_e(&JsValue::from_str("the client took nothing for too long"));
+    }
+}
+
+impl Stream for EventStream {
+    // A high-water mark of one chunk: a desired size of one says that the queue is empty. A getter, which calls
+    // nothing back.
+    fn is_ready(&self) -> bool {
+        self.0.desired_size().is_some_and(|size| size >= 1.0)
+    }
+}
+
+/// Opens the streams of one channel. One pair of callbacks serves them all.
+pub struct StreamOpener {
+    start: Closure<dyn FnMut(ReadableStreamDefaultController)>,
+    cancel: Closure<dyn FnMut(f64)>,
+    /// Where `start` leaves the controller for [`open`](Self::open) to pick up.
+    controller: Rc<RefCell<Option<ReadableStreamDefaultController>>>,
+}
+
+impl StreamOpener {
+    /// `on_cancel` is called with a stream's number when its client has gone.
+    pub fn new(on_cancel: impl Fn(ConnId) + 'static) -> Self {
+        let controller = Rc::new(RefCell::new(None));
+        let slot = controller.clone();
+        Self {
+            start: Closure::new(move |controller| {
+                slot.replace(Some(controller));
+            }),
+            // A number of a stream stays far below 2^53.
+            cancel: Closure::new(move |conn: f64| on_cancel(conn as ConnId)),
+            controller,
+        }
+    }
+
+    /// A new stream: the end for the response body, and the end to write to.
+    pub fn open(&self, conn: ConnId) -> Result<(ReadableStream, EventStream)> {
+        let source = Object::new();
+        let cancel: &Function = self.cancel.as_ref().unchecked_ref();
+        let cancel = cancel.bind1(&JsValue::NULL, &JsValue::from_f64(conn as f64));
+        Reflect::set(&source, &"start".into(), self.start.as_ref())?;
+        Reflect::set(&source, &"cancel".into(), &cancel)?;
+        let strategy = QueuingStrategy::new();
+        strategy.set_high_water_mark(1.0);
+        // Calls `start` before it returns.
+        let body = ReadableStream::new_with_underlying_source_and_strategy(&source, &strategy)?;
+        let controller = self.controller.take();
+        let controller =
+            controller.ok_or_else(|| Error::RustError("the stream did not start".into()))?;
+        Ok((body, EventStream(Rc::new(controller))))
+    }
+}

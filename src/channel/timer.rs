@@ -1,0 +1,90 @@
+//! Time: the channel's clock and its one timer.
+
+use std::cell::Cell;
+
+use wasm_bindgen::prelude::*;
+use web_sys::WorkerGlobalScope;
+use worker::Result;
+
+use crate::fanout::Millis;
+
+/// Milliseconds since 1970, of a clock that never goes back: where the machine's clock is set back, this one goes on
+/// from where it was.
+#[derive(Default)]
+pub struct Clock {
+    last: Cell<Millis>,
+    ahead: Cell<Millis>,
+}
+
+impl Clock {
+    /// The time now.
+    pub fn now(&self) -> Millis {
+        self.advance(js_sys::Date::now() as Millis)
+    }
+
+    fn advance(&self, reading: Millis) -> Millis {
+        let now = reading.saturating_add(self.ahead.get());
+        let back = self.last.get().saturating_sub(now);
+        self.ahead.set(self.ahead.get().saturating_add(back));
+        let now = now.max(self.last.get());
+        self.last.set(now);
+        now
+    }
+}
+
+/// One timeout at a time. While none is set, it keeps nothing alive.
+pub struct Timer {
+    callback: Closure<dyn FnMut()>,
+    /// The timeout that is set, and for when.
+    set: Cell<Option<(i32, Millis)>>,
+}
+
+impl Timer {
+    /// `callback` is to call [`fired`](Self::fired) first.
+    pub fn new(callback: impl Fn() + 'static) -> Self {
+        Self {
+            callback: Closure::new(callback),
+            set: Cell::new(None),
+        }
+    }
+
+    /// The timeout has passed: none is set now.
+    pub fn fired(&self) {
+        self.set.set(None);
+    }
+
+    /// Makes the callback run at `at`, or not at all. One that runs earlier anyway is left as it is: its callback
+    /// sets the next.
+    pub fn set(&self, at: Option<Millis>, now: Millis) -> Result<()> {
+        let global: WorkerGlobalScope = js_sys::global().unchecked_into();
+        if let Some((handle, set_for)) = self.set.get() {
+            if at.is_some_and(|at| set_for <= at) {
+                return Ok(());
+            }
+            global.clear_timeout_with_handle(handle);
+            self.set.set(None);
+        }
+        let Some(at) = at else { return Ok(()) };
+        let delay = i32::try_from(at.saturating_sub(now)).unwrap_or(i32::MAX);
+        let handle = global.set_timeout_with_callback_and_timeout_and_arguments_0(
+            self.callback.as_ref().unchecked_ref(),
+            delay,
+        )?;
+        self.set.set(Some((handle, at)));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_never_goes_back_and_never_stands_still() {
+        let clock = Clock::default();
+        assert_eq!(clock.advance(1_000), 1_000);
+        assert_eq!(clock.advance(400), 1_000);
+        assert_eq!(clock.advance(410), 1_010);
+        assert_eq!(clock.advance(5_000), 5_600);
+    }
+}

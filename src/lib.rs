@@ -1,0 +1,81 @@
+//! `sse-broadcaster`: a Server-Sent Events hub with no server to run. A Cloudflare Worker routes each request to one
+//! Durable Object per channel, which holds the open streams.
+//!
+//! The modules, in the order in which a request meets them:
+//!
+//! - [`settings`]: environment -> settings
+//! - [`logging`]: log lines
+//! - [`sse`]: the wire format: encode an event, parse a body
+//! - [`problem`]: what can go wrong, as problem+json
+//! - [`response`]: answers and their headers
+//! - [`publish`]: a publish request -> checked, encoded events
+//! - [`router`]: which request goes where
+//! - [`fanout`]: the hub: log, subscribers, drops, pacing
+//! - [`channel`]: the Durable Object around a hub: streams, timers
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
+
+pub mod channel;
+pub mod fanout;
+pub mod logging;
+pub mod problem;
+pub mod publish;
+pub mod response;
+pub mod router;
+pub mod settings;
+pub mod sse;
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use wasm_bindgen::JsValue;
+use worker::{Context, Env, Request, Response, Result, event};
+
+use crate::logging::Level;
+use crate::problem::Problem;
+use crate::response::Failure;
+use crate::settings::{SettingError, Settings};
+
+thread_local! {
+    static SETTINGS: OnceCell<std::result::Result<Rc<Settings>, SettingError>> = const { OnceCell::new() };
+}
+
+/// The front door.
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+    let accept = request.headers().get("Accept")?;
+    let answer = match settings(&env) {
+        Ok(settings) => router::answer(request, &env, &settings).await,
+        Err(problem) => Err(problem.into()),
+    };
+    answer.or_else(|failure| {
+        let problem = match failure {
+            Failure::Problem(problem) => problem,
+            Failure::Runtime(error) => {
+                Level::Error.log(Level::Error, || format!("request failed: {error}"));
+                Problem::Internal
+            }
+        };
+        response::problem(&problem, response::wants_stream(accept.as_deref()))
+    })
+}
+
+/// The settings of this deployment, read from `env` the first time. Fails with [`Problem::InvalidSetting`].
+pub(crate) fn settings(env: &Env) -> std::result::Result<Rc<Settings>, Problem> {
+    let settings = SETTINGS.with(|settings| {
+        settings
+            .get_or_init(|| Settings::read(|name| variable(env, name)).map(Rc::new))
+            .clone()
+    });
+    Ok(settings?)
+}
+
+/// A variable as text. In `wrangler.toml` it may also stand as a number or a boolean.
+fn variable(env: &Env, name: &str) -> Option<String> {
+    let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
+    if value.is_undefined() || value.is_null() {
+        return None;
+    }
+    value
+        .as_string()
+        .or_else(|| js_sys::JSON::stringify(&value).ok()?.as_string())
+}

@@ -1,0 +1,276 @@
+//! A publish request -> the events in it. Read and checked before the channel's object hears of it, so that a bad or a
+//! slow body costs nobody else anything.
+
+use futures_util::StreamExt;
+use js_sys::Uint8Array;
+use worker::Request;
+
+use crate::fanout;
+use crate::logging::printable;
+use crate::problem::Problem;
+use crate::response::media_type;
+use crate::settings::Settings;
+use crate::sse;
+
+/// Events ready for the log.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The events as the streams will carry them, but for their ids.
+    pub wire: String,
+    /// How many they are.
+    pub events: usize,
+}
+
+impl Batch {
+    /// What was published, a line an event, fit for a log.
+    pub fn printable(&self) -> impl Iterator<Item = String> {
+        sse::parse(&self.wire)
+            .into_iter()
+            .map(|event| printable(&event.data))
+    }
+}
+
+/// How a request says that its body is to be read.
+#[derive(Debug, PartialEq, Eq)]
+enum Form {
+    /// The whole body is the data of one event of this type; empty for none.
+    Single { event_type: String },
+    /// The body is an event stream itself.
+    Batch,
+}
+
+/// Reads the whole request. Fails with the problem that the publisher should be told; nothing is published then.
+pub async fn read(request: &Request, settings: &Settings) -> Result<Batch, Problem> {
+    let header = |name| request.headers().get(name).ok().flatten();
+    if let Some(encoding) = header("Content-Encoding").filter(|encoding| encoding != "identity") {
+        return Err(Problem::UnsupportedEncoding { encoding });
+    }
+    let url = request.url().map_err(|_| Problem::Internal)?;
+    let form = form(
+        header("Content-Type").as_deref(),
+        url.query_pairs().filter(|(name, _)| name == "event"),
+    )?;
+    let (max, setting) = match form {
+        Form::Single { .. } => (settings.max_event_bytes, "MAX_EVENT_BYTES"),
+        Form::Batch => (settings.max_batch_bytes, "MAX_BATCH_BYTES"),
+    };
+    let declared = header("Content-Length").and_then(|length| length.parse().ok());
+    let body = read_body(request, declared, max)
+        .await?
+        .ok_or(Problem::BodyTooLarge { max, setting })?;
+    let text = String::from_utf8(body).map_err(|error| Problem::InvalidUtf8 {
+        at: error.utf8_error().valid_up_to(),
+    })?;
+    encode(&form, &text, settings)
+}
+
+fn form<'a>(
+    content_type: Option<&str>,
+    mut types: impl Iterator<Item = (std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>,
+) -> Result<Form, Problem> {
+    let event_type = types.next().map(|(_, value)| value.into_owned());
+    if types.next().is_some() {
+        return Err(Problem::InvalidQuery(
+            "The parameter \"event\" is given more than once. An event has one type.",
+        ));
+    }
+    if content_type.is_some_and(|value| media_type(value).eq_ignore_ascii_case(sse::MEDIA_TYPE)) {
+        return match event_type {
+            None => Ok(Form::Batch),
+            Some(_) => Err(Problem::InvalidQuery(
+                "The parameter \"event\" has no meaning for a body of type text/event-stream. Give each event its own \"event:\" line.",
+            )),
+        };
+    }
+    let event_type = event_type.unwrap_or_default();
+    check_type(&event_type, || "in the parameter \"event\"".to_owned())?;
+    Ok(Form::Single { event_type })
+}
+
+fn check_type(event_type: &str, place: impl FnOnce() -> String) -> Result<(), Problem> {
+    sse::check_type(event_type).map_err(|error| Problem::InvalidEventType {
+        place: place(),
+        error,
+    })
+}
+
+/// The body, `None` where it is larger than `max`. `declared` is its length where the request gave one, which the
+/// server then holds it to.
+async fn read_body(
+    request: &Request,
+    declared: Option<usize>,
+    max: usize,
+) -> Result<Option<Vec<u8>>, Problem> {
+    if declared.is_some_and(|length| length > max) {
+        return Ok(None);
+    }
+    let mut body = Vec::with_capacity(declared.unwrap_or_default());
+    let Some(stream) = request.inner().body() else {
+        return Ok(Some(body));
+    };
+    let mut chunks = wasm_streams::ReadableStream::from_raw(stream).into_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = Uint8Array::from(chunk.map_err(|_| Problem::BrokenBody)?);
+        let length = usize::try_from(chunk.length()).unwrap_or(usize::MAX);
+        if body.len().saturating_add(length) > max {
+            return Ok(None);
+        }
+        body.extend(chunk.to_vec());
+    }
+    Ok(Some(body))
+}
+
+/// Checks and encodes what was read. All or nothing.
+fn encode(form: &Form, text: &str, settings: &Settings) -> Result<Batch, Problem> {
+    let mut wire = String::with_capacity(text.len().saturating_add(64));
+    let events = match form {
+        Form::Single { event_type } => {
+            sse::write_event(&mut wire, event_type, text);
+            1
+        }
+        Form::Batch => {
+            let events = sse::parse(text);
+            check_batch(&events, settings)?;
+            for event in &events {
+                sse::write_event(&mut wire, &event.event_type, &event.data);
+            }
+            events.len()
+        }
+    };
+    let (bytes, max) = (
+        fanout::cost(events, wire.len()),
+        settings.limits.buffer_bytes,
+    );
+    if bytes > max {
+        return Err(Problem::EncodedTooLarge { bytes, max });
+    }
+    Ok(Batch { wire, events })
+}
+
+fn check_batch(events: &[sse::ParsedEvent], settings: &Settings) -> Result<(), Problem> {
+    if events.is_empty() {
+        return Err(Problem::EmptyBatch);
+    }
+    let max = settings.max_batch_events;
+    if events.len() > max {
+        return Err(Problem::TooManyEvents {
+            events: events.len(),
+            max,
+        });
+    }
+    for (number, event) in (1..).zip(events) {
+        check_type(&event.event_type, || {
+            format!("of event {number} of the batch")
+        })?;
+        let (bytes, max) = (event.data.len(), settings.max_event_bytes);
+        if bytes > max {
+            return Err(Problem::EventTooLarge { number, bytes, max });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(variables: &[(&str, &str)]) -> Settings {
+        Settings::read(|name| {
+            let found = variables.iter().find(|(variable, _)| *variable == name)?;
+            Some(found.1.to_owned())
+        })
+        .unwrap()
+    }
+
+    fn read_form(content_type: Option<&str>, types: &[&str]) -> Result<Form, Problem> {
+        form(
+            content_type,
+            types.iter().map(|value| ("event".into(), (*value).into())),
+        )
+    }
+
+    fn batch(body: &str, variables: &[(&str, &str)]) -> Result<Batch, Problem> {
+        encode(&Form::Batch, body, &settings(variables))
+    }
+
+    #[test]
+    fn a_form_is_chosen_by_content_type_and_query() {
+        let single = |event_type: &str| {
+            Ok(Form::Single {
+                event_type: event_type.to_owned(),
+            })
+        };
+        assert_eq!(read_form(None, &[]), single(""));
+        assert_eq!(
+            read_form(Some("application/json"), &["score"]),
+            single("score")
+        );
+        assert_eq!(
+            read_form(Some("Text/Event-Stream; charset=utf-8"), &[]),
+            Ok(Form::Batch)
+        );
+        assert!(matches!(
+            read_form(Some("text/event-stream"), &["x"]),
+            Err(Problem::InvalidQuery(_))
+        ));
+        assert!(matches!(
+            read_form(None, &["x", "y"]),
+            Err(Problem::InvalidQuery(_))
+        ));
+        assert!(matches!(
+            read_form(None, &["a\nb"]),
+            Err(Problem::InvalidEventType { .. })
+        ));
+    }
+
+    #[test]
+    fn a_single_event_is_its_body() {
+        let form = Form::Single {
+            event_type: "score".into(),
+        };
+        let batch = encode(&form, "a\nb", &settings(&[])).unwrap();
+        assert_eq!(batch.wire, "event: score\ndata: a\ndata: b\n\n");
+        assert_eq!(batch.events, 1);
+        assert_eq!(batch.printable().collect::<Vec<_>>(), ["a\\nb"]);
+    }
+
+    #[test]
+    fn a_batch_is_all_or_nothing() {
+        assert_eq!(
+            batch("data: a\nid: 9\n\nevent: x\ndata: b", &[]).unwrap(),
+            Batch {
+                wire: "data: a\n\nevent: x\ndata: b\n\n".into(),
+                events: 2
+            }
+        );
+        assert_eq!(batch(": hello\n\n", &[]), Err(Problem::EmptyBatch));
+        assert_eq!(
+            batch("data: a\n\nevent: hub.end\ndata: b\n\n", &[])
+                .unwrap_err()
+                .to_string(),
+            "The event type of event 2 of the batch cannot be used: types that begin with \"hub.\" are the hub's own. A type is up to 64 characters on one line and does not begin with \"hub.\"."
+        );
+        assert_eq!(
+            batch("data: a\n\ndata: bcd\n\n", &[("MAX_EVENT_BYTES", "2")]),
+            Err(Problem::EventTooLarge {
+                number: 2,
+                bytes: 3,
+                max: 2
+            })
+        );
+        assert_eq!(
+            batch("data: a\n\ndata: b\n\n", &[("MAX_BATCH_EVENTS", "1")]),
+            Err(Problem::TooManyEvents { events: 2, max: 1 })
+        );
+    }
+
+    #[test]
+    fn what_grows_too_large_when_encoded_is_refused() {
+        let body = format!("data: x{}", "\ndata".repeat(200));
+        let problem = batch(&body, &[("BUFFER_BYTES", "1024")]).unwrap_err();
+        assert!(matches!(
+            problem,
+            Problem::EncodedTooLarge { max: 1024, .. }
+        ));
+    }
+}

@@ -1,0 +1,318 @@
+//! The wire format of Server-Sent Events: what the hub writes and what a publisher may send.
+//!
+//! Source: WHATWG HTML, section 9.2, "Server-sent events". Pure: no Worker type, no clock, no I/O.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+/// The media type of a stream, and of a publish body that carries a batch.
+pub const MEDIA_TYPE: &str = "text/event-stream";
+
+/// A comment and nothing else: dispatches no event, but shows that the connection lives.
+pub const HEARTBEAT: &[u8] = b":\n\n";
+
+/// The longest event type, in characters.
+pub const MAX_TYPE_CHARS: usize = 64;
+
+/// Event types that begin so are the hub's own.
+pub const RESERVED_PREFIX: &str = "hub.";
+
+/// The most bytes that [`write_id`] can take: `id: `, an epoch, `-`, a sequence number of 20 digits and the line's end.
+pub const MAX_ID_LINE: usize = 4 + EPOCH_DIGITS + 1 + 20 + 1;
+
+/// An epoch is written with this many digits, so that epochs sort as text. Enough for milliseconds until the year 2286.
+pub const EPOCH_DIGITS: usize = 13;
+
+/// The place of an event in its channel. Shown as `<epoch>-<seq>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventId {
+    /// When the channel's memory began: milliseconds since 1970.
+    pub epoch: u64,
+    /// 1 for the first event of the epoch, and one more for each that follows; 0 stands before the first.
+    pub seq: u64,
+}
+
+impl EventId {
+    /// The epoch as it stands in every id.
+    pub fn epoch_text(&self) -> String {
+        format!("{:0EPOCH_DIGITS$}", self.epoch)
+    }
+}
+
+impl std::fmt::Display for EventId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:0EPOCH_DIGITS$}-{}", self.epoch, self.seq)
+    }
+}
+
+impl Serialize for EventId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Why a string cannot be an event's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TypeError {
+    /// CR, LF or NUL, which would end the line or the stream's meaning.
+    #[error("it contains CR, LF or NUL")]
+    Control,
+    /// Longer than [`MAX_TYPE_CHARS`].
+    #[error("it is longer than {MAX_TYPE_CHARS} characters")]
+    TooLong,
+    /// Begins with [`RESERVED_PREFIX`].
+    #[error("types that begin with \"{RESERVED_PREFIX}\" are the hub's own")]
+    Reserved,
+}
+
+/// Whether a publisher may use `event_type`.
+pub fn check_type(event_type: &str) -> Result<(), TypeError> {
+    if event_type.contains(['\r', '\n', '\0']) {
+        Err(TypeError::Control)
+    } else if event_type.chars().count() > MAX_TYPE_CHARS {
+        Err(TypeError::TooLong)
+    } else if event_type.starts_with(RESERVED_PREFIX) {
+        Err(TypeError::Reserved)
+    } else {
+        Ok(())
+    }
+}
+
+/// Appends an event without its `id:` line: `event:` where `event_type` is not empty, a `data:` line for each
+/// line of `data`, and the blank line. What it writes holds no other blank line and no CR, so that [`events`]
+/// finds the ends of events again.
+pub fn write_event(out: &mut String, event_type: &str, data: &str) {
+    if !event_type.is_empty() {
+        out.push_str("event: ");
+        out.push_str(event_type);
+        out.push('\n');
+    }
+    for line in lines(data) {
+        out.push_str("data: ");
+        out.push_str(line);
+        out.push('\n');
+    }
+    out.push('\n');
+}
+
+/// The events of a text that [`write_event`] wrote, each with its blank line.
+pub fn events(wire: &str) -> impl Iterator<Item = &str> {
+    let mut rest = wire;
+    std::iter::from_fn(move || {
+        let (event, after) = match rest.find("\n\n") {
+            Some(at) => rest.split_at_checked(at.saturating_add(2))?,
+            None => (rest, ""),
+        };
+        rest = after;
+        (!event.is_empty()).then_some(event)
+    })
+}
+
+/// Appends the line that gives an event its id.
+pub fn write_id(out: &mut String, id: EventId) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "id: {id}");
+}
+
+/// The block that opens a stream: how long to wait before a reconnect, a comment that flushes headers on their way,
+/// and where the channel stands. It dispatches nothing.
+pub fn opening(retry_ms: u32, at: EventId) -> String {
+    format!("retry: {retry_ms}\n: sse-broadcaster\nid: {at}\n\n")
+}
+
+/// Tells a stream which events it will not get: `hub.dropped` for `from` to `to`, both included.
+pub fn dropped_notice(epoch: u64, from: u64, to: u64) -> String {
+    let (from, to) = (EventId { epoch, seq: from }, EventId { epoch, seq: to });
+    let count = to.seq.saturating_sub(from.seq).saturating_add(1);
+    format!(
+        "event: hub.dropped\ndata: {{\"count\":{count},\"from\":\"{from}\",\"to\":\"{to}\"}}\nid: {to}\n\n"
+    )
+}
+
+/// A whole stream that only says what is wrong, for clients that would not read another status: `hub.error` with
+/// `problem` (one line of JSON) as its data.
+pub fn error_stream(retry_ms: u32, problem: &str) -> String {
+    let mut out = format!("retry: {retry_ms}\n");
+    write_event(&mut out, "hub.error", problem);
+    out
+}
+
+/// An event as a publisher wrote it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ParsedEvent {
+    /// Empty where the publisher gave none.
+    pub event_type: String,
+    /// Lines joined by LF.
+    pub data: String,
+}
+
+/// Reads a body as an event stream: by the WHATWG rules, but that a last event counts without its blank line, too.
+/// `id:` and `retry:` are ignored; a block without `data:` is no event.
+pub fn parse(body: &str) -> Vec<ParsedEvent> {
+    let mut parsed = Vec::new();
+    let mut event_type = "";
+    let mut data: Option<String> = None;
+    let body = body.strip_prefix('\u{feff}').unwrap_or(body);
+    // The blank line added here ends an event that the body's own end cut short.
+    for line in lines(body).chain([""]) {
+        if line.is_empty() {
+            if let Some(data) = data.take() {
+                parsed.push(ParsedEvent {
+                    event_type: event_type.to_owned(),
+                    data,
+                });
+            }
+            event_type = "";
+            continue;
+        }
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "event" => event_type = value,
+            "data" => match &mut data {
+                Some(data) => {
+                    data.push('\n');
+                    data.push_str(value);
+                }
+                None => data = Some(value.to_owned()),
+            },
+            _ => {}
+        }
+    }
+    parsed
+}
+
+/// The lines of `text`, which CR, LF and CRLF all end. One more than there are line ends, the last one maybe empty.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let Some((line, _)) = text.split_once(['\r', '\n']) else {
+            rest = None;
+            return Some(text);
+        };
+        let after = text.get(line.len()..).unwrap_or_default();
+        rest = after
+            .strip_prefix("\r\n")
+            .or_else(|| after.strip_prefix(['\r', '\n']));
+        Some(line)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn encoded(event_type: &str, data: &str) -> String {
+        let mut out = String::new();
+        write_event(&mut out, event_type, data);
+        out
+    }
+
+    #[test]
+    fn an_event_is_written_line_by_line() {
+        assert_eq!(encoded("", "foo=bar"), "data: foo=bar\n\n");
+        assert_eq!(encoded("", ""), "data: \n\n");
+        assert_eq!(
+            encoded("score", "a\rb\nc\r\nd\n\r"),
+            "event: score\ndata: a\ndata: b\ndata: c\ndata: d\ndata: \ndata: \n\n"
+        );
+    }
+
+    #[test]
+    fn data_cannot_break_out_of_its_event() {
+        let wire = encoded("", "x\n\nevent: hub.end\rdata: y\r\n\r\nid: 9");
+        assert_eq!(events(&wire).count(), 1);
+        assert!(
+            wire.lines()
+                .all(|line| line.is_empty() || line.starts_with("data: "))
+        );
+    }
+
+    #[test]
+    fn a_body_is_parsed_as_browsers_parse_a_stream() {
+        let event = |event_type: &str, data: &str| ParsedEvent {
+            event_type: event_type.into(),
+            data: data.into(),
+        };
+        assert_eq!(
+            parse("data: a\n\ndata:b\ndata:  c\n\n"),
+            [event("", "a"), event("", "b\n c")]
+        );
+        assert_eq!(
+            parse("\u{feff}event: x\rdata\r\rdata: 2\r\nid: 7\r\nretry: 1\r\n: c\r\n\r\n"),
+            [event("x", ""), event("", "2")]
+        );
+        assert_eq!(
+            parse("event: lost\n\ndata: last"),
+            [event("", "last")],
+            "a type without data is no event and does not leak into the next"
+        );
+        assert_eq!(parse("data: a:b"), [event("", "a:b")]);
+        assert_eq!(parse(" data: x\nDATA: y\n\n"), []);
+        assert_eq!(parse(""), []);
+        assert_eq!(parse(":\n\n\n"), []);
+    }
+
+    #[test]
+    fn types_are_checked() {
+        assert_eq!(check_type("score"), Ok(()));
+        assert_eq!(check_type(""), Ok(()));
+        assert_eq!(check_type(&"é".repeat(64)), Ok(()));
+        assert_eq!(check_type(&"é".repeat(65)), Err(TypeError::TooLong));
+        for bad in ["a\nb", "a\rb", "a\0b"] {
+            assert_eq!(check_type(bad), Err(TypeError::Control));
+        }
+        assert_eq!(check_type("hub.end"), Err(TypeError::Reserved));
+        assert_eq!(check_type("hubble"), Ok(()));
+    }
+
+    #[test]
+    fn ids_have_one_width_until_the_sequence_number() {
+        let id = EventId { epoch: 17, seq: 3 };
+        assert_eq!(id.to_string(), "0000000000017-3");
+        let mut line = String::new();
+        write_id(
+            &mut line,
+            EventId {
+                epoch: 9_999_999_999_999,
+                seq: u64::MAX,
+            },
+        );
+        assert_eq!(line.len(), MAX_ID_LINE);
+    }
+
+    proptest! {
+        /// Whatever is published comes out of the parser again, line ends made alike.
+        #[test]
+        fn what_is_written_is_parsed_again(events_in in prop::collection::vec(
+            ("[a-zé:. ]{0,8}", "[a-c:\r\n \u{feff}é\0]{0,40}"), 1..6,
+        )) {
+            let mut wire = String::new();
+            let mut expected = Vec::new();
+            for (event_type, data) in &events_in {
+                write_event(&mut wire, event_type, data);
+                expected.push(ParsedEvent {
+                    event_type: event_type.clone(),
+                    data: data.replace("\r\n", "\n").replace('\r', "\n"),
+                });
+            }
+            prop_assert_eq!(events(&wire).count(), events_in.len());
+            prop_assert_eq!(events(&wire).collect::<String>(), wire.clone());
+            prop_assert_eq!(parse(&wire), expected);
+        }
+
+        /// No body makes the parser panic, and what it reads survives being written.
+        #[test]
+        fn any_body_is_parsed(body in "([a-z:\r\n ]|data: |event: |\r\n|\u{feff}|é|\0){0,60}") {
+            for event in parse(&body) {
+                prop_assert!(!event.event_type.contains(['\r', '\n']));
+                let wire = encoded(&event.event_type, &event.data);
+                prop_assert_eq!(parse(&wire), vec![event]);
+            }
+        }
+    }
+}
