@@ -1,0 +1,75 @@
+// A hub on the real runtime, on a free port, with settings of the test's own.
+import { readFileSync, readdirSync } from "node:fs";
+import { after } from "node:test";
+import { createTestHarness } from "wrangler";
+import { root } from "../../scripts/install.mjs";
+
+/** Starts a hub; it is stopped after the test file. `settings` are environment variables. */
+export async function startHub(settings = {}, worker = { configPath: "wrangler.toml", secrets: { LOG_LEVEL: "info" } }) {
+  const server = createTestHarness({ root, workers: [{ ...worker, vars: { ...settings } }] });
+  const { url } = await server.listen();
+  after(() => server.close());
+  return new Hub(server, url.origin);
+}
+
+class Hub {
+  constructor(server, origin) {
+    this.server = server;
+    this.origin = origin;
+  }
+
+  /** A channel of this hub. */
+  channel(id) {
+    return new Channel(this, id);
+  }
+
+  fetch(path, init) {
+    return fetch(this.origin + path, init);
+  }
+
+  /** What the Worker and its objects have logged, line by line. */
+  logLines() {
+    return this.server.getLogs().map((log) => log.message);
+  }
+
+  /** The resident memory of this test's workerd processes, in bytes. */
+  residentBytes() {
+    let total = 0;
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      try {
+        const status = readFileSync(`/proc/${pid}/status`, "utf8");
+        if (!status.startsWith("Name:\tworkerd") || !status.includes(`PPid:\t${process.pid}\n`)) continue;
+        total += Number(status.match(/VmRSS:\s+(\d+) kB/)[1]) * 1024;
+      } catch {
+        // The process ended while it was looked at.
+      }
+    }
+    return total;
+  }
+}
+
+class Channel {
+  constructor(hub, id) {
+    this.hub = hub;
+    this.id = id;
+    this.path = `/channels/${id}`;
+    this.url = `${hub.origin}${this.path}`;
+  }
+
+  /** Publishes `body` as one event; returns the receipt. */
+  async publish(body, { query = "", ...init } = {}) {
+    const response = await fetch(`${this.url}/broadcast${query}`, { method: "POST", body, ...init });
+    if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
+    return response.json();
+  }
+
+  /** Publishes events (data, or [type, data]) as one batch; returns the receipt. */
+  publishBatch(events) {
+    const block = (event) => (Array.isArray(event) ? `event: ${event[0]}\ndata: ${event[1]}\n\n` : `data: ${event}\n\n`);
+    return this.publish(events.map(block).join(""), { headers: { "Content-Type": "text/event-stream" } });
+  }
+
+  async stats() {
+    return (await fetch(`${this.url}/stats`)).json();
+  }
+}
