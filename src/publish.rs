@@ -3,6 +3,7 @@
 
 use futures_util::StreamExt;
 use js_sys::Uint8Array;
+use wasm_bindgen_futures::JsFuture;
 use worker::Request;
 
 use crate::fanout;
@@ -101,13 +102,25 @@ async fn read_body(
     declared: Option<usize>,
     max: usize,
 ) -> Result<Option<Vec<u8>>, Problem> {
-    if declared.is_some_and(|length| length > max) {
-        return Ok(None);
+    if let Some(length) = declared {
+        return if length > max {
+            Ok(None)
+        } else {
+            // One call into the runtime instead of several for each piece.
+            let buffer = request
+                .inner()
+                .array_buffer()
+                .map_err(|_| Problem::BrokenBody)?;
+            let buffer = JsFuture::from(buffer)
+                .await
+                .map_err(|_| Problem::BrokenBody)?;
+            Ok(Some(Uint8Array::new(&buffer).to_vec()))
+        };
     }
-    let mut body = Vec::with_capacity(declared.unwrap_or_default());
     let Some(stream) = request.inner().body() else {
-        return Ok(Some(body));
+        return Ok(Some(Vec::new()));
     };
+    let mut body = Vec::new();
     let mut chunks = wasm_streams::ReadableStream::from_raw(stream).into_stream();
     while let Some(chunk) = chunks.next().await {
         let chunk = Uint8Array::from(chunk.map_err(|_| Problem::BrokenBody)?);

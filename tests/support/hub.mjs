@@ -1,5 +1,4 @@
 // A hub on the real runtime, on a free port, with settings of the test's own.
-import { readFileSync, readdirSync } from "node:fs";
 import { after } from "node:test";
 import { createTestHarness } from "wrangler";
 import { root } from "../../scripts/install.mjs";
@@ -31,24 +30,10 @@ class Hub {
   logLines() {
     return this.server.getLogs().map((log) => log.message);
   }
-
-  /** The resident memory of this test's workerd processes, in bytes. */
-  residentBytes() {
-    let total = 0;
-    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-      try {
-        const status = readFileSync(`/proc/${pid}/status`, "utf8");
-        if (!status.startsWith("Name:\tworkerd") || !status.includes(`PPid:\t${process.pid}\n`)) continue;
-        total += Number(status.match(/VmRSS:\s+(\d+) kB/)[1]) * 1024;
-      } catch {
-        // The process ended while it was looked at.
-      }
-    }
-    return total;
-  }
 }
 
-class Channel {
+/** One channel of a hub. */
+export class Channel {
   constructor(hub, id) {
     this.hub = hub;
     this.id = id;
