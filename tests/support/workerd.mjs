@@ -32,7 +32,8 @@ const hub :Workerd.Worker = (
 `;
 }
 
-async function freePort() {
+/** A port that nobody uses just now. */
+export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address();
