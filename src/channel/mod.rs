@@ -262,7 +262,7 @@ impl Shared {
             }
         }
         for (conn, stream) in work.stalled {
-            stream.abort();
+            stream.end();
             self.log_left(conn);
         }
         let changes = self.hub.borrow_mut().take_changes();

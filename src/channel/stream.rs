@@ -21,10 +21,11 @@ impl EventStream {
         Ok(self.0.enqueue_with_chunk(chunk)?)
     }
 
-    /// Ends the stream for a client that takes nothing: what waits in it is let go of. May call `cancel` back.
-    pub fn abort(&self) {
-        self.0
-            .error_with_e(&JsValue::from_str("the client took nothing for too long"));
+    /// Ends the stream after what was written: a client that reads on finds a whole stream's end, and reconnects.
+    /// May call `cancel` back.
+    pub fn end(&self) {
+        // Fails only where the stream has ended already.
+        let _ = self.0.close();
     }
 }
 

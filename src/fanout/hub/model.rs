@@ -7,6 +7,7 @@ use std::rc::Rc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::fanout::cost;
 
 const EPOCH: u64 = 1_700_000_000_000;
 
