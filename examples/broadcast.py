@@ -10,12 +10,12 @@ options.add_argument("--url", default="http://127.0.0.1:8080", help="where the h
 options.add_argument("--channel", default="foo", help="the channel's id (%(default)s)")
 options.add_argument("--count", type=int, default=10, help="how many events (%(default)s)")
 options = options.parse_args()
-url = f"{options.url}/channels/{quote(options.channel, safe='')}/broadcast"
+url = f"{options.url.rstrip('/')}/channels/{quote(options.channel, safe='')}/broadcast"
 for number in range(1, options.count + 1):
     try:
         response = requests.post(url, data={"foo": "bar"}, timeout=10)
         response.raise_for_status()
+        print(response.json())
     except requests.RequestException as error:
         detail = getattr(error.response, "text", "")
         raise SystemExit(f"event {number} of {options.count} was not broadcast: {error} {detail}")
-    print(response.json())

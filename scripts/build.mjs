@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { installBuildTools, installPackages, installToolchain, root, run, say } from "./install.mjs";
 
 const stamp = join(root, "build", ".made-from");
@@ -34,4 +35,4 @@ export async function build() {
   writeFileSync(stamp, madeFrom);
 }
 
-if (process.argv[1] === import.meta.filename || process.argv[1]?.endsWith("build.mjs")) await build();
+if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

@@ -3,7 +3,8 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.mjs";
-import { installPackages, installToolchain, node, root, run, say } from "./install.mjs";
+import { chromiumPath, pythonPath } from "../tests/support/tools.mjs";
+import { fail, installPackages, installToolchain, node, root, run, say } from "./install.mjs";
 
 const SUFFIX = ".test.mjs";
 const chosen = process.argv.slice(2);
@@ -11,9 +12,19 @@ const names = readdirSync(join(root, "tests"), { recursive: true })
   .filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
   .map((file) => file.slice(0, -SUFFIX.length));
 for (const name of chosen) {
-  if (names.includes(name)) continue;
-  say(`there is no test called ${name}; there are: ${names.join(", ")}`);
-  process.exit(1);
+  if (!names.includes(name)) fail(`there is no test called ${name}; there are: ${names.join(", ")}`);
+}
+const byHand = (name) => name.startsWith("by-hand");
+const wanted = chosen.length > 0 ? chosen : names.filter((name) => !byHand(name));
+
+// First of all, so that what is missing is known before minutes of building have passed.
+if (["clients", "example"].some((name) => wanted.includes(name))) {
+  try {
+    chromiumPath();
+    pythonPath();
+  } catch (error) {
+    fail(error.message);
+  }
 }
 
 installPackages();
@@ -23,19 +34,9 @@ if (chosen.length === 0) {
   run("cargo", ["test", "--locked"]);
 }
 await build();
-// Imported after the packages are there: it tells of a Chromium that is missing before minutes of tests have passed.
-const { chromiumPath, pythonPath } = await import("../tests/support/tools.mjs");
-for (const find of [chromiumPath, pythonPath]) {
-  try {
-    find();
-  } catch (error) {
-    say(error.message);
-    process.exit(1);
-  }
-}
 say("testing the Worker on the real runtime ...");
-const byHand = (name) => name.startsWith("by-hand");
-const wanted = chosen.length > 0 ? chosen : names.filter((name) => !byHand(name));
 const files = wanted.map((name) => join("tests", name + SUFFIX));
-const timeout = wanted.some(byHand) ? 1_800_000 : 300_000;
-run(node, ["--test", "--test-force-exit", "--test-reporter=spec", `--test-timeout=${timeout}`, ...files]);
+// Each test has its own time; this bounds a whole file. One file at a time: some of them measure times.
+const timeout = wanted.some(byHand) ? 1_800_000 : 900_000;
+const options = ["--test-concurrency=1", "--test-force-exit", "--test-reporter=spec", `--test-timeout=${timeout}`];
+run(node, ["--test", ...options, ...files]);

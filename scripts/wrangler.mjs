@@ -2,12 +2,14 @@
 // is new enough for it. Arguments are wrangler's.
 import { spawn } from "node:child_process";
 import { build } from "./build.mjs";
-import { installPackages, node, root, wrangler } from "./install.mjs";
+import { fail, installPackages, node, root, wrangler } from "./install.mjs";
 
 installPackages();
 await build();
 const child = spawn(node, [wrangler, ...process.argv.slice(2)], { cwd: root, stdio: "inherit" });
-// A terminal's Ctrl-C reaches wrangler by itself; a signal to this process alone is passed on.
+child.on("error", (error) => fail(`wrangler could not be started: ${error.message}`));
+// A terminal's Ctrl-C reaches wrangler, too, which then ends; this process only has to wait for it. Other ways to end
+// this process reach nobody else, and are passed on.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => child.kill("SIGTERM"));
 child.on("exit", (status, signal) => process.exit(status ?? (signal ? 1 : 0)));

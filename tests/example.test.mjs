@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { root } from "../scripts/install.mjs";
+import { atExit } from "./support/cleanup.mjs";
 import { openBrowser } from "./support/browser.mjs";
 import { pythonPath } from "./support/tools.mjs";
 import { eventually } from "./support/wait.mjs";
@@ -25,10 +26,17 @@ async function startDev() {
   const dev = { child, output: "" };
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (dev.output += data));
   after(async () => {
-    if (child.exitCode !== null) return;
+    if (child.exitCode !== null || child.signalCode !== null) return;
     // As Ctrl-C does: to the whole group.
     process.kill(-child.pid, "SIGINT");
     await once(child, "exit");
+  });
+  atExit(() => {
+    try {
+      process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // It has ended, as it should have.
+    }
   });
   await eventually(() => dev.output.includes("Ready on"), 60_000, "wrangler dev is ready");
   return dev;
@@ -75,6 +83,34 @@ test("the page works from the file system, pointed at the hub", { timeout: 60_00
   await page.getByRole("button", { name: "Subscribe" }).click();
   await page.getByText(`subscribed to ${origin}/channels/another`).waitFor();
   assert.match(page.url(), /channel=another/);
+  await page.close();
+});
+
+test("the page says what is wrong with its address", { timeout: 60_000 }, async () => {
+  for (const [query, words] of [
+    ["channel=a/b", "the channel has to be 1 to 128 of"],
+    ["channel=..", "the channel has to be 1 to 128 of"],
+    ["server=http://[", "the server has to be"],
+  ]) {
+    const page = await browser.newPage();
+    await page.goto(`${origin}/?${query}`);
+    await page.getByText(words).waitFor();
+    await page.close();
+  }
+});
+
+test("events of a type that EventSource uses itself do not confuse the page", { timeout: 60_000 }, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${origin}/?channel=odd-types&types=error,open`);
+  const subscribed = page.getByText(`subscribed to ${origin}/channels/odd-types`);
+  await subscribed.waitFor();
+  for (const type of ["error", "open"]) {
+    await fetch(`${origin}/channels/odd-types/broadcast?event=${type}`, { method: "POST", body: "x" });
+  }
+  const items = page.locator("#messages li");
+  await items.nth(1).waitFor();
+  assert.deepEqual(await items.allTextContents(), ["open: x", "error: x"]);
+  await subscribed.waitFor();
   await page.close();
 });
 

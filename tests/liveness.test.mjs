@@ -20,7 +20,7 @@ test("an idle stream gets a heartbeat in every period, and nothing else", async 
   assert.match(listener.text.slice(opening), /^(:\n\n)+$/);
   for (let beat = 1; beat < times.length; beat++) {
     const gap = times[beat] - times[beat - 1];
-    assert.ok(gap < HEARTBEAT_MS + 200, `${gap} ms`);
+    assert.ok(gap < HEARTBEAT_MS + 500, `${gap} ms`);
     // The first one may follow the opening block by any part of a period.
     assert.ok(beat === 1 || gap > HEARTBEAT_MS / 2, `${gap} ms`);
   }
@@ -48,7 +48,7 @@ for (const [how, leave] of [
     assert.equal((await channel.stats()).subscribers, 2);
     leave(leaves);
     await eventually(async () => (await channel.stats()).subscribers === 1, 2 * HEARTBEAT_MS);
-    assert.ok(hub.logLines().includes(`listener left: id=dead-${how} conn=2`));
+    await eventually(() => hub.logLines().includes(`listener left: id=dead-${how} conn=2`));
     const { id } = await channel.publish("x");
     await stays.untilId(id);
   });

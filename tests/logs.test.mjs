@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startHub } from "./support/hub.mjs";
 import { listen } from "./support/listener.mjs";
-import { eventually } from "./support/wait.mjs";
+import { eventually, sleep } from "./support/wait.mjs";
 
 const start = (level) =>
   startHub({ HEARTBEAT_SECONDS: "1" }, { configPath: "wrangler.toml", secrets: { LOG_LEVEL: level } });
@@ -46,5 +46,6 @@ test("info shows no payload", async () => {
 test("warn shows neither", async () => {
   const hub = await start("warn");
   await visit(hub);
+  await sleep(500);
   assert.deepEqual(hub.logLines(), []);
 });

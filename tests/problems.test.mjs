@@ -41,14 +41,12 @@ test("a full channel says so in the form that its client reads", async () => {
 });
 
 test("a failed call to an object is tried once more", async () => {
-  const { main, ...worker } = { main: "tests/fixtures/failing-channel.mjs" };
   const hub = await startHub(
     {},
     {
       config: {
         name: "failing",
-        main,
-        ...worker,
+        main: "tests/fixtures/failing-channel.mjs",
         compatibility_date: "2026-11-17",
         rules: [{ type: "CompiledWasm", globs: ["**/*.wasm"] }],
         durable_objects: { bindings: [{ name: "CHANNEL", class_name: "Channel" }] },

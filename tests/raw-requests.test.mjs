@@ -37,6 +37,7 @@ test("a body that declares nothing is refused while it is read", async () => {
     await sleep(0);
   }
   assert.ok(sent < 50e6, `${sent} bytes were read`);
+  assert.equal((await channel.stats()).published, 0);
 });
 
 test("a body shorter than its Content-Length publishes nothing", async () => {
@@ -54,12 +55,16 @@ test("a chunked body that breaks off publishes nothing", async () => {
 });
 
 test("a body longer than its Content-Length does not leak into an event", async () => {
+  const other = hub.channel("other");
+  const listener = await listen(other);
   const answer = await rawRequest(
     hub.origin,
     "POST /channels/other/broadcast HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabcdef",
   );
   assert.match(answer, /^HTTP\/1\.1 200 /);
-  assert.equal((await hub.channel("other").stats()).published, 1);
+  assert.equal((await other.stats()).published, 1);
+  await listener.untilEvents(1);
+  assert.deepEqual(listener.events.map((event) => event.data), ["abc"]);
 });
 
 test("a Content-Length that is no length is refused", async () => {

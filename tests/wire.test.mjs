@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startHub } from "./support/hub.mjs";
 import { listen } from "./support/listener.mjs";
+import { eventually } from "./support/wait.mjs";
 
 const hub = await startHub();
 const batchHeaders = { "Content-Type": "text/event-stream" };
@@ -122,6 +123,8 @@ test("stats count what the channel has seen", async () => {
   await stays.untilEvents(3);
   await channel.publish("d");
   await stays.untilEvents(4);
+  // At the latest when it is written to.
+  await eventually(async () => (await channel.stats()).subscribers === 1);
   const stats = await channel.stats();
   assert.match(stats.epoch, /^\d{13}$/);
   assert.equal(typeof stats.uptime_seconds, "number");
@@ -136,7 +139,6 @@ test("stats count what the channel has seen", async () => {
     connected: 2,
     uptime_seconds: stats.uptime_seconds,
   });
-  assert.ok(Object.keys(stats).length === 9);
 });
 
 test("an object that starts again begins a larger epoch", async () => {

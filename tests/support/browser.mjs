@@ -3,7 +3,7 @@ import { after } from "node:test";
 import { chromium } from "playwright-core";
 import { chromiumPath } from "./tools.mjs";
 
-/** Starts Chromium and returns a page. It is closed after the test file. */
+/** Starts Chromium. It is closed after the test or file that started it. */
 export async function openBrowser() {
   const browser = await chromium.launch({
     executablePath: chromiumPath(),

@@ -3,7 +3,7 @@ import { after } from "node:test";
 import { createTestHarness } from "wrangler";
 import { root } from "../../scripts/install.mjs";
 
-/** Starts a hub; it is stopped after the test file. `settings` are environment variables. */
+/** Starts a hub; it is stopped after the test or file that started it. `settings` are environment variables. */
 export async function startHub(settings = {}, worker = { configPath: "wrangler.toml", secrets: { LOG_LEVEL: "info" } }) {
   const server = createTestHarness({ root, workers: [{ ...worker, vars: { ...settings } }] });
   const { url } = await server.listen();

@@ -57,7 +57,9 @@ class Listener {
     response.on("end", () => this.end());
     response.on("error", () => this.end());
     await this.until(() => this.text.includes("\n\n") || this.ended, "the first block");
-    this.joinedAfter = Number(this.text.match(/^id: \d+-(\d+)$/m)?.[1]);
+    const [, epoch, joinedAfter] = this.text.match(/^id: (\d+)-(\d+)$/m) ?? [];
+    this.epoch = epoch;
+    this.joinedAfter = Number(joinedAfter);
   }
 
   end() {
@@ -99,6 +101,13 @@ class Listener {
     return this.until(() => this.events.at(-1)?.id === id, `id ${id}`);
   }
 
+  /** Forgets all that came until now. */
+  forget() {
+    this.joinedAfter = this.account().last;
+    this.events.length = 0;
+    this.text = "";
+  }
+
   /** Stops reading: soon the kernel's buffers are full, and then the hub's. */
   stall() {
     this.response.pause();
@@ -121,14 +130,18 @@ class Listener {
   }
 
   /**
-   * Checks what a subscriber may rely on: ids of events and ranges of notices, read together, are contiguous.
-   * Returns the events without the notices, and how many events the notices speak of.
+   * Checks what a subscriber may rely on: ids of events and ranges of notices, read together, are contiguous, in one
+   * epoch. Returns the events without the notices, and how many events the notices speak of.
    */
   account() {
     let last = this.joinedAfter;
     let dropped = 0;
     const events = [];
-    const seq = (id) => Number(id.split("-")[1]);
+    const seq = (id) => {
+      const [epoch, seq] = id.split("-");
+      if (epoch !== this.epoch) throw new Error(`the epoch ${this.epoch} became ${epoch}`);
+      return Number(seq);
+    };
     for (const event of this.events) {
       if (event.event === "hub.dropped") {
         const { count, from, to } = JSON.parse(event.data);

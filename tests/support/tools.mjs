@@ -24,7 +24,7 @@ export function pythonPath() {
   const wanted = readFileSync(join(root, "tests", "requirements.txt"), "utf8");
   const stamp = join(folder, "requirements.txt");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return python;
-  const run = (command, ...args) => execFileSync(command, args, { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  const run = (command, ...args) => execFileSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
   run("python3", "-m", "venv", "--clear", folder);
   run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "tests/requirements.txt");
   writeFileSync(stamp, wanted);

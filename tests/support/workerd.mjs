@@ -7,10 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
 import { root } from "../../scripts/install.mjs";
+import { atExit } from "./cleanup.mjs";
 import { Channel } from "./hub.mjs";
 import { eventually } from "./wait.mjs";
 
-const compatibilityDate = readFileSync(join(root, "wrangler.toml"), "utf8").match(/^compatibility_date = "(.+)"/m)[1];
+const wranglerToml = readFileSync(join(root, "wrangler.toml"), "utf8");
+const compatibilityDate = wranglerToml.match(/^compatibility_date = "(.+)"/m)[1];
+const compatibilityFlags = wranglerToml.match(/^compatibility_flags = (\[.+\])/m)[1];
 
 function config(port, settings) {
   const text = Object.entries(settings).map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`);
@@ -25,6 +28,7 @@ const hub :Workerd.Worker = (
     (name = "./index_bg.wasm", wasm = embed "index_bg.wasm"),
   ],
   compatibilityDate = "${compatibilityDate}",
+  compatibilityFlags = ${compatibilityFlags},
   durableObjectNamespaces = [(className = "Channel", uniqueKey = "channel", enableSql = true)],
   durableObjectStorage = (inMemory = void),
   bindings = [(name = "CHANNEL", durableObjectNamespace = "Channel"), ${text.join(", ")}],
@@ -42,7 +46,7 @@ export async function freePort() {
   return port;
 }
 
-/** Starts workerd on a free port; it is killed after the test file. */
+/** Starts workerd on a free port; it is killed after the test or file that started it. */
 export async function startWorkerd(settings = {}) {
   const folder = mkdtempSync(join(tmpdir(), "sse-broadcaster-"));
   const port = await freePort();
@@ -52,10 +56,12 @@ export async function startWorkerd(settings = {}) {
   for (const file of ["index.js", "index_bg.wasm"]) copyFileSync(join(root, "build", file), join(folder, file));
   const child = spawn(join(root, "node_modules/.bin/workerd"), ["serve", path], { stdio: ["ignore", "ignore", "inherit"] });
   // workerd may ignore a polite signal while streams of clients that have gone are open.
-  after(() => {
+  const stop = () => {
     child.kill("SIGKILL");
-    rmSync(folder, { recursive: true });
-  });
+    rmSync(folder, { recursive: true, force: true });
+  };
+  after(stop);
+  atExit(stop);
   const origin = `http://127.0.0.1:${port}`;
   await eventually(() => fetch(`${origin}/healthz`).then((response) => response.ok, () => false));
   const hub = {
