@@ -1,16 +1,17 @@
 //! `sse-broadcaster`: a Server-Sent Events hub with no server to run. A Cloudflare Worker routes each request to one
 //! Durable Object per channel, which holds the open streams.
 //!
-//! The modules, in the order in which a request meets them:
+//! The modules, in an order in which each needs only those before it:
 //!
-//! - [`settings`]: environment -> settings
-//! - [`logging`]: log lines
 //! - [`sse`]: the wire format: encode an event, parse a body
+//! - [`fanout`]: the hub: log, subscribers, drops, pacing
+//! - [`logging`]: log lines
+//! - [`settings`]: environment -> settings
+//! - [`route`]: what a path names
 //! - [`problem`]: what can go wrong, as problem+json
 //! - [`response`]: answers and their headers
 //! - [`publish`]: a publish request -> checked, encoded events
 //! - [`router`]: which request goes where
-//! - [`fanout`]: the hub: log, subscribers, drops, pacing
 //! - [`channel`]: the Durable Object around a hub: streams, timers
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
 
@@ -20,6 +21,7 @@ pub mod logging;
 pub mod problem;
 pub mod publish;
 pub mod response;
+pub mod route;
 pub mod router;
 pub mod settings;
 pub mod sse;
@@ -42,7 +44,7 @@ thread_local! {
 /// The front door.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
-    let accept = request.headers().get("Accept")?;
+    let wants_stream = response::wants_stream(&request);
     let answer = match settings(&env) {
         Ok(settings) => router::answer(request, &env, &settings).await,
         Err(problem) => Err(problem.into()),
@@ -55,7 +57,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
                 Problem::Internal
             }
         };
-        response::problem(&problem, response::wants_stream(accept.as_deref()))
+        response::problem(&problem, wants_stream)
     })
 }
 

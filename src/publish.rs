@@ -3,32 +3,21 @@
 
 use futures_util::StreamExt;
 use js_sys::Uint8Array;
+use percent_encoding::percent_decode_str;
 use wasm_bindgen_futures::JsFuture;
 use worker::Request;
 
-use crate::fanout;
-use crate::logging::printable;
+use crate::logging;
 use crate::problem::Problem;
 use crate::response::media_type;
 use crate::settings::Settings;
-use crate::sse;
+use crate::sse::{self, Batch};
 
-/// Events ready for the log.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Batch {
-    /// The events as the streams will carry them, but for their ids.
-    pub wire: String,
-    /// How many they are.
-    pub events: usize,
-}
-
-impl Batch {
-    /// What was published, a line an event, fit for a log.
-    pub fn printable(&self) -> impl Iterator<Item = String> {
-        sse::parse(&self.wire)
-            .into_iter()
-            .map(|event| printable(&event.data))
-    }
+/// What a batch carries, a line an event, fit for a log.
+pub fn printable(batch: &Batch) -> impl Iterator<Item = String> {
+    sse::parse(&batch.wire)
+        .into_iter()
+        .map(|event| logging::printable(&event.data))
 }
 
 /// How a request says that its body is to be read.
@@ -46,16 +35,14 @@ pub async fn read(request: &Request, settings: &Settings) -> Result<Batch, Probl
     if let Some(encoding) = header("Content-Encoding").filter(|encoding| encoding != "identity") {
         return Err(Problem::UnsupportedEncoding { encoding });
     }
-    let url = request.url().map_err(|_| Problem::Internal)?;
-    let form = form(
-        header("Content-Type").as_deref(),
-        url.query_pairs().filter(|(name, _)| name == "event"),
-    )?;
+    let url = request.inner().url();
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let form = form(header("Content-Type").as_deref(), query)?;
     let (max, setting) = match form {
         Form::Single { .. } => (settings.max_event_bytes, "MAX_EVENT_BYTES"),
         Form::Batch => (settings.max_batch_bytes, "MAX_BATCH_BYTES"),
     };
-    let declared = header("Content-Length").and_then(|length| length.parse().ok());
+    let declared: Option<u64> = header("Content-Length").and_then(|length| length.parse().ok());
     let body = read_body(request, declared, max)
         .await?
         .ok_or(Problem::BodyTooLarge { max, setting })?;
@@ -65,11 +52,9 @@ pub async fn read(request: &Request, settings: &Settings) -> Result<Batch, Probl
     encode(&form, &text, settings)
 }
 
-fn form<'a>(
-    content_type: Option<&str>,
-    mut types: impl Iterator<Item = (std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>,
-) -> Result<Form, Problem> {
-    let event_type = types.next().map(|(_, value)| value.into_owned());
+fn form(content_type: Option<&str>, query: &str) -> Result<Form, Problem> {
+    let mut types = event_types(query);
+    let event_type = types.next().transpose()?;
     if types.next().is_some() {
         return Err(Problem::InvalidQuery(
             "The parameter \"event\" is given more than once. An event has one type.",
@@ -88,6 +73,25 @@ fn form<'a>(
     Ok(Form::Single { event_type })
 }
 
+/// The values of the query's `event` parameters, as forms encode them. Bytes that are not UTF-8 are a problem, where
+/// url's own parser would replace them.
+fn event_types(query: &str) -> impl Iterator<Item = Result<String, Problem>> {
+    let decode = |text: &str| {
+        let text = text.replace('+', " ");
+        let decoded = percent_decode_str(&text).decode_utf8();
+        decoded.map(std::borrow::Cow::into_owned)
+    };
+    query.split('&').filter_map(move |pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let named = decode(name).is_ok_and(|name| name == "event");
+        named.then(|| {
+            decode(value).map_err(|_| {
+                Problem::InvalidQuery("The parameter \"event\" is not valid UTF-8. Send text.")
+            })
+        })
+    })
+}
+
 fn check_type(event_type: &str, place: impl FnOnce() -> String) -> Result<(), Problem> {
     sse::check_type(event_type).map_err(|error| Problem::InvalidEventType {
         place: place(),
@@ -99,11 +103,11 @@ fn check_type(event_type: &str, place: impl FnOnce() -> String) -> Result<(), Pr
 /// server then holds it to.
 async fn read_body(
     request: &Request,
-    declared: Option<usize>,
+    declared: Option<u64>,
     max: usize,
 ) -> Result<Option<Vec<u8>>, Problem> {
     if let Some(length) = declared {
-        return if length > max {
+        return if length > max as u64 {
             Ok(None)
         } else {
             // One call into the runtime instead of several for each piece.
@@ -150,14 +154,12 @@ fn encode(form: &Form, text: &str, settings: &Settings) -> Result<Batch, Problem
             events.len()
         }
     };
-    let (bytes, max) = (
-        fanout::cost(events, wire.len()),
-        settings.limits.buffer_bytes,
-    );
+    let batch = Batch { wire, events };
+    let (bytes, max) = (batch.cost(), settings.limits.buffer_bytes);
     if bytes > max {
         return Err(Problem::EncodedTooLarge { bytes, max });
     }
-    Ok(Batch { wire, events })
+    Ok(batch)
 }
 
 fn check_batch(events: &[sse::ParsedEvent], settings: &Settings) -> Result<(), Problem> {
@@ -195,13 +197,6 @@ mod tests {
         .unwrap()
     }
 
-    fn read_form(content_type: Option<&str>, types: &[&str]) -> Result<Form, Problem> {
-        form(
-            content_type,
-            types.iter().map(|value| ("event".into(), (*value).into())),
-        )
-    }
-
     fn batch(body: &str, variables: &[(&str, &str)]) -> Result<Batch, Problem> {
         encode(&Form::Batch, body, &settings(variables))
     }
@@ -213,25 +208,29 @@ mod tests {
                 event_type: event_type.to_owned(),
             })
         };
-        assert_eq!(read_form(None, &[]), single(""));
+        assert_eq!(form(None, ""), single(""));
         assert_eq!(
-            read_form(Some("application/json"), &["score"]),
-            single("score")
+            form(Some("application/json"), "a=b&event=sc+%6Fre"),
+            single("sc ore")
         );
         assert_eq!(
-            read_form(Some("Text/Event-Stream; charset=utf-8"), &[]),
+            form(Some("Text/Event-Stream; charset=utf-8"), "events=x"),
             Ok(Form::Batch)
         );
         assert!(matches!(
-            read_form(Some("text/event-stream"), &["x"]),
+            form(Some("text/event-stream"), "event=x"),
             Err(Problem::InvalidQuery(_))
         ));
         assert!(matches!(
-            read_form(None, &["x", "y"]),
+            form(None, "event=x&%65vent=y"),
             Err(Problem::InvalidQuery(_))
         ));
         assert!(matches!(
-            read_form(None, &["a\nb"]),
+            form(None, "event=%ff"),
+            Err(Problem::InvalidQuery(_))
+        ));
+        assert!(matches!(
+            form(None, "event=a%0Ab"),
             Err(Problem::InvalidEventType { .. })
         ));
     }
@@ -244,7 +243,7 @@ mod tests {
         let batch = encode(&form, "a\nb", &settings(&[])).unwrap();
         assert_eq!(batch.wire, "event: score\ndata: a\ndata: b\n\n");
         assert_eq!(batch.events, 1);
-        assert_eq!(batch.printable().collect::<Vec<_>>(), ["a\\nb"]);
+        assert_eq!(printable(&batch).collect::<Vec<_>>(), ["a\\nb"]);
     }
 
     #[test]

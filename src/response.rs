@@ -1,7 +1,7 @@
 //! Answers: every one of the API's carries the CORS headers, and a failure takes the form that its client can read.
 
 use serde::Serialize;
-use worker::{Headers, Response, ResponseBuilder, Result};
+use worker::{Headers, Method, Request, Response, ResponseBuilder, Result};
 
 use crate::problem::Problem;
 use crate::sse;
@@ -104,13 +104,15 @@ pub fn problem(problem: &Problem, wants_stream: bool) -> Result<Response> {
     Ok(builder.fixed(problem.to_json().into_bytes()))
 }
 
-/// Whether a request with this `Accept` header reads event streams, and says so.
-pub fn wants_stream(accept: Option<&str>) -> bool {
-    accept.is_some_and(|accept| {
-        accept
-            .split(',')
-            .any(|range| media_type(range).eq_ignore_ascii_case(sse::MEDIA_TYPE))
-    })
+/// Whether a request reads event streams, and says so. A publisher never does: it reads the status.
+pub fn wants_stream(request: &Request) -> bool {
+    let accept = request.headers().get("Accept").ok().flatten();
+    request.method() == Method::Get && accept.is_some_and(|accept| accepts_stream(&accept))
+}
+
+fn accepts_stream(accept: &str) -> bool {
+    let mut ranges = accept.split(',').map(media_type);
+    ranges.any(|range| range.eq_ignore_ascii_case(sse::MEDIA_TYPE))
 }
 
 /// A media type without its parameters.
@@ -131,10 +133,10 @@ mod tests {
 
     #[test]
     fn streams_are_only_for_those_who_ask_for_them() {
-        assert!(wants_stream(Some("text/event-stream")));
-        assert!(wants_stream(Some("text/html, Text/Event-Stream;q=0.9")));
-        assert!(!wants_stream(Some("*/*")));
-        assert!(!wants_stream(Some("text/event-stream-not")));
-        assert!(!wants_stream(None));
+        assert!(accepts_stream("text/event-stream"));
+        assert!(accepts_stream("text/html, Text/Event-Stream;q=0.9"));
+        assert!(!accepts_stream("*/*"));
+        assert!(!accepts_stream("text/event-stream-not"));
+        assert!(!accepts_stream(""));
     }
 }

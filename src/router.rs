@@ -1,17 +1,14 @@
 //! Which request goes where. Ids are checked here, before any object is created.
 
-use percent_encoding::percent_decode_str;
 use wasm_bindgen::JsValue;
 use worker::{Env, Headers, Method, Request, RequestInit, Response};
 
 use crate::logging::Level;
 use crate::problem::Problem;
 use crate::response::{self, Failure};
+use crate::route::{Action, Route, channel_id, route};
 use crate::settings::Settings;
 use crate::{publish, sse};
-
-/// The longest channel id, in characters.
-pub const MAX_ID_CHARS: usize = 128;
 
 /// The binding of the channels' objects in `wrangler.toml`.
 const CHANNEL_BINDING: &str = "CHANNEL";
@@ -19,179 +16,117 @@ const CHANNEL_BINDING: &str = "CHANNEL";
 /// The binding of the files in `public/`.
 const ASSETS_BINDING: &str = "ASSETS";
 
-const GET: &str = "GET, HEAD, OPTIONS";
-const POST: &str = "POST, OPTIONS";
-
-/// What can be done with a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// `GET /channels/{id}`
-    Subscribe,
-    /// `POST /channels/{id}/broadcast`
-    Broadcast,
-    /// `GET /channels/{id}/stats`
-    Stats,
-}
-
-impl Action {
-    /// The methods that its path takes.
-    fn allow(self) -> &'static str {
-        match self {
-            Self::Subscribe | Self::Stats => GET,
-            Self::Broadcast => POST,
-        }
-    }
-}
-
-/// What a path names.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Route<'a> {
-    /// An action of a channel, with its id as it stands in the path.
-    Channel(&'a str, Action),
-    /// `GET /healthz`
-    Health,
-    /// Perhaps a file.
-    File,
-}
-
-/// What `path`, still percent-encoded, names. An id that is empty names nothing.
-pub fn route(path: &str) -> Route<'_> {
-    let mut segments = path.split('/');
-    let segments: [Option<&str>; 5] = std::array::from_fn(|_| segments.next());
-    let (id, action) = match segments {
-        [Some(""), Some("healthz"), None, ..] => return Route::Health,
-        [Some(""), Some("channels"), Some(id), None, ..] => (id, Action::Subscribe),
-        [
-            Some(""),
-            Some("channels"),
-            Some(id),
-            Some("broadcast"),
-            None,
-        ] => (id, Action::Broadcast),
-        [Some(""), Some("channels"), Some(id), Some("stats"), None] => (id, Action::Stats),
-        _ => return Route::File,
-    };
-    if id.is_empty() {
-        return Route::File;
-    }
-    Route::Channel(id, action)
-}
-
-/// The channel id that a path segment spells.
-pub fn channel_id(segment: &str) -> Result<String, Problem> {
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._~:@-".contains(byte);
-    let id: Vec<u8> = percent_decode_str(segment).collect();
-    if !(1..=MAX_ID_CHARS).contains(&id.len()) || !id.iter().all(allowed) {
-        return Err(Problem::InvalidChannelId);
-    }
-    String::from_utf8(id).map_err(|_| Problem::InvalidChannelId)
-}
-
 /// Answers any request.
 pub async fn answer(request: Request, env: &Env, settings: &Settings) -> Result<Response, Failure> {
     let path = request.path();
+    let route = route(&path);
     // Not Request::method(), which takes every method that it does not know for GET.
     let method = request.inner().method();
-    match route(&path) {
-        Route::Channel(_, action) if method == "OPTIONS" => {
-            Ok(response::preflight(action.allow())?)
-        }
-        Route::Channel(segment, action) => {
-            check_method(&method, action.allow())?;
-            let id = channel_id(segment)?;
-            match action {
-                Action::Subscribe => subscribe(request, &method, env, &id).await,
-                Action::Broadcast => broadcast(&request, env, settings, &id).await,
-                Action::Stats => Ok(call(env, &id, || {
-                    Request::new(&request.inner().url(), Method::Get)
-                })
-                .await?),
-            }
-        }
-        Route::Health if method == "OPTIONS" => Ok(response::preflight(GET)?),
-        Route::Health => {
-            check_method(&method, GET)?;
-            Ok(response::text("ok")?)
-        }
-        Route::File => file(request, &method, env).await,
+    if route == Route::File {
+        return file(request, &method, env).await;
+    }
+    check_method(&route, &method)?;
+    if method == "OPTIONS" {
+        return Ok(response::preflight(route.allow())?);
+    }
+    let Route::Channel(segment, action) = route else {
+        return Ok(response::text("ok")?);
+    };
+    let channel = Channel {
+        id: &channel_id(segment).ok_or(Problem::InvalidChannelId)?,
+        env,
+        settings,
+    };
+    match action {
+        Action::Subscribe => channel.subscribe(request, &method).await,
+        Action::Broadcast => channel.broadcast(&request).await,
+        Action::Stats => channel.stats(&request).await,
     }
 }
 
-fn check_method(method: &str, allow: &'static str) -> Result<(), Problem> {
-    if allow.split(", ").any(|allowed| allowed == method) {
+fn check_method(route: &Route, method: &str) -> Result<(), Problem> {
+    if route.takes(method) {
         return Ok(());
     }
     Err(Problem::MethodNotAllowed {
         method: method.to_owned(),
-        allow,
+        allow: route.allow(),
     })
 }
 
-async fn subscribe(
-    request: Request,
-    method: &str,
-    env: &Env,
-    id: &str,
-) -> Result<Response, Failure> {
-    if method == "HEAD" {
-        return Ok(response::event_stream()?.empty());
-    }
-    // Somebody opened the channel in the address bar.
-    if request.headers().get("Sec-Fetch-Dest")?.as_deref() == Some("document") {
-        return Ok(response::redirect(&format!("/?channel={id}"))?);
-    }
-    call(env, id, || request.clone()).await
+/// A channel, as the Worker sees it: the way to its object.
+struct Channel<'a> {
+    id: &'a str,
+    env: &'a Env,
+    settings: &'a Settings,
 }
 
-async fn broadcast(
-    request: &Request,
-    env: &Env,
-    settings: &Settings,
-    id: &str,
-) -> Result<Response, Failure> {
-    let batch = publish::read(request, settings).await?;
-    let url = request.inner().url();
-    let answer = call(env, id, || {
-        let headers = Headers::new();
-        headers.set("Content-Type", sse::MEDIA_TYPE)?;
-        let mut init = RequestInit::new();
-        init.with_method(Method::Post)
-            .with_headers(headers)
-            .with_body(Some(JsValue::from_str(&batch.wire)));
-        Request::new_with_init(&url, &init)
-    })
-    .await?;
-    if answer.status_code() == 200 && settings.log_level <= Level::Debug {
-        for payload in batch.printable() {
-            Level::Debug.log(settings.log_level, || format!("sent to {id}: {payload}"));
+impl Channel<'_> {
+    async fn subscribe(&self, request: Request, method: &str) -> Result<Response, Failure> {
+        if method == "HEAD" {
+            return Ok(response::event_stream()?.empty());
         }
+        // Somebody opened the channel in the address bar.
+        if request.headers().get("Sec-Fetch-Dest")?.as_deref() == Some("document") {
+            return Ok(response::redirect(&format!("/?channel={}", self.id))?);
+        }
+        self.call(|| request.clone()).await
     }
-    Ok(answer)
-}
 
-/// Calls the channel's object, and once more with a fresh stub where that fails: the object may just have been
-/// replaced. An object that has too much to do already is not asked twice.
-async fn call(
-    env: &Env,
-    id: &str,
-    request: impl Fn() -> worker::Result<Request>,
-) -> Result<Response, Failure> {
-    let namespace = env.durable_object(CHANNEL_BINDING)?;
-    for attempt in [1, 2] {
-        let stub = namespace.get_by_name(id)?;
-        match stub.fetch_with_request(request()?).await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => {
-                Level::Warn.log(Level::Warn, || {
-                    format!("channel failed: id={id} attempt={attempt} error={error}")
-                });
-                if is_overloaded(&error) {
-                    break;
+    async fn broadcast(&self, request: &Request) -> Result<Response, Failure> {
+        let batch = publish::read(request, self.settings).await?;
+        let url = request.inner().url();
+        let answer = self
+            .call(|| {
+                let headers = Headers::new();
+                headers.set("Content-Type", sse::MEDIA_TYPE)?;
+                let mut init = RequestInit::new();
+                init.with_method(Method::Post)
+                    .with_headers(headers)
+                    .with_body(Some(JsValue::from_str(&batch.wire)));
+                Request::new_with_init(&url, &init)
+            })
+            .await?;
+        let level = self.settings.log_level;
+        if answer.status_code() == 200 && level <= Level::Debug {
+            for payload in publish::printable(&batch) {
+                Level::Debug.log(level, || format!("sent to {}: {payload}", self.id));
+            }
+        }
+        Ok(answer)
+    }
+
+    async fn stats(&self, request: &Request) -> Result<Response, Failure> {
+        let url = request.inner().url();
+        self.call(|| Request::new(&url, Method::Get)).await
+    }
+
+    /// Calls the channel's object, and once more with a fresh stub where that fails: the object may just have been
+    /// replaced. An object that has too much to do already is not asked twice.
+    async fn call(
+        &self,
+        request: impl Fn() -> worker::Result<Request>,
+    ) -> Result<Response, Failure> {
+        let namespace = self.env.durable_object(CHANNEL_BINDING)?;
+        for attempt in [1, 2] {
+            let stub = namespace.get_by_name(self.id)?;
+            match stub.fetch_with_request(request()?).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => {
+                    Level::Warn.log(self.settings.log_level, || {
+                        format!(
+                            "channel failed: id={} attempt={attempt} error={error}",
+                            self.id
+                        )
+                    });
+                    if is_overloaded(&error) {
+                        break;
+                    }
                 }
             }
         }
+        Err(Problem::ChannelUnavailable.into())
     }
-    Err(Problem::ChannelUnavailable.into())
 }
 
 /// Whether the runtime marked an error as the object being overloaded.
@@ -205,82 +140,19 @@ fn is_overloaded(error: &worker::Error) -> bool {
 
 /// A file of the console, or nothing.
 async fn file(request: Request, method: &str, env: &Env) -> Result<Response, Failure> {
-    let assets = env.assets(ASSETS_BINDING)?;
-    if matches!(method, "GET" | "HEAD") {
-        let answer: Response = assets.fetch_request(request).await?;
-        return if answer.status_code() == 404 {
-            Err(Problem::NotFound.into())
-        } else {
-            Ok(answer)
-        };
-    }
-    let probe = Request::new(&request.inner().url(), Method::Head)?;
-    let answer: Response = assets.fetch_request(probe).await?;
+    let reads = matches!(method, "GET" | "HEAD");
+    let wanted = if reads {
+        request
+    } else {
+        Request::new(&request.inner().url(), Method::Head)?
+    };
+    let answer: Response = env.assets(ASSETS_BINDING)?.fetch_request(wanted).await?;
     if answer.status_code() == 404 {
         return Err(Problem::NotFound.into());
     }
-    if method == "OPTIONS" {
-        return Ok(response::preflight(GET)?);
+    if reads {
+        return Ok(answer);
     }
-    check_method(method, GET)?;
-    Err(Problem::Internal.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_routed() {
-        use Action::*;
-        assert_eq!(route("/channels/foo"), Route::Channel("foo", Subscribe));
-        assert_eq!(
-            route("/channels/foo/broadcast"),
-            Route::Channel("foo", Broadcast)
-        );
-        assert_eq!(
-            route("/channels/a%2Fb/stats"),
-            Route::Channel("a%2Fb", Stats)
-        );
-        assert_eq!(route("/healthz"), Route::Health);
-        for path in [
-            "/",
-            "/index.html",
-            "/channels",
-            "/channels/",
-            "/channels//broadcast",
-            "/channels/foo/",
-            "/channels/foo/other",
-            "/channels/foo/stats/more",
-            "//channels/foo",
-            "/healthz/",
-        ] {
-            assert_eq!(route(path), Route::File, "{path}");
-        }
-    }
-
-    #[test]
-    fn ids_are_checked_after_decoding() {
-        assert_eq!(channel_id("a.B_c~1:2@x-y").as_deref(), Ok("a.B_c~1:2@x-y"));
-        assert_eq!(channel_id("%66oo").as_deref(), Ok("foo"));
-        assert_eq!(
-            channel_id(&"x".repeat(128)).as_deref(),
-            Ok("x".repeat(128).as_str())
-        );
-        let too_long = "x".repeat(129);
-        for bad in [
-            "", "%2F", "%00", "a b", "%20", "%zz", "%", "é", "%C3%A9", "a+b", "a*", &too_long,
-        ] {
-            assert_eq!(channel_id(bad), Err(Problem::InvalidChannelId), "{bad}");
-        }
-    }
-
-    #[test]
-    fn methods_are_checked() {
-        assert_eq!(check_method("GET", GET), Ok(()));
-        assert_eq!(check_method("HEAD", GET), Ok(()));
-        assert!(check_method("GET", POST).is_err());
-        assert!(check_method("get", GET).is_err());
-        assert!(check_method("PROPFIND", GET).is_err());
-    }
+    check_method(&Route::File, method)?;
+    Ok(response::preflight(Route::File.allow())?)
 }

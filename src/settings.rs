@@ -3,6 +3,9 @@
 use crate::fanout::Limits;
 use crate::logging::Level;
 
+/// The largest `BUFFER_BYTES`: an object has 128 MiB, which it may share with others.
+const MAX_BUFFER_BYTES: u64 = 8 << 20;
+
 /// A variable whose value cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name} is \"{value}\": it has to be {expected}")]
@@ -38,7 +41,7 @@ impl Settings {
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
         let source = Source { variable };
         let buffer_events = source.number("BUFFER_EVENTS", 256, 1, 65_536, "")?;
-        let buffer_bytes = source.number("BUFFER_BYTES", 1 << 20, 1_024, 32 << 20, "")?;
+        let buffer_bytes = source.number("BUFFER_BYTES", 1 << 20, 1_024, MAX_BUFFER_BYTES, "")?;
         let heartbeat = source.number("HEARTBEAT_SECONDS", 15, 1, 300, "")?;
         let stall = source.number("STALL_SECONDS", 300, 0, 86_400, "")?;
         let flush_max = source.number("FLUSH_MAX_MS", 25, 0, 1_000, "")?;

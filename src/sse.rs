@@ -80,7 +80,7 @@ pub fn check_type(event_type: &str) -> Result<(), TypeError> {
 }
 
 /// Appends an event without its `id:` line: `event:` where `event_type` is not empty, a `data:` line for each
-/// line of `data`, and the blank line. What it writes holds no other blank line and no CR, so that [`events`]
+/// line of `data`, and the blank line. What it writes holds no other blank line and no CR, so that a [`Batch`]
 /// finds the ends of events again.
 pub fn write_event(out: &mut String, event_type: &str, data: &str) {
     if !event_type.is_empty() {
@@ -96,8 +96,36 @@ pub fn write_event(out: &mut String, event_type: &str, data: &str) {
     out.push('\n');
 }
 
-/// The events of a text that [`write_event`] wrote, each with its blank line.
-pub fn events(wire: &str) -> impl Iterator<Item = &str> {
+/// Encoded events that are published together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// What [`write_event`] wrote.
+    pub wire: String,
+    /// How many events it is.
+    pub events: usize,
+}
+
+impl Batch {
+    /// The events of a text that [`write_event`] wrote.
+    pub fn from_wire(wire: String) -> Self {
+        let events = events(&wire).count();
+        Self { wire, events }
+    }
+
+    /// How many bytes it takes in a log at the most, ids included.
+    pub fn cost(&self) -> usize {
+        self.events
+            .saturating_mul(MAX_ID_LINE)
+            .saturating_add(self.wire.len())
+    }
+
+    /// Its events, encoded, each with its blank line.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        events(&self.wire)
+    }
+}
+
+fn events(wire: &str) -> impl Iterator<Item = &str> {
     let mut rest = wire;
     std::iter::from_fn(move || {
         let (event, after) = match rest.find("\n\n") {

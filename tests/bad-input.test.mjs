@@ -130,6 +130,7 @@ test("event types that cannot be are refused", async () => {
     await assertProblem(await broadcast("x", { query: `?event=${type}` }), 400, /parameter "event" cannot be used/);
   }
   await assertProblem(await broadcast("x", { query: "?event=a&event=b" }), 400, /more than once/);
+  await assertProblem(await broadcast("x", { query: "?event=%ff" }), 400, /"event" is not valid UTF-8/);
   await assertProblem(await broadcast("data: x", { query: "?event=a", headers: events }), 400, /has no meaning/);
 });
 

@@ -22,13 +22,13 @@ use worker::{Delay, DurableObject, Env, Request, Response, Result, State, durabl
 
 use self::stream::{EventStream, StreamOpener};
 use self::timer::{Clock, Timer};
-use crate::fanout::{Change, ConnId, Hub, Millis, Receipt, Work};
+use crate::fanout::{Before, Change, ConnId, Hub, Millis, Receipt, Work};
 use crate::logging::Level;
 use crate::problem::Problem;
 use crate::response::{self, Failure};
-use crate::router::{self, Action, Route};
+use crate::route::{Action, Route, channel_id, route};
 use crate::settings::Settings;
-use crate::sse;
+use crate::sse::{self, Batch};
 
 /// The range that a stream's `retry:` is drawn from, in milliseconds.
 const RETRY_MS: (u32, u32) = (2_000, 4_000);
@@ -47,11 +47,9 @@ impl DurableObject for Channel {
     }
 
     async fn fetch(&self, request: Request) -> Result<Response> {
-        let accept = request.headers().get("Accept")?;
+        let wants_stream = response::wants_stream(&request);
         match self.answer(request).await {
-            Err(Failure::Problem(problem)) => {
-                response::problem(&problem, response::wants_stream(accept.as_deref()))
-            }
+            Err(Failure::Problem(problem)) => response::problem(&problem, wants_stream),
             Err(Failure::Runtime(error)) => Err(error),
             Ok(response) => Ok(response),
         }
@@ -63,16 +61,20 @@ impl Channel {
     async fn answer(&self, mut request: Request) -> std::result::Result<Response, Failure> {
         let shared = self.shared.as_ref().map_err(Problem::clone)?;
         let path = request.path();
-        let Route::Channel(segment, action) = router::route(&path) else {
+        let Route::Channel(segment, action) = route(&path) else {
             return Err(Problem::NotFound.into());
         };
         if shared.id.get().is_none() {
             // The same for every request to this object.
-            let _ = shared.id.set(router::channel_id(segment)?);
+            let id = channel_id(segment).ok_or(Problem::InvalidChannelId)?;
+            let _ = shared.id.set(id);
         }
         match action {
             Action::Subscribe => shared.subscribe(),
-            Action::Broadcast => shared.publish(request.text().await?).await,
+            Action::Broadcast => {
+                let batch = Batch::from_wire(request.text().await?);
+                shared.publish(batch).await
+            }
             Action::Stats => Ok(shared.stats()?),
         }
     }
@@ -80,7 +82,7 @@ impl Channel {
 
 /// Events waiting to be appended, and where their receipt goes.
 struct Submission {
-    wire: String,
+    batch: Batch,
     receipt: oneshot::Sender<Receipt>,
 }
 
@@ -185,10 +187,10 @@ impl Shared {
     }
 
     /// Submits events, and answers with their receipt once they are in the log.
-    async fn publish(self: &Rc<Self>, wire: String) -> std::result::Result<Response, Failure> {
+    async fn publish(self: &Rc<Self>, batch: Batch) -> std::result::Result<Response, Failure> {
         let (sender, receipt) = oneshot::channel();
         self.inbox.borrow_mut().push_back(Submission {
-            wire,
+            batch,
             receipt: sender,
         });
         if !self.appending.replace(true) {
@@ -203,8 +205,8 @@ impl Shared {
         loop {
             let next = self.inbox.borrow_mut().pop_front();
             let Some(submission) = next else { break };
-            self.let_streams_keep_up(&submission.wire).await;
-            let receipt = self.hub.borrow_mut().append(&submission.wire);
+            self.let_streams_keep_up(&submission.batch).await;
+            let receipt = self.hub.borrow_mut().append(&submission.batch);
             // Nobody waits for it where the publisher has gone; the events are published all the same.
             let _ = submission.receipt.send(receipt);
             self.poll();
@@ -212,18 +214,19 @@ impl Shared {
         self.appending.set(false);
     }
 
-    /// Before events push others out of the log that a stream which has kept up was not given yet: gives them to
-    /// it. Where it has not even taken its last chunk, it gets one turn of the event loop to do so, no more.
-    async fn let_streams_keep_up(&self, wire: &str) {
-        let events = sse::events(wire).count();
-        let would_overrun = || self.hub.borrow().would_overrun(events, wire.len());
-        if !would_overrun() {
-            return;
-        }
-        self.flush();
-        if would_overrun() {
-            Delay::from(Duration::ZERO).await;
-            self.flush();
+    /// Before `batch` pushes events out of the log that a stream which keeps up was not given yet: gives them to it,
+    /// and lets the event loop go round for it to take them. Streams that back up are not waited for.
+    async fn let_streams_keep_up(&self, batch: &Batch) {
+        loop {
+            let before = self.hub.borrow().before_append(batch);
+            match before {
+                Before::Flush => self.flush(),
+                Before::Turn => {
+                    Delay::from(Duration::ZERO).await;
+                    self.hub.borrow_mut().turned();
+                }
+                Before::Append => return,
+            }
         }
     }
 

@@ -30,8 +30,8 @@ impl EventStream {
 }
 
 impl Stream for EventStream {
-    // A high-water mark of one chunk: a desired size of one says that the queue is empty. A getter, which calls
-    // nothing back.
+    // A high-water mark of one chunk: a desired size of one says that the queue is empty. It is asked while the hub
+    // is borrowed: a getter of the runtime's own, which neither throws nor calls anything back.
     fn is_ready(&self) -> bool {
         self.0.desired_size().is_some_and(|size| size >= 1.0)
     }

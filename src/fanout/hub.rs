@@ -4,12 +4,17 @@
 mod model;
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use super::log::Log;
 use super::pacing::Pacer;
-use super::subscriber::{Serving, Subscriber};
-use super::{Change, ConnId, Limits, Millis, Receipt, Stats, Stream, Work, Write};
-use crate::sse::{self, EventId};
+use super::subscriber::{Place, Serving, Subscriber};
+use super::{Before, Change, ConnId, Limits, Millis, Receipt, Stats, Stream, Work};
+use crate::sse::{self, Batch, EventId};
+
+/// The most bytes of chunks that one flush makes. Far beyond what streams that keep up share; it bounds what is copied
+/// at once where thousands of streams that were stuck, each at another place, come alive together.
+const MAX_FLUSH: usize = 4 << 20;
 
 /// One channel's log and streams.
 #[derive(Debug)]
@@ -18,14 +23,18 @@ pub struct Hub<S> {
     subscribers: BTreeMap<ConnId, Subscriber<S>>,
     pacer: Pacer,
     stall: Option<Millis>,
-    /// How many subscribers have their cursor below the log's tail: each loses one more with every event removed.
+    /// How many subscribers have their cursor below the log's tail: each drops one more with every event removed.
     fallen: u64,
     /// No subscriber whose cursor is in the log has it below this. Spares most appends a look at every stream.
     lowest: u64,
+    /// Turns of the event loop that the caller has told of.
+    turn: u64,
     /// Events were appended since the last flush, and somebody is there to get them.
     unflushed: bool,
-    /// The last flush left a stream behind.
-    behind: bool,
+    /// The last flush left something that is due to a stream unwritten.
+    left_over: bool,
+    /// Where the next flush begins, so that one that is cut short at [`MAX_FLUSH`] is fair to all.
+    first_to_serve: ConnId,
     /// When heartbeats and stalls are looked at next.
     next_tick: Millis,
     changes: Vec<Change>,
@@ -44,8 +53,10 @@ impl<S: Stream> Hub<S> {
             stall: limits.stall,
             fallen: 0,
             lowest: 1,
+            turn: 0,
             unflushed: false,
-            behind: false,
+            left_over: false,
+            first_to_serve: 0,
             next_tick: 0,
             changes: Vec::new(),
             published: 0,
@@ -64,22 +75,22 @@ impl<S: Stream> Hub<S> {
     pub fn join(&mut self, conn: ConnId, stream: S, now: Millis) {
         if self.subscribers.is_empty() {
             self.next_tick = now.saturating_add(self.pacer.tick());
-            self.lowest = self.log.head();
         }
-        self.subscribers
-            .insert(conn, Subscriber::new(stream, self.log.head(), now));
+        let subscriber = Subscriber::new(stream, self.log.head(), now, self.turn);
+        self.subscribers.insert(conn, subscriber);
     }
 
     /// Forgets a stream that has ended. Returns how many events it dropped without being told, `None` where it was
     /// not here (any more).
     pub fn leave(&mut self, conn: ConnId) -> Option<u64> {
-        let untold = self.subscribers.remove(&conn)?.untold(self.log.tail());
+        let subscriber = self.subscribers.remove(&conn)?;
+        let untold = subscriber.place.untold(self.log.tail());
         if untold > 0 {
             self.fallen = self.fallen.saturating_sub(1);
         }
         if self.subscribers.is_empty() {
             self.unflushed = false;
-            self.behind = false;
+            self.left_over = false;
         }
         Some(untold)
     }
@@ -89,32 +100,44 @@ impl<S: Stream> Hub<S> {
         self.subscribers.len()
     }
 
-    /// Whether appending `events` events of `wire` bytes would take events away from a stream that has kept up until
-    /// now. The caller should flush and, if that does not help, let the runtime take what it was given (one turn of
-    /// its event loop), and flush again: a stream that is not ready then is backing up.
-    pub fn would_overrun(&self, events: usize, wire: usize) -> bool {
-        let tail = self.log.tail_with_room_for(events, wire);
-        self.lowest < tail
-            && self
-                .subscribers
-                .values()
-                .any(|subscriber| !subscriber.busy && subscriber.cursor < tail)
+    /// What has to be done before `batch` is appended, so that no stream that keeps up drops: it takes events out of
+    /// the log, and a stream may not have had them. To be asked again after each step; the steps come to an end.
+    pub fn before_append(&self, batch: &Batch) -> Before {
+        let tail = self.log.tail_with_room_for(batch);
+        if self.lowest >= tail && self.fallen == 0 {
+            return Before::Append;
+        }
+        let mut before = Before::Append;
+        for subscriber in self.subscribers.values() {
+            if subscriber.place.cursor >= tail {
+                continue;
+            }
+            if subscriber.stream.is_ready() {
+                return Before::Flush;
+            }
+            // It had no time yet to take what it was given. One that is busy is not waited for.
+            if !subscriber.busy && subscriber.written_in == self.turn {
+                before = Before::Turn;
+            }
+        }
+        before
     }
 
-    /// Appends `wire`, a text of encoded events without ids, all of them or (where there is none) nothing. Older
-    /// events give way; the streams that never had them drop them.
-    pub fn append(&mut self, wire: &str) -> Receipt {
-        let events = sse::events(wire).count();
-        let dropped = self.make_room(self.log.tail_with_room_for(events, wire.len()));
-        for event in sse::events(wire) {
-            self.log.append(event);
-        }
-        self.published = self.published.saturating_add(events as u64);
+    /// The event loop has gone round since the last call: streams that keep up have taken their chunks.
+    pub fn turned(&mut self) {
+        self.turn = self.turn.wrapping_add(1);
+    }
+
+    /// Appends `batch`. Older events give way; the streams that never had them drop them.
+    pub fn append(&mut self, batch: &Batch) -> Receipt {
+        let dropped = self.make_room(self.log.tail_with_room_for(batch));
+        self.log.append(batch);
+        self.published = self.published.saturating_add(batch.events as u64);
         self.dropped = self.dropped.saturating_add(dropped);
         self.unflushed = !self.subscribers.is_empty();
         Receipt {
             id: self.log.newest(),
-            events,
+            events: batch.events,
             subscribers: self.subscribers.len(),
             dropped,
         }
@@ -127,16 +150,17 @@ impl<S: Stream> Hub<S> {
         if self.lowest < tail {
             self.lowest = self.log.head();
             for (conn, subscriber) in &mut self.subscribers {
-                if subscriber.cursor < old_tail {
+                let cursor = subscriber.place.cursor;
+                if cursor < old_tail {
                     continue;
                 }
-                if subscriber.cursor >= tail {
-                    self.lowest = self.lowest.min(subscriber.cursor);
+                if cursor >= tail {
+                    self.lowest = self.lowest.min(cursor);
                     continue;
                 }
-                dropped = dropped.saturating_add(subscriber.untold(tail));
+                dropped = dropped.saturating_add(subscriber.place.untold(tail));
                 self.fallen = self.fallen.saturating_add(1);
-                if subscriber.fall_behind() {
+                if subscriber.start_dropping() {
                     self.changes.push(Change::Busy(*conn));
                 }
             }
@@ -170,54 +194,61 @@ impl<S: Stream> Hub<S> {
         if self.unflushed {
             Some(self.pacer.next_flush(self.subscribers.len()))
         } else {
-            self.behind.then(|| self.pacer.next_retry())
+            self.left_over.then(|| self.pacer.next_retry())
         }
     }
 
-    /// Serves every stream that is behind and ready. Streams at the same place share a chunk.
+    /// Serves every stream that something is due to and that is ready. Streams at the same place share a chunk.
     pub fn flush(&mut self, now: Millis) -> Work<S> {
         let mut work = Work::new();
-        let mut shared: Vec<(u64, usize)> = Vec::new();
+        let mut served: Vec<(Place, Serving, usize)> = Vec::new();
+        let mut bytes = 0_usize;
         let mut progress = self.unflushed;
         let (head, tail) = (self.log.head(), self.log.tail());
-        self.behind = false;
-        for (conn, subscriber) in &mut self.subscribers {
-            if !subscriber.is_behind(head) {
-                continue;
-            }
-            if !subscriber.stream.is_ready() {
-                subscriber.pass_over(now);
-                self.behind = true;
-                continue;
-            }
-            progress = true;
-            let cursor = subscriber.cursor;
-            let chunk = match subscriber.serve(&self.log, now) {
-                Serving::Own(chunk) => work.add_chunk(chunk),
-                Serving::Shared => match shared.iter().find(|(from, _)| *from == cursor) {
-                    Some((_, chunk)) => *chunk,
-                    None => {
-                        let mut bytes = Vec::new();
-                        self.log.read(cursor, usize::MAX, &mut bytes);
-                        let chunk = work.add_chunk(bytes);
-                        shared.push((cursor, chunk));
-                        chunk
+        self.left_over = false;
+        let first = self.first_to_serve;
+        let rounds = [
+            (Bound::Included(first), Bound::Unbounded),
+            (Bound::Unbounded, Bound::Excluded(first)),
+        ];
+        'served: for round in rounds {
+            for (conn, subscriber) in self.subscribers.range_mut(round) {
+                if !subscriber.place.is_behind(head) {
+                    continue;
+                }
+                if !subscriber.stream.is_ready() {
+                    subscriber.pass_over(now);
+                    self.left_over = true;
+                    continue;
+                }
+                progress = true;
+                let known = served.iter().position(|(at, ..)| *at == subscriber.place);
+                if known.is_none() {
+                    if bytes >= MAX_FLUSH {
+                        self.left_over = true;
+                        self.first_to_serve = *conn;
+                        break 'served;
                     }
-                },
-            };
-            if cursor < tail && subscriber.cursor >= tail {
-                self.fallen = self.fallen.saturating_sub(1);
-                self.lowest = self.lowest.min(subscriber.cursor);
+                    let mut serving = subscriber.place.serve(&self.log);
+                    bytes = bytes.saturating_add(serving.chunk.len());
+                    let chunk = work.add_chunk(std::mem::take(&mut serving.chunk));
+                    served.push((subscriber.place.clone(), serving, chunk));
+                }
+                let last = served.len().saturating_sub(1);
+                let Some((at, serving, chunk)) = served.get(known.unwrap_or(last)) else {
+                    continue;
+                };
+                if at.cursor < tail && serving.then.cursor >= tail {
+                    self.fallen = self.fallen.saturating_sub(1);
+                    self.lowest = self.lowest.min(serving.then.cursor);
+                }
+                let caught_up = subscriber.served(serving, head, now, self.turn);
+                if let Some(dropped) = caught_up {
+                    self.changes.push(Change::CaughtUp(*conn, dropped));
+                }
+                self.left_over |= subscriber.place.is_behind(head);
+                work.write(*conn, &subscriber.stream, *chunk);
             }
-            match subscriber.settle(head) {
-                Some(dropped) => self.changes.push(Change::CaughtUp(*conn, dropped)),
-                None => self.behind |= subscriber.is_behind(head),
-            }
-            work.writes.push(Write {
-                conn: *conn,
-                stream: subscriber.stream.clone(),
-                chunk,
-            });
         }
         self.unflushed = false;
         self.pacer.flushed(now, self.subscribers.len(), progress);
@@ -226,13 +257,11 @@ impl<S: Stream> Hub<S> {
 
     /// Forgets the streams that have kept events waiting for too long.
     fn end_stalled(&mut self, now: Millis, work: &mut Work<S>) {
-        let Some(stall) = self.stall else { return };
-        let head = self.log.head();
+        let Some(moment) = self.stall.and_then(|stall| now.checked_sub(stall)) else {
+            return;
+        };
         for (conn, subscriber) in &self.subscribers {
-            if subscriber.written_at.saturating_add(stall) <= now
-                && subscriber.keeps_events_waiting(head)
-                && !subscriber.stream.is_ready()
-            {
+            if subscriber.waiting_since(moment) && !subscriber.stream.is_ready() {
                 work.stalled.push((*conn, subscriber.stream.clone()));
             }
         }
@@ -246,19 +275,15 @@ impl<S: Stream> Hub<S> {
         let mut heartbeat = None;
         let head = self.log.head();
         for (conn, subscriber) in &mut self.subscribers {
-            // One that is behind is written to by the next flush, and may be in the middle of an event.
-            if !subscriber.is_behind(head)
+            // One that something is due to is written to by the next flush, and may be in the middle of an event.
+            if !subscriber.place.is_behind(head)
                 && self.pacer.heartbeat_due(*conn, subscriber.written_at, now)
                 && subscriber.stream.is_ready()
             {
                 let chunk =
                     *heartbeat.get_or_insert_with(|| work.add_chunk(sse::HEARTBEAT.to_vec()));
-                subscriber.wrote(now, false);
-                work.writes.push(Write {
-                    conn: *conn,
-                    stream: subscriber.stream.clone(),
-                    chunk,
-                });
+                subscriber.wrote_heartbeat(now, self.turn);
+                work.write(*conn, &subscriber.stream, chunk);
             }
         }
     }
@@ -270,14 +295,11 @@ impl<S: Stream> Hub<S> {
 
     /// The counters.
     pub fn stats(&self) -> Stats {
+        let busy = self.subscribers.values().filter(|stream| stream.busy);
         Stats {
             newest: self.log.newest(),
             subscribers: self.subscribers.len(),
-            busy: self
-                .subscribers
-                .values()
-                .filter(|subscriber| subscriber.busy)
-                .count(),
+            busy: busy.count(),
             published: self.published,
             dropped: self.dropped,
             connected: self.connected,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::sse::{self, EventId};
+use crate::sse::{self, Batch, EventId};
 
 /// Encoded events with dense sequence numbers. Holds at most so many events and so many bytes; making room removes
 /// the oldest.
@@ -62,17 +62,11 @@ impl Log {
         }
     }
 
-    /// How many bytes `events` encoded events of `wire` bytes together take, at the most, with their ids.
-    pub fn cost(events: usize, wire: usize) -> usize {
-        events.saturating_mul(sse::MAX_ID_LINE).saturating_add(wire)
-    }
-
-    /// Where the tail has to go to make room for `events` events of `wire` bytes. A batch larger than the whole log
-    /// empties it.
-    pub fn tail_with_room_for(&self, events: usize, wire: usize) -> u64 {
+    /// Where the tail has to go to make room for `batch`. One larger than the whole log empties it.
+    pub fn tail_with_room_for(&self, batch: &Batch) -> u64 {
         let mut tail = self.tail;
-        let mut held = self.ends.len().saturating_add(events);
-        let end = self.end().saturating_add(Self::cost(events, wire) as u64);
+        let mut held = self.ends.len().saturating_add(batch.events);
+        let end = self.end().saturating_add(batch.cost() as u64);
         let mut start = self.start;
         for next in &self.ends {
             if held <= self.max_events && end.saturating_sub(start) <= self.max_bytes as u64 {
@@ -98,8 +92,14 @@ impl Log {
         }
     }
 
-    /// Appends one event, encoded but for its id line, and gives it the next id.
-    pub fn append(&mut self, event: &str) {
+    /// Appends the events of `batch` and gives them the next ids.
+    pub fn append(&mut self, batch: &Batch) {
+        for event in batch.iter() {
+            self.append_event(event);
+        }
+    }
+
+    fn append_event(&mut self, event: &str) {
         let id = EventId {
             epoch: self.epoch,
             seq: self.head(),
@@ -179,8 +179,9 @@ mod tests {
     }
 
     fn push(log: &mut Log, event: &str) {
-        log.remove_before(log.tail_with_room_for(1, event.len()));
-        log.append(event);
+        let batch = Batch::from_wire(event.to_owned());
+        log.remove_before(log.tail_with_room_for(&batch));
+        log.append(&batch);
     }
 
     #[test]

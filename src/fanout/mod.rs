@@ -17,7 +17,6 @@ mod subscriber;
 use serde::Serialize;
 
 pub use self::hub::Hub;
-use self::log::Log;
 use crate::sse::EventId;
 
 /// Milliseconds, of a clock that never goes back.
@@ -86,6 +85,18 @@ pub enum Change {
     CaughtUp(ConnId, u64),
 }
 
+/// What has to be done before a batch is appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// [`Hub::flush`]: a stream is ready for what it would lose.
+    Flush,
+    /// One turn of the event loop, in which streams that keep up take what they were given; then
+    /// [`Hub::turned`].
+    Turn,
+    /// Nothing any more: whoever would lose something now is backing up.
+    Append,
+}
+
 /// What is to be written, and which streams are to be ended. The hub takes it as done.
 #[derive(Debug)]
 pub struct Work<S> {
@@ -108,7 +119,7 @@ pub struct Write<S> {
     pub chunk: usize,
 }
 
-impl<S> Work<S> {
+impl<S: Clone> Work<S> {
     fn new() -> Self {
         Self {
             chunks: Vec::new(),
@@ -122,9 +133,12 @@ impl<S> Work<S> {
         self.chunks.push(chunk);
         self.chunks.len().saturating_sub(1)
     }
-}
 
-/// How many bytes of the log `events` encoded events of `wire` bytes together take at the most, ids included.
-pub fn cost(events: usize, wire: usize) -> usize {
-    Log::cost(events, wire)
+    fn write(&mut self, conn: ConnId, stream: &S, chunk: usize) {
+        self.writes.push(Write {
+            conn,
+            stream: stream.clone(),
+            chunk,
+        });
+    }
 }

@@ -32,7 +32,7 @@ impl Pacer {
     /// A rhythm in which flushes are never further apart than `max_spacing`, streams never silent for longer than
     /// `heartbeat`, and [`tick`](Self::tick) fine enough to see both that and `stall` pass.
     pub fn new(max_spacing: Millis, heartbeat: Millis, stall: Option<Millis>) -> Self {
-        let tick = heartbeat.checked_div(TICKS_PER_HEARTBEAT).unwrap_or(1);
+        let tick = heartbeat / TICKS_PER_HEARTBEAT;
         Self {
             max_spacing,
             last_flush: None,

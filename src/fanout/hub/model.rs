@@ -2,12 +2,13 @@
 //! The model knows what was published; what it checks is the bytes that the streams got.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use proptest::prelude::*;
 
+use super::super::subscriber::MAX_CHUNK;
 use super::*;
-use crate::fanout::cost;
 
 const EPOCH: u64 = 1_700_000_000_000;
 
@@ -61,6 +62,11 @@ struct Model {
     published: Vec<String>,
     receipts_dropped: u64,
     left_untold: u64,
+    /// Who is busy, and how many events were caught up with, by the changes that the hub told of.
+    busy: BTreeSet<ConnId>,
+    caught_up: u64,
+    /// Turns of the event loop that publishing waited for.
+    waited: u64,
 }
 
 impl Model {
@@ -80,13 +86,16 @@ impl Model {
             published: Vec::new(),
             receipts_dropped: 0,
             left_untold: 0,
+            busy: BTreeSet::new(),
+            caught_up: 0,
+            waited: 0,
         }
     }
 
     fn perform(&mut self, work: Work<FakeStream>) {
         for write in work.writes {
             let chunk = &work.chunks[write.chunk];
-            assert!(!chunk.is_empty());
+            assert!(!chunk.is_empty() && chunk.len() <= MAX_CHUNK);
             let waiting = write.stream.0.borrow_mut().waiting.replace(chunk.clone());
             assert_eq!(waiting, None, "only a stream that is ready is written to");
         }
@@ -101,6 +110,7 @@ impl Model {
         for reader in self.readers.iter().filter(|reader| reader.keeps_up) {
             reader.stream.take();
         }
+        self.hub.turned();
     }
 
     fn flush(&mut self) {
@@ -117,18 +127,22 @@ impl Model {
             sse::write_event(&mut wire, "", &data);
             events.push(data);
         }
-        if cost(events.len(), wire.len()) > self.limits.buffer_bytes {
+        let batch = Batch::from_wire(wire);
+        if batch.cost() > self.limits.buffer_bytes {
             return;
         }
-        if self.hub.would_overrun(events.len(), wire.len()) {
-            self.flush();
-            if self.hub.would_overrun(events.len(), wire.len()) {
-                self.turn();
-                self.flush();
+        loop {
+            match self.hub.before_append(&batch) {
+                Before::Flush => self.flush(),
+                Before::Turn => {
+                    self.turn();
+                    self.waited += 1;
+                }
+                Before::Append => break,
             }
         }
         let open = self.readers.iter().filter(|reader| reader.open).count();
-        let receipt = self.hub.append(&wire);
+        let receipt = self.hub.append(&batch);
         self.published.extend(events);
         self.receipts_dropped += receipt.dropped;
         assert_eq!(receipt.events, sizes.len());
@@ -140,7 +154,7 @@ impl Model {
     fn poll(&mut self) {
         let tail = self.hub.log.tail();
         let untold: BTreeMap<ConnId, u64> = (self.hub.subscribers.iter())
-            .map(|(conn, subscriber)| (*conn, subscriber.untold(tail)))
+            .map(|(conn, subscriber)| (*conn, subscriber.place.untold(tail)))
             .collect();
         let work = self.hub.poll(self.now);
         for (conn, _) in &work.stalled {
@@ -222,8 +236,8 @@ impl Model {
             let (last, told) = self.read(reader);
             accounted += told;
             if let Some(subscriber) = self.hub.subscribers.get(&reader.conn) {
-                accounted += subscriber.untold(self.hub.log.tail());
-                assert!(last < subscriber.cursor);
+                accounted += subscriber.place.untold(self.hub.log.tail());
+                assert!(last < subscriber.place.cursor);
             }
         }
         assert_eq!(self.receipts_dropped, accounted);
@@ -231,11 +245,25 @@ impl Model {
             .hub
             .subscribers
             .values()
-            .filter(|subscriber| subscriber.untold(self.hub.log.tail()) > 0);
+            .filter(|subscriber| subscriber.place.untold(self.hub.log.tail()) > 0);
         assert_eq!(self.hub.fallen, fallen.count() as u64);
-        let mut busy = std::mem::take(&mut self.hub.changes);
-        busy.retain(|change| matches!(change, Change::Busy(_)));
-        assert!(busy.len() as u64 <= self.hub.dropped);
+        self.check_changes();
+    }
+
+    /// Each stream is told of as busy and as caught up in turn, and the counts are what it was told itself.
+    fn check_changes(&mut self) {
+        for change in self.hub.take_changes() {
+            match change {
+                Change::Busy(conn) => assert!(self.busy.insert(conn)),
+                Change::CaughtUp(conn, dropped) => {
+                    assert!(self.busy.remove(&conn));
+                    self.caught_up += dropped;
+                }
+            }
+        }
+        self.busy
+            .retain(|conn| self.hub.subscribers.contains_key(conn));
+        assert_eq!(self.hub.stats().busy, self.busy.len());
     }
 
     /// Everybody reads on: in the end all streams have everything, or know what they have not.
@@ -254,6 +282,13 @@ impl Model {
         }
         assert_eq!(self.hub.stats().busy, 0);
         assert_eq!(self.hub.stats().dropped, self.receipts_dropped);
+        if self.readers.iter().all(|reader| reader.open) {
+            assert_eq!(self.caught_up, self.receipts_dropped);
+        }
+        for reader in 0..self.readers.len() {
+            self.leave(reader);
+        }
+        assert_eq!(self.hub.next_poll(), None, "nobody is left to wake up for");
     }
 }
 
@@ -372,6 +407,9 @@ fn an_idle_channel_beats_until_its_last_stream_leaves() {
         }
         assert!(written < 150);
     }
+    // With a flush still due.
+    model.publish(&[1]);
+    model.publish(&[1]);
     for index in 0..300 {
         model.leave(index);
     }
@@ -408,4 +446,149 @@ fn a_stalled_stream_is_ended() {
         "an untaken heartbeat is no event that waits"
     );
     assert_eq!(model.hub.subscribers(), 1);
+}
+
+/// Ready streams are never ended, however long they are silent.
+#[test]
+fn a_healthy_stream_is_not_stalled() {
+    let mut model = Model::new(8, 10_000);
+    model.join(true);
+    model.publish(&[1]);
+    model.turn();
+    model.now += 500_000;
+    model.poll();
+    assert!(model.readers[0].open);
+}
+
+/// The runtime may never take the opening block of a stream whose client was gone before it opened.
+#[test]
+fn a_stream_that_nobody_reads_from_the_start_is_ended() {
+    let mut model = Model::new(8, 10_000);
+    model.join(false);
+    let opening = Some(sse::HEARTBEAT.to_vec());
+    model.readers[0].stream.0.borrow_mut().waiting = opening;
+    model.now += 61_000;
+    model.poll();
+    assert!(!model.readers[0].open);
+}
+
+/// Waiting is counted from when an event was due, not from the heartbeat before it.
+#[test]
+fn an_event_has_the_whole_limit_to_be_taken() {
+    let mut model = Model::new(8, 10_000);
+    model.join(false);
+    while model.readers[0].stream.is_ready() {
+        model.now = model.hub.next_poll().unwrap();
+        model.poll();
+    }
+    model.now += 59_000;
+    model.publish(&[1]);
+    model.now += 59_000;
+    model.poll();
+    assert!(model.readers[0].open);
+    model.now += 2_000;
+    model.poll();
+    assert!(!model.readers[0].open);
+}
+
+/// A heartbeat would end up inside an event that was cut.
+#[test]
+fn no_heartbeat_goes_into_an_event() {
+    let mut model = Model::new(8, 400_000);
+    model.join(true);
+    model.publish(&[150_000]);
+    model.turn();
+    // Past every heartbeat, but not past the next retry: only the tick is due.
+    model.hub.next_tick = model.now;
+    model.hub.pacer.flushed(model.now + 5_000, 1, true);
+    model.now += 2_000;
+    model.poll();
+    model.settle();
+}
+
+/// A stalled stream holds up no publisher: it gets one turn of the event loop, once.
+#[test]
+fn publishers_do_not_wait_for_a_stalled_stream() {
+    let mut model = Model::new(8, 10_000);
+    model.join(true);
+    model.join(false);
+    for _ in 0..3 {
+        model.publish(&[1; 8]);
+    }
+    assert_eq!(model.hub.stats().busy, 1);
+    model.turn();
+    let waited = model.waited;
+    for _ in 0..100 {
+        model.publish(&[1; 2]);
+        model.turn();
+    }
+    assert_eq!(model.waited, waited);
+}
+
+/// One that dropped, but takes its chunks again, is offered what it would lose next.
+#[test]
+fn a_busy_stream_that_is_ready_is_offered_what_it_would_lose() {
+    let mut model = Model::new(8, 10_000);
+    model.join(false);
+    for _ in 0..3 {
+        model.publish(&[1; 8]);
+    }
+    assert_eq!(model.hub.stats().busy, 1);
+    let dropped = model.receipts_dropped;
+    for _ in 0..10 {
+        model.readers[0].stream.take();
+        model.publish(&[1; 8]);
+    }
+    assert_eq!(model.receipts_dropped, dropped);
+    model.settle();
+}
+
+/// Nothing but a stalled stream: it is tried a few times a second, no more.
+#[test]
+fn a_stalled_stream_is_tried_less_and_less() {
+    let mut model = Model::new(8, 10_000);
+    model.join(false);
+    model.publish(&[1]);
+    model.publish(&[1]);
+    let (end, mut polls) = (model.now + 10_000, 0);
+    while model.now < end {
+        model.now = model.hub.next_poll().unwrap();
+        model.poll();
+        polls += 1;
+    }
+    // 4 a second, and 32 ticks of the heartbeat.
+    assert!(polls < 10 * (4 + 32) + 20, "{polls}");
+    model.readers[0].stream.take();
+    model.now += 250;
+    model.poll();
+    assert!(
+        !model.readers[0].stream.is_ready(),
+        "it is served within 250 ms"
+    );
+}
+
+/// 2,000 streams that were stuck come alive together: what is copied at once stays small, and all are served.
+#[test]
+fn a_herd_that_comes_alive_shares_chunks_and_is_served_fairly() {
+    let mut model = Model::new(256, 1 << 20);
+    for _ in 0..100 {
+        model.join(false);
+        model.publish(&[60_000]);
+    }
+    for _ in 0..1_900 {
+        model.join(false);
+    }
+    model.publish(&[10_000; 10]);
+    model.publish(&[60_000; 15]);
+    model.now += 1_000;
+    for _ in 0..40 {
+        for reader in &model.readers {
+            reader.stream.take();
+        }
+        let work = model.hub.flush(model.now);
+        let bytes: usize = work.chunks.iter().map(Vec::len).sum();
+        assert!(bytes <= MAX_FLUSH + MAX_CHUNK, "{bytes}");
+        model.perform(work);
+    }
+    model.settle();
 }
