@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod scenarios;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -14,22 +14,22 @@ const EPOCH: u64 = 1_700_000_000_000;
 
 /// A stream as the runtime keeps it: one chunk waits until it is taken.
 #[derive(Debug, Default)]
-struct Pipe {
-    waiting: Option<Vec<u8>>,
+pub struct Pipe {
+    pub waiting: Option<Vec<u8>>,
     taken: Vec<u8>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct FakeStream(Rc<RefCell<Pipe>>);
+pub struct FakeStream(pub Rc<RefCell<Pipe>>);
 
 impl FakeStream {
-    fn take(&self) {
+    pub fn take(&self) {
         let mut pipe = self.0.borrow_mut();
         let chunk = pipe.waiting.take().unwrap_or_default();
         pipe.taken.extend(chunk);
     }
 
-    fn all(&self) -> Vec<u8> {
+    pub fn all(&self) -> Vec<u8> {
         let pipe = self.0.borrow();
         let mut all = pipe.taken.clone();
         all.extend(pipe.waiting.iter().flatten());
@@ -44,33 +44,33 @@ impl Stream for FakeStream {
 }
 
 /// One reader, and what it has been told.
-struct Reader {
+pub struct Reader {
     conn: ConnId,
-    stream: FakeStream,
+    pub stream: FakeStream,
     /// Takes its chunk in every turn of the event loop.
     keeps_up: bool,
     joined_after: u64,
-    open: bool,
+    pub open: bool,
 }
 
 /// A channel as `channel` drives it, with every event ever published at hand.
-struct Model {
-    hub: Hub<FakeStream>,
+pub struct Model {
+    pub hub: Hub<FakeStream>,
     limits: Limits,
-    now: Millis,
-    readers: Vec<Reader>,
+    pub now: Millis,
+    pub readers: Vec<Reader>,
     published: Vec<String>,
-    receipts_dropped: u64,
+    pub receipts_dropped: u64,
     left_untold: u64,
     /// Who is busy, and how many events were caught up with, by the changes that the hub told of.
     busy: BTreeSet<ConnId>,
     caught_up: u64,
     /// Turns of the event loop that publishing waited for.
-    waited: u64,
+    pub waited: u64,
 }
 
 impl Model {
-    fn new(buffer_events: usize, buffer_bytes: usize) -> Self {
+    pub fn new(buffer_events: usize, buffer_bytes: usize) -> Self {
         let limits = Limits {
             buffer_events,
             buffer_bytes,
@@ -92,7 +92,7 @@ impl Model {
         }
     }
 
-    fn perform(&mut self, work: Work<FakeStream>) {
+    pub fn perform(&mut self, work: Work<FakeStream>) {
         for write in work.writes {
             let chunk = &work.chunks[write.chunk];
             assert!(!chunk.is_empty() && chunk.len() <= MAX_CHUNK);
@@ -106,7 +106,7 @@ impl Model {
     }
 
     /// One turn of the event loop: whoever keeps up takes what it was given.
-    fn turn(&mut self) {
+    pub fn turn(&mut self) {
         for reader in self.readers.iter().filter(|reader| reader.keeps_up) {
             reader.stream.take();
         }
@@ -118,7 +118,7 @@ impl Model {
         self.perform(work);
     }
 
-    fn publish(&mut self, sizes: &[usize]) {
+    pub fn publish(&mut self, sizes: &[usize]) {
         let mut wire = String::new();
         let mut events = Vec::new();
         for size in sizes {
@@ -151,7 +151,7 @@ impl Model {
         self.poll();
     }
 
-    fn poll(&mut self) {
+    pub fn poll(&mut self) {
         let tail = self.hub.log.tail();
         let untold: BTreeMap<ConnId, u64> = (self.hub.subscribers.iter())
             .map(|(conn, subscriber)| (*conn, subscriber.place.untold(tail)))
@@ -163,7 +163,7 @@ impl Model {
         self.perform(work);
     }
 
-    fn join(&mut self, keeps_up: bool) {
+    pub fn join(&mut self, keeps_up: bool) {
         let (conn, at) = self.hub.open();
         let stream = FakeStream::default();
         self.hub.join(conn, stream.clone(), self.now);
@@ -176,7 +176,7 @@ impl Model {
         });
     }
 
-    fn leave(&mut self, index: usize) {
+    pub fn leave(&mut self, index: usize) {
         if let Some(untold) = self.hub.leave(self.readers[index].conn) {
             self.left_untold += untold;
             self.readers[index].open = false;
@@ -227,7 +227,7 @@ impl Model {
         (last, told)
     }
 
-    fn check(&mut self) {
+    pub fn check(&mut self) {
         assert!(self.hub.log.bytes() <= self.limits.buffer_bytes);
         let held = self.hub.log.head() - self.hub.log.tail();
         assert!(held <= self.limits.buffer_events as u64);
@@ -267,7 +267,7 @@ impl Model {
     }
 
     /// Everybody reads on: in the end all streams have everything, or know what they have not.
-    fn settle(&mut self) {
+    pub fn settle(&mut self) {
         for _ in 0..2_000 {
             for reader in &self.readers {
                 reader.stream.take();
@@ -361,234 +361,4 @@ proptest! {
     fn large_events(steps in steps(prop_oneof![0..200_usize, 60_000..140_000_usize])) {
         run(Model::new(20, 400_000), steps);
     }
-}
-
-/// A reader that takes one chunk in ten turns, beside one that keeps up, under bursts larger than the buffer.
-#[test]
-fn a_slow_reader_is_told_and_a_fast_one_is_whole() {
-    let mut model = Model::new(256, 1 << 20);
-    model.join(true);
-    model.join(false);
-    for round in 0..205 {
-        model.publish(&[16; 100]);
-        if round % 10 == 9 {
-            model.readers[1].stream.take();
-            model.now += 25;
-            model.poll();
-        }
-        model.check();
-    }
-    assert_eq!(model.hub.stats().busy, 1);
-    assert!(model.receipts_dropped > 10_000);
-    model.settle();
-}
-
-/// 300 silent streams hear a heartbeat in every period, and not all at once; the last one to leave stops the clock.
-#[test]
-fn an_idle_channel_beats_until_its_last_stream_leaves() {
-    let mut model = Model::new(8, 10_000);
-    for _ in 0..300 {
-        model.join(true);
-    }
-    let mut last_heard = vec![model.now; 300];
-    let end = model.now + 10_000;
-    while model.now < end {
-        model.now = model.hub.next_poll().unwrap();
-        let before: Vec<_> = model.readers.iter().map(|r| r.stream.all().len()).collect();
-        model.poll();
-        model.turn();
-        let mut written = 0;
-        for (index, reader) in model.readers.iter().enumerate() {
-            if reader.stream.all().len() > before[index] {
-                last_heard[index] = model.now;
-                written += 1;
-            }
-            assert!(model.now - last_heard[index] <= 1_000);
-        }
-        assert!(written < 150);
-    }
-    // With a flush still due.
-    model.publish(&[1]);
-    model.publish(&[1]);
-    for index in 0..300 {
-        model.leave(index);
-    }
-    assert_eq!(model.hub.next_poll(), None);
-    model.publish(&[1]);
-    assert_eq!(
-        model.hub.next_poll(),
-        None,
-        "nobody is there to be written to"
-    );
-}
-
-/// A stream that takes nothing is ended after the limit, one that has nothing waiting never is.
-#[test]
-fn a_stalled_stream_is_ended() {
-    let mut model = Model::new(8, 10_000);
-    model.join(false);
-    model.publish(&[1]);
-    model.join(false);
-    let begun = model.now;
-    while model.now - begun < 200_000 && model.readers[0].open {
-        model.now = model.hub.next_poll().unwrap();
-        model.poll();
-    }
-    let after = model.now - begun;
-    assert!((60_000..61_000).contains(&after), "{after}");
-    let end = model.now + 200_000;
-    while model.now < end {
-        model.now = model.hub.next_poll().unwrap();
-        model.poll();
-    }
-    assert!(
-        model.readers[1].open,
-        "an untaken heartbeat is no event that waits"
-    );
-    assert_eq!(model.hub.subscribers(), 1);
-}
-
-/// Ready streams are never ended, however long they are silent.
-#[test]
-fn a_healthy_stream_is_not_stalled() {
-    let mut model = Model::new(8, 10_000);
-    model.join(true);
-    model.publish(&[1]);
-    model.turn();
-    model.now += 500_000;
-    model.poll();
-    assert!(model.readers[0].open);
-}
-
-/// The runtime may never take the opening block of a stream whose client was gone before it opened.
-#[test]
-fn a_stream_that_nobody_reads_from_the_start_is_ended() {
-    let mut model = Model::new(8, 10_000);
-    model.join(false);
-    let opening = Some(sse::HEARTBEAT.to_vec());
-    model.readers[0].stream.0.borrow_mut().waiting = opening;
-    model.now += 61_000;
-    model.poll();
-    assert!(!model.readers[0].open);
-}
-
-/// Waiting is counted from when an event was due, not from the heartbeat before it.
-#[test]
-fn an_event_has_the_whole_limit_to_be_taken() {
-    let mut model = Model::new(8, 10_000);
-    model.join(false);
-    while model.readers[0].stream.is_ready() {
-        model.now = model.hub.next_poll().unwrap();
-        model.poll();
-    }
-    model.now += 59_000;
-    model.publish(&[1]);
-    model.now += 59_000;
-    model.poll();
-    assert!(model.readers[0].open);
-    model.now += 2_000;
-    model.poll();
-    assert!(!model.readers[0].open);
-}
-
-/// A heartbeat would end up inside an event that was cut.
-#[test]
-fn no_heartbeat_goes_into_an_event() {
-    let mut model = Model::new(8, 400_000);
-    model.join(true);
-    model.publish(&[150_000]);
-    model.turn();
-    // Past every heartbeat, but not past the next retry: only the tick is due.
-    model.hub.next_tick = model.now;
-    model.hub.pacer.flushed(model.now + 5_000, 1, true);
-    model.now += 2_000;
-    model.poll();
-    model.settle();
-}
-
-/// A stalled stream holds up no publisher: it gets one turn of the event loop, once.
-#[test]
-fn publishers_do_not_wait_for_a_stalled_stream() {
-    let mut model = Model::new(8, 10_000);
-    model.join(true);
-    model.join(false);
-    for _ in 0..3 {
-        model.publish(&[1; 8]);
-    }
-    assert_eq!(model.hub.stats().busy, 1);
-    model.turn();
-    let waited = model.waited;
-    for _ in 0..100 {
-        model.publish(&[1; 2]);
-        model.turn();
-    }
-    assert_eq!(model.waited, waited);
-}
-
-/// One that dropped, but takes its chunks again, is offered what it would lose next.
-#[test]
-fn a_busy_stream_that_is_ready_is_offered_what_it_would_lose() {
-    let mut model = Model::new(8, 10_000);
-    model.join(false);
-    for _ in 0..3 {
-        model.publish(&[1; 8]);
-    }
-    assert_eq!(model.hub.stats().busy, 1);
-    let dropped = model.receipts_dropped;
-    for _ in 0..10 {
-        model.readers[0].stream.take();
-        model.publish(&[1; 8]);
-    }
-    assert_eq!(model.receipts_dropped, dropped);
-    model.settle();
-}
-
-/// Nothing but a stalled stream: it is tried a few times a second, no more.
-#[test]
-fn a_stalled_stream_is_tried_less_and_less() {
-    let mut model = Model::new(8, 10_000);
-    model.join(false);
-    model.publish(&[1]);
-    model.publish(&[1]);
-    let (end, mut polls) = (model.now + 10_000, 0);
-    while model.now < end {
-        model.now = model.hub.next_poll().unwrap();
-        model.poll();
-        polls += 1;
-    }
-    // 4 a second, and 32 ticks of the heartbeat.
-    assert!(polls < 10 * (4 + 32) + 20, "{polls}");
-    model.readers[0].stream.take();
-    model.now += 250;
-    model.poll();
-    assert!(
-        !model.readers[0].stream.is_ready(),
-        "it is served within 250 ms"
-    );
-}
-
-/// 2,000 streams that were stuck come alive together: what is copied at once stays small, and all are served.
-#[test]
-fn a_herd_that_comes_alive_shares_chunks_and_is_served_fairly() {
-    let mut model = Model::new(256, 1 << 20);
-    for _ in 0..100 {
-        model.join(false);
-        model.publish(&[60_000]);
-    }
-    for _ in 0..1_900 {
-        model.join(false);
-    }
-    model.publish(&[10_000; 10]);
-    model.publish(&[60_000; 15]);
-    model.now += 1_000;
-    for _ in 0..40 {
-        for reader in &model.readers {
-            reader.stream.take();
-        }
-        let work = model.hub.flush(model.now);
-        let bytes: usize = work.chunks.iter().map(Vec::len).sum();
-        assert!(bytes <= MAX_FLUSH + MAX_CHUNK, "{bytes}");
-        model.perform(work);
-    }
-    model.settle();
 }

@@ -2,9 +2,14 @@
 //!
 //! Source: WHATWG HTML, section 9.2, "Server-sent events". Pure: no Worker type, no clock, no I/O.
 
+mod parse;
+
 use std::fmt::Write;
 
 use serde::Serialize;
+
+use self::parse::lines;
+pub use self::parse::{ParsedEvent, parse};
 
 /// The media type of a stream, and of a publish body that carries a batch.
 pub const MEDIA_TYPE: &str = "text/event-stream";
@@ -166,72 +171,8 @@ pub fn error_stream(retry_ms: u32, problem: &str) -> String {
     out
 }
 
-/// An event as a publisher wrote it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ParsedEvent {
-    /// Empty where the publisher gave none.
-    pub event_type: String,
-    /// Lines joined by LF.
-    pub data: String,
-}
-
-/// Reads a body as an event stream: by the WHATWG rules, but that a last event counts without its blank line, too.
-/// `id:` and `retry:` are ignored; a block without `data:` is no event.
-pub fn parse(body: &str) -> Vec<ParsedEvent> {
-    let mut parsed = Vec::new();
-    let mut event_type = "";
-    let mut data: Option<String> = None;
-    let body = body.strip_prefix('\u{feff}').unwrap_or(body);
-    // The blank line added here ends an event that the body's own end cut short.
-    for line in lines(body).chain([""]) {
-        if line.is_empty() {
-            if let Some(data) = data.take() {
-                parsed.push(ParsedEvent {
-                    event_type: event_type.to_owned(),
-                    data,
-                });
-            }
-            event_type = "";
-            continue;
-        }
-        let (field, value) = line.split_once(':').unwrap_or((line, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
-        match field {
-            "event" => event_type = value,
-            "data" => match &mut data {
-                Some(data) => {
-                    data.push('\n');
-                    data.push_str(value);
-                }
-                None => data = Some(value.to_owned()),
-            },
-            _ => {}
-        }
-    }
-    parsed
-}
-
-/// The lines of `text`, which CR, LF and CRLF all end. One more than there are line ends, the last one maybe empty.
-fn lines(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text);
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let Some((line, _)) = text.split_once(['\r', '\n']) else {
-            rest = None;
-            return Some(text);
-        };
-        let after = text.get(line.len()..).unwrap_or_default();
-        rest = after
-            .strip_prefix("\r\n")
-            .or_else(|| after.strip_prefix(['\r', '\n']));
-        Some(line)
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn encoded(event_type: &str, data: &str) -> String {
@@ -261,31 +202,6 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_parsed_as_browsers_parse_a_stream() {
-        let event = |event_type: &str, data: &str| ParsedEvent {
-            event_type: event_type.into(),
-            data: data.into(),
-        };
-        assert_eq!(
-            parse("data: a\n\ndata:b\ndata:  c\n\n"),
-            [event("", "a"), event("", "b\n c")]
-        );
-        assert_eq!(
-            parse("\u{feff}event: x\rdata\r\rdata: 2\r\nid: 7\r\nretry: 1\r\n: c\r\n\r\n"),
-            [event("x", ""), event("", "2")]
-        );
-        assert_eq!(
-            parse("event: lost\n\ndata: last"),
-            [event("", "last")],
-            "a type without data is no event and does not leak into the next"
-        );
-        assert_eq!(parse("data: a:b"), [event("", "a:b")]);
-        assert_eq!(parse(" data: x\nDATA: y\n\n"), []);
-        assert_eq!(parse(""), []);
-        assert_eq!(parse(":\n\n\n"), []);
-    }
-
-    #[test]
     fn types_are_checked() {
         assert_eq!(check_type("score"), Ok(()));
         assert_eq!(check_type(""), Ok(()));
@@ -311,36 +227,5 @@ mod tests {
             },
         );
         assert_eq!(line.len(), MAX_ID_LINE);
-    }
-
-    proptest! {
-        /// Whatever is published comes out of the parser again, line ends made alike.
-        #[test]
-        fn what_is_written_is_parsed_again(events_in in prop::collection::vec(
-            ("[a-zé:. ]{0,8}", "[a-c:\r\n \u{feff}é\0]{0,40}"), 1..6,
-        )) {
-            let mut wire = String::new();
-            let mut expected = Vec::new();
-            for (event_type, data) in &events_in {
-                write_event(&mut wire, event_type, data);
-                expected.push(ParsedEvent {
-                    event_type: event_type.clone(),
-                    data: data.replace("\r\n", "\n").replace('\r', "\n"),
-                });
-            }
-            prop_assert_eq!(events(&wire).count(), events_in.len());
-            prop_assert_eq!(events(&wire).collect::<String>(), wire.clone());
-            prop_assert_eq!(parse(&wire), expected);
-        }
-
-        /// No body makes the parser panic, and what it reads survives being written.
-        #[test]
-        fn any_body_is_parsed(body in "([a-z:\r\n ]|data: |event: |\r\n|\u{feff}|é|\0){0,60}") {
-            for event in parse(&body) {
-                prop_assert!(!event.event_type.contains(['\r', '\n']));
-                let wire = encoded(&event.event_type, &event.data);
-                prop_assert_eq!(parse(&wire), vec![event]);
-            }
-        }
     }
 }

@@ -1,0 +1,235 @@
+//! Single stories, told with the model: what happens to whom, and when.
+
+use super::model::Model;
+use super::*;
+use crate::fanout::subscriber::MAX_CHUNK;
+
+/// A reader that takes one chunk in ten turns, beside one that keeps up, under bursts larger than the buffer.
+#[test]
+fn a_slow_reader_is_told_and_a_fast_one_is_whole() {
+    let mut model = Model::new(256, 1 << 20);
+    model.join(true);
+    model.join(false);
+    for round in 0..205 {
+        model.publish(&[16; 100]);
+        if round % 10 == 9 {
+            model.readers[1].stream.take();
+            model.now += 25;
+            model.poll();
+        }
+        model.check();
+    }
+    assert_eq!(model.hub.stats().busy, 1);
+    assert!(model.receipts_dropped > 10_000);
+    model.settle();
+}
+
+/// 300 silent streams hear a heartbeat in every period, and not all at once; the last one to leave stops the clock.
+#[test]
+fn an_idle_channel_beats_until_its_last_stream_leaves() {
+    let mut model = Model::new(8, 10_000);
+    for _ in 0..300 {
+        model.join(true);
+    }
+    let mut last_heard = vec![model.now; 300];
+    let end = model.now + 10_000;
+    while model.now < end {
+        model.now = model.hub.next_poll().unwrap();
+        let before: Vec<_> = model.readers.iter().map(|r| r.stream.all().len()).collect();
+        model.poll();
+        model.turn();
+        let mut written = 0;
+        for (index, reader) in model.readers.iter().enumerate() {
+            if reader.stream.all().len() > before[index] {
+                last_heard[index] = model.now;
+                written += 1;
+            }
+            assert!(model.now - last_heard[index] <= 1_000);
+        }
+        assert!(written < 150);
+    }
+    // With a flush still due.
+    model.publish(&[1]);
+    model.publish(&[1]);
+    for index in 0..300 {
+        model.leave(index);
+    }
+    assert_eq!(model.hub.next_poll(), None);
+    model.publish(&[1]);
+    assert_eq!(
+        model.hub.next_poll(),
+        None,
+        "nobody is there to be written to"
+    );
+}
+
+/// A stream that takes nothing is ended after the limit, one that has nothing waiting never is.
+#[test]
+fn a_stalled_stream_is_ended() {
+    let mut model = Model::new(8, 10_000);
+    model.join(false);
+    model.publish(&[1]);
+    model.join(false);
+    let begun = model.now;
+    while model.now - begun < 200_000 && model.readers[0].open {
+        model.now = model.hub.next_poll().unwrap();
+        model.poll();
+    }
+    let after = model.now - begun;
+    assert!((60_000..61_000).contains(&after), "{after}");
+    let end = model.now + 200_000;
+    while model.now < end {
+        model.now = model.hub.next_poll().unwrap();
+        model.poll();
+    }
+    assert!(
+        model.readers[1].open,
+        "an untaken heartbeat is no event that waits"
+    );
+    assert_eq!(model.hub.subscribers(), 1);
+}
+
+/// Ready streams are never ended, however long they are silent.
+#[test]
+fn a_healthy_stream_is_not_stalled() {
+    let mut model = Model::new(8, 10_000);
+    model.join(true);
+    model.publish(&[1]);
+    model.turn();
+    model.now += 500_000;
+    model.poll();
+    assert!(model.readers[0].open);
+}
+
+/// The runtime may never take the opening block of a stream whose client was gone before it opened.
+#[test]
+fn a_stream_that_nobody_reads_from_the_start_is_ended() {
+    let mut model = Model::new(8, 10_000);
+    model.join(false);
+    let opening = Some(sse::HEARTBEAT.to_vec());
+    model.readers[0].stream.0.borrow_mut().waiting = opening;
+    model.now += 61_000;
+    model.poll();
+    assert!(!model.readers[0].open);
+}
+
+/// Waiting is counted from when an event was due, not from the heartbeat before it.
+#[test]
+fn an_event_has_the_whole_limit_to_be_taken() {
+    let mut model = Model::new(8, 10_000);
+    model.join(false);
+    while model.readers[0].stream.is_ready() {
+        model.now = model.hub.next_poll().unwrap();
+        model.poll();
+    }
+    model.now += 59_000;
+    model.publish(&[1]);
+    model.now += 59_000;
+    model.poll();
+    assert!(model.readers[0].open);
+    model.now += 2_000;
+    model.poll();
+    assert!(!model.readers[0].open);
+}
+
+/// A heartbeat would end up inside an event that was cut.
+#[test]
+fn no_heartbeat_goes_into_an_event() {
+    let mut model = Model::new(8, 400_000);
+    model.join(true);
+    model.publish(&[150_000]);
+    model.turn();
+    // Past every heartbeat, but not past the next retry: only the tick is due.
+    model.hub.next_tick = model.now;
+    model.hub.pacer.flushed(model.now + 5_000, 1, true);
+    model.now += 2_000;
+    model.poll();
+    model.settle();
+}
+
+/// A stalled stream holds up no publisher: it gets one turn of the event loop, once.
+#[test]
+fn publishers_do_not_wait_for_a_stalled_stream() {
+    let mut model = Model::new(8, 10_000);
+    model.join(true);
+    model.join(false);
+    for _ in 0..3 {
+        model.publish(&[1; 8]);
+    }
+    assert_eq!(model.hub.stats().busy, 1);
+    model.turn();
+    let waited = model.waited;
+    for _ in 0..100 {
+        model.publish(&[1; 2]);
+        model.turn();
+    }
+    assert_eq!(model.waited, waited);
+}
+
+/// One that dropped, but takes its chunks again, is offered what it would lose next.
+#[test]
+fn a_busy_stream_that_is_ready_is_offered_what_it_would_lose() {
+    let mut model = Model::new(8, 10_000);
+    model.join(false);
+    for _ in 0..3 {
+        model.publish(&[1; 8]);
+    }
+    assert_eq!(model.hub.stats().busy, 1);
+    let dropped = model.receipts_dropped;
+    for _ in 0..10 {
+        model.readers[0].stream.take();
+        model.publish(&[1; 8]);
+    }
+    assert_eq!(model.receipts_dropped, dropped);
+    model.settle();
+}
+
+/// Nothing but a stalled stream: it is tried a few times a second, no more.
+#[test]
+fn a_stalled_stream_is_tried_less_and_less() {
+    let mut model = Model::new(8, 10_000);
+    model.join(false);
+    model.publish(&[1]);
+    model.publish(&[1]);
+    let (end, mut polls) = (model.now + 10_000, 0);
+    while model.now < end {
+        model.now = model.hub.next_poll().unwrap();
+        model.poll();
+        polls += 1;
+    }
+    // 4 a second, and 32 ticks of the heartbeat.
+    assert!(polls < 10 * (4 + 32) + 20, "{polls}");
+    model.readers[0].stream.take();
+    model.now += 250;
+    model.poll();
+    assert!(
+        !model.readers[0].stream.is_ready(),
+        "it is served within 250 ms"
+    );
+}
+
+/// 2,000 streams that were stuck come alive together: what is copied at once stays small, and all are served.
+#[test]
+fn a_herd_that_comes_alive_shares_chunks_and_is_served_fairly() {
+    let mut model = Model::new(256, 1 << 20);
+    for _ in 0..100 {
+        model.join(false);
+        model.publish(&[60_000]);
+    }
+    for _ in 0..1_900 {
+        model.join(false);
+    }
+    model.publish(&[10_000; 10]);
+    model.publish(&[60_000; 15]);
+    model.now += 1_000;
+    for _ in 0..40 {
+        for reader in &model.readers {
+            reader.stream.take();
+        }
+        let work = model.hub.flush(model.now);
+        let bytes: usize = work.chunks.iter().map(Vec::len).sum();
+        assert!(bytes <= MAX_FLUSH + MAX_CHUNK, "{bytes}");
+        model.perform(work);
+    }
+    model.settle();
+}
