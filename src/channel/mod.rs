@@ -136,7 +136,6 @@ impl Shared {
                 clock,
                 timer: Timer::new(move || {
                     if let Some(shared) = on_timer.upgrade() {
-                        shared.timer.fired();
                         shared.poll();
                     }
                 }),
@@ -174,7 +173,7 @@ impl Shared {
 
     /// Forgets a stream whose client has gone.
     fn leave(&self, conn: ConnId) {
-        if self.hub.borrow_mut().leave(conn).is_some() {
+        if self.hub.borrow_mut().leave(conn) {
             self.log_left(conn);
             self.set_timer();
         }
@@ -218,12 +217,12 @@ impl Shared {
     /// and lets the event loop go round for it to take them. Streams that back up are not waited for.
     async fn let_streams_keep_up(&self, batch: &Batch) {
         loop {
-            let before = self.hub.borrow().before_append(batch);
+            let before = self.hub.borrow_mut().before_append(batch);
             match before {
                 Before::Flush => self.flush(),
                 Before::Turn => {
+                    self.hub.borrow_mut().begin_turn();
                     Delay::from(Duration::ZERO).await;
-                    self.hub.borrow_mut().turned();
                 }
                 Before::Append => return,
             }

@@ -1,6 +1,7 @@
 //! Time: the channel's clock and its one timer.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
 use web_sys::WorkerGlobalScope;
@@ -36,21 +37,21 @@ impl Clock {
 pub struct Timer {
     callback: Closure<dyn FnMut()>,
     /// The timeout that is set, and for when.
-    set: Cell<Option<(i32, Millis)>>,
+    set: Rc<Cell<Option<(i32, Millis)>>>,
 }
 
 impl Timer {
-    /// `callback` is to call [`fired`](Self::fired) first.
+    /// A timer that is not set, and what it is to call.
     pub fn new(callback: impl Fn() + 'static) -> Self {
+        let set = Rc::new(Cell::new(None));
+        let passed = set.clone();
         Self {
-            callback: Closure::new(callback),
-            set: Cell::new(None),
+            callback: Closure::new(move || {
+                passed.set(None);
+                callback();
+            }),
+            set,
         }
-    }
-
-    /// The timeout has passed: none is set now.
-    pub fn fired(&self) {
-        self.set.set(None);
     }
 
     /// Makes the callback run at `at`, or not at all. One that runs earlier anyway is left as it is: its callback

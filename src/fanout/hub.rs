@@ -29,8 +29,10 @@ pub struct Hub<S> {
     fallen: u64,
     /// No subscriber whose cursor is in the log has it below this. Spares most appends a look at every stream.
     lowest: u64,
-    /// Turns of the event loop that the caller has told of.
+    /// Turns of the event loop that publishers have waited for.
     turn: u64,
+    /// The turn in which a flush was cut short at [`MAX_FLUSH`] last.
+    cut_short_in: Option<u64>,
     /// Events were appended since the last flush, and somebody is there to get them.
     unflushed: bool,
     /// The last flush left something that is due to a stream unwritten.
@@ -56,6 +58,7 @@ impl<S: Stream> Hub<S> {
             fallen: 0,
             lowest: 1,
             turn: 0,
+            cut_short_in: None,
             unflushed: false,
             left_over: false,
             first_to_serve: 0,
@@ -82,19 +85,19 @@ impl<S: Stream> Hub<S> {
         self.subscribers.insert(conn, subscriber);
     }
 
-    /// Forgets a stream that has ended. Returns how many events it dropped without being told, `None` where it was
-    /// not here (any more).
-    pub fn leave(&mut self, conn: ConnId) -> Option<u64> {
-        let subscriber = self.subscribers.remove(&conn)?;
-        let untold = subscriber.place.untold(self.log.tail());
-        if untold > 0 {
+    /// Forgets a stream that has ended. Returns whether it was (still) here.
+    pub fn leave(&mut self, conn: ConnId) -> bool {
+        let Some(subscriber) = self.subscribers.remove(&conn) else {
+            return false;
+        };
+        if subscriber.place.untold(self.log.tail()) > 0 {
             self.fallen = self.fallen.saturating_sub(1);
         }
         if self.subscribers.is_empty() {
             self.unflushed = false;
             self.left_over = false;
         }
-        Some(untold)
+        true
     }
 
     /// How many streams are open.
@@ -104,29 +107,39 @@ impl<S: Stream> Hub<S> {
 
     /// What has to be done before `batch` is appended, so that no stream that keeps up drops: it takes events out of
     /// the log, and a stream may not have had them. To be asked again after each step; the steps come to an end.
-    pub fn before_append(&self, batch: &Batch) -> Before {
+    pub fn before_append(&mut self, batch: &Batch) -> Before {
         let tail = self.log.tail_with_room_for(batch);
-        if self.lowest >= tail && self.fallen == 0 {
+        let loses_nothing = tail == self.log.tail() || (self.lowest >= tail && self.fallen == 0);
+        if loses_nothing {
             return Before::Append;
         }
         let mut before = Before::Append;
-        for subscriber in self.subscribers.values() {
+        for subscriber in self.subscribers.values_mut() {
             if subscriber.place.cursor >= tail {
                 continue;
             }
             if subscriber.stream.is_ready() {
-                return Before::Flush;
+                return if self.cut_short_in == Some(self.turn) {
+                    Before::Turn
+                } else {
+                    Before::Flush
+                };
             }
-            // It had no time yet to take what it was given. One that is busy is not waited for.
-            if !subscriber.busy && subscriber.written_in == self.turn {
+            if subscriber.busy || subscriber.late {
+                continue;
+            }
+            if subscriber.written_in == self.turn {
+                // It had no time yet to take what it was given.
                 before = Before::Turn;
+            } else {
+                subscriber.late = true;
             }
         }
         before
     }
 
-    /// The event loop has gone round since the last call: streams that keep up have taken their chunks.
-    pub fn turned(&mut self) {
+    /// A publisher begins to wait for a turn of the event loop: what was written until now can be taken in it.
+    pub fn begin_turn(&mut self) {
         self.turn = self.turn.wrapping_add(1);
     }
 
@@ -229,9 +242,10 @@ impl<S: Stream> Hub<S> {
                     if bytes >= MAX_FLUSH {
                         self.left_over = true;
                         self.first_to_serve = *conn;
+                        self.cut_short_in = Some(self.turn);
                         break 'served;
                     }
-                    let mut serving = subscriber.place.serve(&self.log);
+                    let mut serving = subscriber.place.serve(&mut self.log);
                     bytes = bytes.saturating_add(serving.chunk.len());
                     let chunk = work.add_chunk(std::mem::take(&mut serving.chunk));
                     served.push((subscriber.place.clone(), serving, chunk));
@@ -263,7 +277,7 @@ impl<S: Stream> Hub<S> {
             return;
         };
         for (conn, subscriber) in &self.subscribers {
-            if subscriber.waiting_since(moment) && !subscriber.stream.is_ready() {
+            if subscriber.has_waited_since(moment) && !subscriber.stream.is_ready() {
                 work.stalled.push((*conn, subscriber.stream.clone()));
             }
         }

@@ -1,6 +1,7 @@
 //! The channel's bounded memory: the newest events, encoded, in one ring of bytes that every subscriber reads from.
 
 use std::collections::VecDeque;
+use std::rc::{Rc, Weak};
 
 use crate::sse::{self, Batch, EventId};
 
@@ -20,6 +21,8 @@ pub struct Log {
     tail: u64,
     max_events: usize,
     max_bytes: usize,
+    /// Events that streams are given in pieces, for as long as one still needs them.
+    in_pieces: Vec<(u64, Weak<Vec<u8>>)>,
     /// The id line in the making; kept to spare an allocation per event.
     id_line: String,
 }
@@ -35,6 +38,7 @@ impl Log {
             tail: 1,
             max_events,
             max_bytes,
+            in_pieces: Vec::new(),
             id_line: String::with_capacity(sse::MAX_ID_LINE),
         }
     }
@@ -124,8 +128,22 @@ impl Log {
         next
     }
 
+    /// Event number `seq` by itself, for streams that it is given to in pieces: they all share one copy.
+    pub fn in_pieces(&mut self, seq: u64) -> Rc<Vec<u8>> {
+        self.in_pieces.retain(|(_, event)| event.strong_count() > 0);
+        let known = self.in_pieces.iter().find(|(known, _)| *known == seq);
+        if let Some(event) = known.and_then(|(_, event)| event.upgrade()) {
+            return event;
+        }
+        let mut bytes = Vec::new();
+        self.read_one(seq, &mut bytes);
+        let event = Rc::new(bytes);
+        self.in_pieces.push((seq, Rc::downgrade(&event)));
+        event
+    }
+
     /// Copies event number `seq`, however large it is.
-    pub fn read_one(&self, seq: u64, out: &mut Vec<u8>) {
+    fn read_one(&self, seq: u64, out: &mut Vec<u8>) {
         self.copy(
             self.start_of(seq),
             self.start_of(seq.saturating_add(1)),

@@ -90,10 +90,9 @@ pub enum Change {
 pub enum Before {
     /// [`Hub::flush`]: a stream is ready for what it would lose.
     Flush,
-    /// One turn of the event loop, in which streams that keep up take what they were given; then
-    /// [`Hub::turned`].
+    /// [`Hub::begin_turn`], and then a turn of the event loop, in which streams that keep up take what they were given.
     Turn,
-    /// Nothing any more: whoever would lose something now is backing up.
+    /// Nothing (more): nobody would lose anything, or only who is backing up.
     Append,
 }
 

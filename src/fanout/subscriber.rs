@@ -24,6 +24,9 @@ pub struct Subscriber<S> {
     pub busy: bool,
     /// How many events it was told to have dropped since it became busy.
     told: u64,
+    /// Set where it was seen not to take a chunk in a whole turn of the event loop, until it has caught up: no
+    /// publisher waits for it.
+    pub late: bool,
     /// When it was last written to.
     pub written_at: Millis,
     /// The turn of the event loop in which that was.
@@ -80,7 +83,7 @@ impl Place {
 
     /// What is due here, in this order: the rest of an event cut before, the notice of what was dropped, and whole
     /// events. An event too large even for an empty chunk is cut.
-    pub fn serve(&self, log: &Log) -> Serving {
+    pub fn serve(&self, log: &mut Log) -> Serving {
         let mut serving = Serving {
             chunk: Vec::new(),
             then: self.clone(),
@@ -130,15 +133,14 @@ impl Serving {
         true
     }
 
-    fn take_events(&mut self, log: &Log) {
+    fn take_events(&mut self, log: &mut Log) {
         let room = self.room();
         self.then.cursor = log.read(self.then.cursor, room, &mut self.chunk);
         if self.chunk.is_empty() && self.then.cursor < log.head() {
-            let mut event = Vec::new();
-            log.read_one(self.then.cursor, &mut event);
+            let event = log.in_pieces(self.then.cursor);
             self.then = Place {
                 cursor: self.then.cursor.saturating_add(1),
-                rest: Some((Rc::new(event), 0)),
+                rest: Some((event, 0)),
             };
             self.take_rest();
         }
@@ -153,6 +155,7 @@ impl<S> Subscriber<S> {
             place: Place::at(head),
             busy: false,
             told: 0,
+            late: false,
             written_at: now,
             written_in: turn,
             waiting_since: Some(now),
@@ -181,6 +184,7 @@ impl<S> Subscriber<S> {
         if self.place.is_behind(head) {
             return None;
         }
+        self.late = false;
         let told = std::mem::take(&mut self.told);
         std::mem::take(&mut self.busy).then_some(told)
     }
@@ -193,7 +197,7 @@ impl<S> Subscriber<S> {
     }
 
     /// Whether events have waited for it since `moment` or longer, if it is not ready now.
-    pub fn waiting_since(&self, moment: Millis) -> bool {
+    pub fn has_waited_since(&self, moment: Millis) -> bool {
         self.waiting_since.is_some_and(|since| since <= moment)
     }
 }
@@ -213,7 +217,7 @@ mod tests {
     }
 
     /// Serves until nothing is due; returns the chunks and the notices' counts.
-    fn chunks(mut place: Place, log: &Log) -> (Vec<Vec<u8>>, u64) {
+    fn chunks(mut place: Place, log: &mut Log) -> (Vec<Vec<u8>>, u64) {
         let (mut chunks, mut told) = (Vec::new(), 0);
         while place.is_behind(log.head()) {
             let serving = place.serve(log);
@@ -227,8 +231,8 @@ mod tests {
 
     #[test]
     fn everything_comes_in_chunks_of_at_most_64_kib() {
-        let log = log_of(&[100, 70_000, 3, 30_000, 30_000, 30_000, 200_000, 1]);
-        let (chunks, told) = chunks(Place::at(1), &log);
+        let mut log = log_of(&[100, 70_000, 3, 30_000, 30_000, 30_000, 200_000, 1]);
+        let (chunks, told) = chunks(Place::at(1), &mut log);
         assert!(chunks.iter().all(|chunk| chunk.len() <= MAX_CHUNK));
         let mut expected = Vec::new();
         log.read(1, usize::MAX, &mut expected);
@@ -240,10 +244,10 @@ mod tests {
     fn a_notice_waits_for_the_end_of_an_event_that_was_cut() {
         // The second of these leaves less room behind it than a notice takes.
         for size in [100_000, 2 * MAX_CHUNK - 60] {
-            let first = Place::at(1).serve(&log_of(&[size]));
+            let first = Place::at(1).serve(&mut log_of(&[size]));
             assert_eq!(first.chunk.len(), MAX_CHUNK);
-            let log = log_of(&[1; 2_000]);
-            let (chunks, told) = chunks(first.then, &log);
+            let mut log = log_of(&[1; 2_000]);
+            let (chunks, told) = chunks(first.then, &mut log);
             assert!(chunks.iter().all(|chunk| chunk.len() <= MAX_CHUNK));
             assert_eq!(told, 999);
             let bytes = [first.chunk, chunks.concat()].concat();
@@ -256,31 +260,30 @@ mod tests {
 
     #[test]
     fn streams_at_the_same_place_share_even_the_rest_of_an_event() {
-        let log = log_of(&[100_000, 5]);
-        let serving = Place::at(1).serve(&log);
-        assert_eq!(serving.then, serving.then.clone());
+        let mut log = log_of(&[100_000, 5]);
+        let serving = Place::at(1).serve(&mut log);
         assert_ne!(serving.then, Place::at(2));
-        assert_ne!(
+        assert_eq!(
             serving.then,
-            Place::at(1).serve(&log).then,
-            "cut twice, they are two copies"
+            Place::at(1).serve(&mut log).then,
+            "cut at different times, it is one copy"
         );
     }
 
     #[test]
     fn it_waits_from_when_something_was_due() {
-        let log = log_of(&[1]);
+        let mut log = log_of(&[1]);
         let mut subscriber = Subscriber::new((), 1, 0, 0);
-        assert!(subscriber.waiting_since(0), "its opening waits, too");
+        assert!(subscriber.has_waited_since(0), "its opening waits, too");
         subscriber.wrote_heartbeat(10, 0);
-        assert!(!subscriber.waiting_since(1_000));
+        assert!(!subscriber.has_waited_since(1_000));
         subscriber.pass_over(50);
         subscriber.pass_over(70);
-        assert!(!subscriber.waiting_since(49));
-        assert!(subscriber.waiting_since(50));
-        let serving = subscriber.place.serve(&log);
+        assert!(!subscriber.has_waited_since(49));
+        assert!(subscriber.has_waited_since(50));
+        let serving = subscriber.place.serve(&mut log);
         assert_eq!(subscriber.served(&serving, log.head(), 90, 0), None);
-        assert!(!subscriber.waiting_since(89));
-        assert!(subscriber.waiting_since(90));
+        assert!(!subscriber.has_waited_since(89));
+        assert!(subscriber.has_waited_since(90));
     }
 }

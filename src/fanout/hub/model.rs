@@ -107,13 +107,13 @@ impl Model {
 
     /// One turn of the event loop: whoever keeps up takes what it was given.
     pub fn turn(&mut self) {
+        self.hub.begin_turn();
         for reader in self.readers.iter().filter(|reader| reader.keeps_up) {
             reader.stream.take();
         }
-        self.hub.turned();
     }
 
-    fn flush(&mut self) {
+    pub fn flush(&mut self) {
         let work = self.hub.flush(self.now);
         self.perform(work);
     }
@@ -136,6 +136,9 @@ impl Model {
                 Before::Flush => self.flush(),
                 Before::Turn => {
                     self.turn();
+                    // The channel's timer may fire in the middle of it.
+                    self.now += 1;
+                    self.poll();
                     self.waited += 1;
                 }
                 Before::Append => break,
@@ -166,6 +169,8 @@ impl Model {
     pub fn join(&mut self, keeps_up: bool) {
         let (conn, at) = self.hub.open();
         let stream = FakeStream::default();
+        // Its opening block; a comment will do.
+        stream.0.borrow_mut().waiting = Some(sse::HEARTBEAT.to_vec());
         self.hub.join(conn, stream.clone(), self.now);
         self.readers.push(Reader {
             conn,
@@ -176,11 +181,20 @@ impl Model {
         });
     }
 
+    /// Takes in a reader and lets it read its opening block.
+    pub fn join_read(&mut self, keeps_up: bool) {
+        self.join(keeps_up);
+        self.readers.last().unwrap().stream.take();
+    }
+
     pub fn leave(&mut self, index: usize) {
-        if let Some(untold) = self.hub.leave(self.readers[index].conn) {
-            self.left_untold += untold;
-            self.readers[index].open = false;
-        }
+        let conn = self.readers[index].conn;
+        let subscriber = self.hub.subscribers.get(&conn);
+        let untold =
+            subscriber.map_or(0, |subscriber| subscriber.place.untold(self.hub.log.tail()));
+        assert_eq!(self.hub.leave(conn), self.readers[index].open);
+        self.left_untold += untold;
+        self.readers[index].open = false;
     }
 
     /// Reads a stream's bytes as a client would: ids and notices have to be contiguous, and every event has to be
@@ -276,6 +290,7 @@ impl Model {
             self.now = self.now.max(at);
             self.poll();
         }
+        assert_eq!(self.hub.flush_at(), None, "there comes an end to it");
         self.check();
         for reader in self.readers.iter().filter(|reader| reader.open) {
             assert_eq!(self.read(reader).0, self.published.len() as u64);

@@ -8,8 +8,8 @@ use crate::fanout::subscriber::MAX_CHUNK;
 #[test]
 fn a_slow_reader_is_told_and_a_fast_one_is_whole() {
     let mut model = Model::new(256, 1 << 20);
-    model.join(true);
-    model.join(false);
+    model.join_read(true);
+    model.join_read(false);
     for round in 0..205 {
         model.publish(&[16; 100]);
         if round % 10 == 9 {
@@ -29,7 +29,7 @@ fn a_slow_reader_is_told_and_a_fast_one_is_whole() {
 fn an_idle_channel_beats_until_its_last_stream_leaves() {
     let mut model = Model::new(8, 10_000);
     for _ in 0..300 {
-        model.join(true);
+        model.join_read(true);
     }
     let mut last_heard = vec![model.now; 300];
     let end = model.now + 10_000;
@@ -67,9 +67,9 @@ fn an_idle_channel_beats_until_its_last_stream_leaves() {
 #[test]
 fn a_stalled_stream_is_ended() {
     let mut model = Model::new(8, 10_000);
-    model.join(false);
+    model.join_read(false);
     model.publish(&[1]);
-    model.join(false);
+    model.join_read(false);
     let begun = model.now;
     while model.now - begun < 200_000 && model.readers[0].open {
         model.now = model.hub.next_poll().unwrap();
@@ -93,7 +93,7 @@ fn a_stalled_stream_is_ended() {
 #[test]
 fn a_healthy_stream_is_not_stalled() {
     let mut model = Model::new(8, 10_000);
-    model.join(true);
+    model.join_read(true);
     model.publish(&[1]);
     model.turn();
     model.now += 500_000;
@@ -106,8 +106,6 @@ fn a_healthy_stream_is_not_stalled() {
 fn a_stream_that_nobody_reads_from_the_start_is_ended() {
     let mut model = Model::new(8, 10_000);
     model.join(false);
-    let opening = Some(sse::HEARTBEAT.to_vec());
-    model.readers[0].stream.0.borrow_mut().waiting = opening;
     model.now += 61_000;
     model.poll();
     assert!(!model.readers[0].open);
@@ -117,7 +115,7 @@ fn a_stream_that_nobody_reads_from_the_start_is_ended() {
 #[test]
 fn an_event_has_the_whole_limit_to_be_taken() {
     let mut model = Model::new(8, 10_000);
-    model.join(false);
+    model.join_read(false);
     while model.readers[0].stream.is_ready() {
         model.now = model.hub.next_poll().unwrap();
         model.poll();
@@ -136,7 +134,7 @@ fn an_event_has_the_whole_limit_to_be_taken() {
 #[test]
 fn no_heartbeat_goes_into_an_event() {
     let mut model = Model::new(8, 400_000);
-    model.join(true);
+    model.join_read(true);
     model.publish(&[150_000]);
     model.turn();
     // Past every heartbeat, but not past the next retry: only the tick is due.
@@ -151,8 +149,8 @@ fn no_heartbeat_goes_into_an_event() {
 #[test]
 fn publishers_do_not_wait_for_a_stalled_stream() {
     let mut model = Model::new(8, 10_000);
-    model.join(true);
-    model.join(false);
+    model.join_read(true);
+    model.join_read(false);
     for _ in 0..3 {
         model.publish(&[1; 8]);
     }
@@ -164,20 +162,69 @@ fn publishers_do_not_wait_for_a_stalled_stream() {
         model.turn();
     }
     assert_eq!(model.waited, waited);
+    // One that takes a chunk now and then is not waited for either, while it is dropping.
+    for round in 0..100 {
+        if round % 2 == 0 {
+            model.readers[1].stream.take();
+        }
+        model.publish(&[1_000; 8]);
+        model.turn();
+    }
+    assert_eq!(model.waited, waited);
+    model.leave(0);
+    model.leave(1);
+    assert_eq!(model.hub.next_poll(), None);
+}
+
+/// Many slow streams, each of which takes a chunk now and then, hold up a publisher no longer than one does.
+#[test]
+fn slow_streams_do_not_add_up() {
+    for slow in [1, 16, 100] {
+        let mut model = Model::new(256, 1 << 20);
+        model.join_read(true);
+        for _ in 0..slow {
+            model.join_read(false);
+        }
+        for _ in 0..4 {
+            let mut wire = String::new();
+            for _ in 0..100 {
+                sse::write_event(&mut wire, "", &"x".repeat(10_000));
+            }
+            let batch = Batch::from_wire(wire);
+            let mut turns = 0;
+            loop {
+                match model.hub.before_append(&batch) {
+                    Before::Flush => model.flush(),
+                    Before::Turn => {
+                        model.turn();
+                        turns += 1;
+                        model.readers[1 + turns % slow].stream.take();
+                    }
+                    Before::Append => break,
+                }
+            }
+            model.hub.append(&batch);
+            model.poll();
+            // 1 MB in chunks of 64 KiB of whole events, and one turn to see who is slow.
+            assert!(turns <= 20, "{turns} turns for {slow} slow streams");
+        }
+    }
 }
 
 /// One that dropped, but takes its chunks again, is offered what it would lose next.
 #[test]
 fn a_busy_stream_that_is_ready_is_offered_what_it_would_lose() {
     let mut model = Model::new(8, 10_000);
-    model.join(false);
+    model.join_read(true);
+    model.join_read(false);
     for _ in 0..3 {
         model.publish(&[1; 8]);
     }
     assert_eq!(model.hub.stats().busy, 1);
     let dropped = model.receipts_dropped;
     for _ in 0..10 {
-        model.readers[0].stream.take();
+        model.turn();
+        model.readers[1].stream.take();
         model.publish(&[1; 8]);
     }
     assert_eq!(model.receipts_dropped, dropped);
@@ -188,7 +235,7 @@ fn a_busy_stream_that_is_ready_is_offered_what_it_would_lose() {
 #[test]
 fn a_stalled_stream_is_tried_less_and_less() {
     let mut model = Model::new(8, 10_000);
-    model.join(false);
+    model.join_read(false);
     model.publish(&[1]);
     model.publish(&[1]);
     let (end, mut polls) = (model.now + 10_000, 0);
@@ -213,11 +260,11 @@ fn a_stalled_stream_is_tried_less_and_less() {
 fn a_herd_that_comes_alive_shares_chunks_and_is_served_fairly() {
     let mut model = Model::new(256, 1 << 20);
     for _ in 0..100 {
-        model.join(false);
+        model.join_read(false);
         model.publish(&[60_000]);
     }
     for _ in 0..1_900 {
-        model.join(false);
+        model.join_read(false);
     }
     model.publish(&[10_000; 10]);
     model.publish(&[60_000; 15]);
