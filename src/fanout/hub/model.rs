@@ -166,6 +166,12 @@ impl Model {
         self.perform(work);
     }
 
+    /// Waits until something is due, and does it.
+    pub fn wake(&mut self) {
+        self.now = self.hub.next_poll().unwrap();
+        self.poll();
+    }
+
     pub fn join(&mut self, keeps_up: bool) {
         let (conn, at) = self.hub.open();
         let stream = FakeStream::default();

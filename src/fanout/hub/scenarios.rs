@@ -72,15 +72,13 @@ fn a_stalled_stream_is_ended() {
     model.join_read(false);
     let begun = model.now;
     while model.now - begun < 200_000 && model.readers[0].open {
-        model.now = model.hub.next_poll().unwrap();
-        model.poll();
+        model.wake();
     }
     let after = model.now - begun;
     assert!((60_000..61_000).contains(&after), "{after}");
     let end = model.now + 200_000;
     while model.now < end {
-        model.now = model.hub.next_poll().unwrap();
-        model.poll();
+        model.wake();
     }
     assert!(
         model.readers[1].open,
@@ -117,8 +115,7 @@ fn an_event_has_the_whole_limit_to_be_taken() {
     let mut model = Model::new(8, 10_000);
     model.join_read(false);
     while model.readers[0].stream.is_ready() {
-        model.now = model.hub.next_poll().unwrap();
-        model.poll();
+        model.wake();
     }
     model.now += 59_000;
     model.publish(&[1]);
@@ -240,8 +237,7 @@ fn a_stalled_stream_is_tried_less_and_less() {
     model.publish(&[1]);
     let (end, mut polls) = (model.now + 10_000, 0);
     while model.now < end {
-        model.now = model.hub.next_poll().unwrap();
-        model.poll();
+        model.wake();
         polls += 1;
     }
     // 4 a second, and 32 ticks of the heartbeat.
