@@ -276,3 +276,25 @@ fn a_herd_that_comes_alive_shares_chunks_and_is_served_fairly() {
     }
     model.settle();
 }
+
+/// One that catches up is given its next chunk soon after it took the last, also where nothing new is published.
+#[test]
+fn catching_up_is_not_slowed_down_by_the_back_off() {
+    let mut model = Model::new(256, 1 << 20);
+    model.join_read(false);
+    model.publish(&[1]);
+    model.publish(&[60_000; 15]);
+    // Long enough for the retries to have become rare.
+    let stuck_until = model.now + 5_000;
+    while model.now < stuck_until {
+        model.wake();
+    }
+    let begun = model.now;
+    while model.readers[0].stream.0.borrow().waiting.is_some() || model.hub.flush_at().is_some() {
+        model.readers[0].stream.take();
+        model.wake();
+    }
+    let took = model.now - begun;
+    assert!(took < 1_000, "15 chunks took {took} ms");
+    model.settle();
+}
