@@ -1,4 +1,4 @@
-// `npm start` and `npm run deploy`: installs and builds what is missing, then runs the pinned wrangler on a Node that
+// `npm start`, `npm run deploy` and `npm run wrangler`: installs and builds what is missing, then runs the pinned wrangler on a Node that
 // is new enough for it. Arguments are wrangler's.
 import { spawn } from "node:child_process";
 import { build } from "./build.mjs";

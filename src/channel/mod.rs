@@ -1,7 +1,8 @@
 //! The Durable Object of a channel: a [`Hub`] with real streams, a real clock and a real timer. The only place that
 //! touches the runtime's streams.
 //!
-//! No borrow of the hub is held while JavaScript is called: writing to a stream may call its `cancel` back at once.
+//! No borrow of the hub is held while JavaScript is called that may call back: writing to a stream, or ending it, may
+//! call its `cancel` at once. Asking the time, or whether a stream is ready, calls nothing back.
 
 // The methods that the macro adds to the class have no docs.
 #![allow(missing_docs)]

@@ -377,7 +377,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// Events around the size of a straggler's chunk, which have to be cut.
+    /// Events around the size of a chunk, which have to be cut.
     #[test]
     fn large_events(steps in steps(prop_oneof![0..200_usize, 60_000..140_000_usize])) {
         run(Model::new(20, 400_000), steps);
