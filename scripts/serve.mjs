@@ -1,0 +1,85 @@
+// `npm run serve`: installs and builds what is missing, then runs the Worker on bare workerd, until SIGINT or SIGTERM.
+// package.json says `exec node`: a shell between npm and this process would keep npm's signals for itself.
+import { accessSync, constants, existsSync, mkdirSync, opendirSync } from "node:fs";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { dirname, join, resolve } from "node:path";
+import { build } from "./build.mjs";
+import { fail, installPackages, root, say } from "./install.mjs";
+import { settingsIn } from "./settings.mjs";
+import { address, startWorkerd } from "./workerd.mjs";
+
+const HOST = process.env.HOST || "127.0.0.1";
+const PORT = process.env.PORT || "8080";
+const STATE_DIR = process.env.STATE_DIR || "state";
+const MAX_PORT = 65_535;
+
+function checkPort() {
+  const port = /^\d+$/.test(PORT) ? Number(PORT) : 0;
+  if (port >= 1 && port <= MAX_PORT) return port;
+  return fail(`PORT is "${PORT}": it has to be a whole number from 1 to ${MAX_PORT}`);
+}
+
+/** As `mkdir -p`. mkdirSync's own `recursive` never returns below /proc. */
+function makeFolder(folder) {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder);
+}
+
+/** Makes the folder, and returns where it is. */
+function checkStateDir() {
+  const folder = resolve(root, STATE_DIR);
+  const name = `STATE_DIR is "${STATE_DIR}"`;
+  try {
+    makeFolder(folder);
+    opendirSync(folder).closeSync();
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch ({ code }) {
+    if (["EEXIST", "ENOTDIR"].includes(code)) fail(`${name}: that is not a folder; name one, or one that can be made`);
+    fail(`${name}: it cannot be written to (${code}); make it a folder of this user, or name another`);
+  }
+  return folder;
+}
+
+/** Listens there for a moment: workerd's own words for what is wrong would name no variable. */
+async function checkAddress(port) {
+  const server = createServer().listen(port, HOST);
+  try {
+    await once(server, "listening");
+  } catch ({ code }) {
+    const name = `PORT is "${PORT}"`;
+    if (code === "EADDRINUSE") fail(`${name}: another program listens there; stop it, or choose another port`);
+    if (code === "EACCES") fail(`${name}: this user may not listen there; choose one from 1024 on`);
+    fail(`HOST is "${HOST}": this machine cannot listen there (${code}); name an address of it, or 0.0.0.0 for all`);
+  }
+  server.close();
+  await once(server, "close");
+}
+
+let workerd;
+let stopping = false;
+
+async function stop() {
+  // npm passes a terminal's Ctrl-C on, which has come from the terminal, too.
+  if (stopping) return;
+  stopping = true;
+  await workerd?.stop();
+  process.exit(0);
+}
+
+const port = checkPort();
+await checkAddress(port);
+const stateDir = checkStateDir();
+installPackages();
+await build();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) process.on(signal, stop);
+try {
+  const settings = settingsIn(process.env);
+  workerd = await startWorkerd({ host: HOST, port, stateDir, publicDir: join(root, "public"), settings });
+} catch (error) {
+  fail(error.message);
+}
+say(`serving http://${address(HOST, port)}`);
+const how = await workerd.ended;
+if (!stopping) fail(`workerd ended by itself (${how}); what it said is above`);

@@ -1,0 +1,18 @@
+/** The names of all settings, as src/settings.rs reads them and README.md explains them. */
+export const SETTINGS = [
+  "BUFFER_EVENTS",
+  "BUFFER_BYTES",
+  "HEARTBEAT_SECONDS",
+  "STALL_SECONDS",
+  "FLUSH_MAX_MS",
+  "MAX_EVENT_BYTES",
+  "MAX_BATCH_BYTES",
+  "MAX_BATCH_EVENTS",
+  "MAX_SUBSCRIBERS",
+  "LOG_LEVEL",
+];
+
+/** Those of them that are set in `environment`. One that is empty counts as not set. */
+export function settingsIn(environment) {
+  return Object.fromEntries(SETTINGS.filter((name) => environment[name]).map((name) => [name, environment[name]]));
+}

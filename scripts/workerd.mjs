@@ -1,0 +1,224 @@
+// Bare workerd, the runtime without the cloud: makes its config, starts it and stops it.
+import { spawn } from "node:child_process";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { isIPv6 } from "node:net";
+import { tmpdir } from "node:os";
+import { extname, join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { root, wrangler } from "./install.mjs";
+
+const START_MS = 30_000;
+const wranglerToml = readFileSync(join(root, "wrangler.toml"), "utf8");
+const COMPATIBILITY_DATE = wranglerToml.match(/^compatibility_date = "(.+)"/m)[1];
+const COMPATIBILITY_FLAGS = JSON.parse(wranglerToml.match(/^compatibility_flags = (\[.*\])/m)[1]);
+
+/** Which member of a config's module a file is. */
+const MODULE_TYPES = { ".js": "esModule", ".mjs": "esModule", ".wasm": "wasm" };
+
+/** Where each address that stands for all others can be reached. */
+const WILDCARDS = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+
+/** The native binary. npm may keep the package beside wrangler or inside it; it knows what suits this machine. */
+export function workerdBinary() {
+  return createRequire(wrangler)("workerd").default;
+}
+
+/** `host:port` as it stands in a URL and in a config. */
+export function address(host, port) {
+  return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+}
+
+/** Text as the config's language writes it; unlike JSON it knows no \u. */
+function quote(text) {
+  const escape = (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  return `"${String(text).replace(/["\\\x00-\x1f\x7f]/g, escape)}"`;
+}
+
+/** The modules of a Worker: those of a list, or the two that worker-build leaves in a folder. */
+function modulesOf(worker) {
+  if (typeof worker !== "string") return worker;
+  return ["./index.js", "./index_bg.wasm"].map((name) => ({ name, path: join(worker, name) }));
+}
+
+/** A Worker in the config, with the compatibility of wrangler.toml. */
+function workerText({ modules, bindings, compatibilityDate, compatibilityFlags, more = "" }) {
+  const moduleTexts = modules.map(({ name, path, embed }) => {
+    const type = MODULE_TYPES[extname(path)];
+    if (!type) throw new Error(`${path}: a module ends in ${Object.keys(MODULE_TYPES).join(", ")}`);
+    return `(name = ${quote(name)}, ${type} = embed ${quote(embed)})`;
+  });
+  return `(
+  modules = [${moduleTexts.join(", ")}],
+  compatibilityDate = ${quote(compatibilityDate)},
+  compatibilityFlags = [${compatibilityFlags.map(quote).join(", ")}],
+  bindings = [${bindings.join(", ")}],${more}
+)`;
+}
+
+/**
+ * Makes a config; `options` are those of `startWorkerd`. Returns its text and the files that have to lie beside it, as
+ * nothing else can be embedded: { text, files: [{ from, to }] }.
+ */
+export function makeConfig({
+  worker = join(root, "build"),
+  durableObject = { className: "Channel", binding: "CHANNEL" },
+  settings = {},
+  host = "127.0.0.1",
+  port = 0,
+  stateDir,
+  publicDir,
+  compatibilityDate = COMPATIBILITY_DATE,
+  compatibilityFlags = COMPATIBILITY_FLAGS,
+} = {}) {
+  const files = [];
+  const beside = ({ name, path }) => {
+    const embed = `module-${files.length}`;
+    files.push({ from: path, to: embed });
+    return { name, path, embed };
+  };
+  const compatibility = { compatibilityDate, compatibilityFlags };
+  const services = [`(name = "main", worker = .main)`];
+  const bindings = Object.entries(settings).map(([name, value]) => `(name = ${quote(name)}, text = ${quote(value)})`);
+  const workers = {};
+  let more = "";
+  if (durableObject) {
+    // Objects' files and ids are made from the unique key: another one, and all of them are lost.
+    const { className, binding, uniqueKey = className.toLowerCase() } = durableObject;
+    bindings.push(`(name = ${quote(binding)}, durableObjectNamespace = ${quote(className)})`);
+    const storage = stateDir ? `(localDisk = "state")` : `(inMemory = void)`;
+    more = `
+  durableObjectNamespaces = [(className = ${quote(className)}, uniqueKey = ${quote(uniqueKey)}, enableSql = true)],
+  durableObjectStorage = ${storage},`;
+  }
+  if (stateDir) services.push(`(name = "state", disk = (path = ${quote(resolve(stateDir))}, writable = true))`);
+  if (publicDir) {
+    services.push(`(name = "public", disk = (path = ${quote(resolve(publicDir))}))`);
+    services.push(`(name = "assets", worker = .assets)`);
+    bindings.push(`(name = "ASSETS", service = "assets")`);
+    workers.assets = workerText({
+      modules: [beside({ name: "assets.mjs", path: join(root, "scripts", "assets.mjs") })],
+      bindings: [`(name = "PUBLIC", service = "public")`],
+      ...compatibility,
+    });
+  }
+  workers.main = workerText({ modules: modulesOf(worker).map(beside), bindings, ...compatibility, more });
+  const text = `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [${services.join(", ")}],
+  sockets = [(name = "http", address = ${quote(address(host, port))}, http = (), service = "main")],
+);
+${Object.entries(workers).map(([name, value]) => `const ${name} :Workerd.Worker = ${value};`).join("\n")}
+`;
+  return { text, files };
+}
+
+/**
+ * Starts a workerd and waits until it answers. Throws where it does not come so far. Options, all with defaults:
+ *
+ * - `worker`: the folder of a Worker built by worker-build, or its modules, the first of them the main one:
+ *   [{ name, path }]; this project's build
+ * - `durableObject`: { className, binding, uniqueKey }, or null for a Worker without; this project's
+ * - `settings`: an object of text bindings
+ * - `host`, `port`: where it listens; 127.0.0.1 and a free port
+ * - `stateDir`: the folder, which has to be there, of the objects' storage; without it, storage is in memory
+ * - `publicDir`: the folder that the binding ASSETS serves; without it, there is no such binding
+ * - `compatibilityDate`, `compatibilityFlags`; those of wrangler.toml
+ * - `readyPath`: what is asked for to see whether it answers, with whatever status; /healthz
+ * - `stdout`, `stderr`: as for `spawn`; passed through
+ */
+export async function startWorkerd({ readyPath = "/healthz", stdout, stderr, ...options } = {}) {
+  const workerd = new Workerd(options, { stdout, stderr });
+  try {
+    await workerd.answer(options.host ?? "127.0.0.1", readyPath);
+  } catch (error) {
+    workerd.kill();
+    throw error;
+  } finally {
+    workerd.removeFiles();
+  }
+  return workerd;
+}
+
+/** A process of workerd. It does not outlive this process, if that ends in any way but by SIGKILL. */
+class Workerd {
+  constructor(options, { stdout = "inherit", stderr = "inherit" }) {
+    const { text, files } = makeConfig(options);
+    // Settings may be secrets: only this user can look into a folder made so, and it is gone once workerd has read it.
+    this.folder = mkdtempSync(join(tmpdir(), "sse-broadcaster-"));
+    const end = () => this.kill();
+    process.once("exit", end);
+    try {
+      for (const { from, to } of files) copyFileSync(from, join(this.folder, to));
+      writeFileSync(join(this.folder, "config.capnp"), text);
+      // A process group of its own: a terminal's Ctrl-C is for the one who started workerd, and who stops it.
+      this.child = spawn(workerdBinary(), ["serve", "--control-fd=3", join(this.folder, "config.capnp")], {
+        stdio: ["ignore", stdout, stderr, "pipe"],
+        detached: true,
+      });
+    } catch (error) {
+      this.removeFiles();
+      process.off("exit", end);
+      throw error;
+    }
+    /** How it ended, in words, once it has. */
+    this.ended = new Promise((resolve) => {
+      this.child.once("error", (error) => resolve(error.message));
+      this.child.once("exit", (status, signal) => resolve(signal ? `signal ${signal}` : `status ${status}`));
+    });
+    this.ended.then(() => process.off("exit", end));
+  }
+
+  get pid() {
+    return this.child.pid;
+  }
+
+  /** Waits until it answers at `path`. Sets `port`, and `origin`, where it is reached. */
+  async answer(host, path) {
+    const ended = this.ended.then((how) => {
+      throw new Error(`workerd ended before it answered (${how}); what it said is above`);
+    });
+    const late = sleep(START_MS, undefined, { ref: false }).then(() => {
+      throw new Error(`workerd did not answer within ${START_MS / 1000} s`);
+    });
+    const answered = async () => {
+      this.port = await this.listening();
+      this.origin = `http://${address(WILDCARDS[host] ?? host, this.port)}`;
+      const response = await fetch(this.origin + path);
+      await response.body?.cancel();
+    };
+    await Promise.race([answered(), ended, late]);
+  }
+
+  /** The port, once it listens. Nobody else can be meant by that: another program on the port would answer, too. */
+  listening() {
+    return new Promise((resolve) => {
+      createInterface({ input: this.child.stdio[3] }).on("line", (line) => {
+        const { event, socket, port } = JSON.parse(line);
+        if (event === "listen" && socket === "http") resolve(port);
+      });
+    });
+  }
+
+  removeFiles() {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Ends it at once. */
+  kill() {
+    this.child?.kill("SIGKILL");
+    this.removeFiles();
+  }
+
+  /**
+   * Ends it, and waits for that. Requests in flight have `graceMs`; streams never end by themselves, and workerd would
+   * wait for each of them, even where the client has gone.
+   */
+  async stop(graceMs = 2_000) {
+    this.child.kill("SIGTERM");
+    const timer = setTimeout(() => this.kill(), graceMs);
+    await this.ended;
+    clearTimeout(timer);
+  }
+}

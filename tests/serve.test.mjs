@@ -1,0 +1,235 @@
+// `npm run serve`, as somebody runs it who hosts the hub: the console, settings, what it says of bad input, its end.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { root } from "../scripts/install.mjs";
+import { SETTINGS } from "../scripts/settings.mjs";
+import { address } from "../scripts/workerd.mjs";
+import { atExit } from "./support/cleanup.mjs";
+import { Channel } from "./support/hub.mjs";
+import { listen } from "./support/listener.mjs";
+import { rawConnection } from "./support/raw.mjs";
+import { eventually, sleep } from "./support/wait.mjs";
+import { freePort } from "./support/workerd.mjs";
+
+const START_MS = 3_000;
+const STOP_MS = 10_000;
+
+const folder = mkdtempSync(join(tmpdir(), "sse-broadcaster-test-"));
+// Where workerd's config lies for a moment; nothing of it is to be left.
+const temporary = join(folder, "tmp");
+mkdirSync(temporary);
+const started = new Set();
+
+function cleanUp() {
+  // npm's whole group, and workerd, which has one of its own.
+  for (const { child, pids } of started) [-child.pid, ...pids].forEach(killHard);
+  rmSync(folder, { recursive: true, force: true });
+}
+after(cleanUp);
+atExit(cleanUp);
+
+function killHard(pid) {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended, as it should have.
+  }
+}
+
+/** All processes that there are, as [pid, parent, name]. */
+function processes() {
+  return readdirSync("/proc").flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return [];
+    try {
+      const [, name, parent] = readFileSync(`/proc/${pid}/stat`, "utf8").match(/\((.*)\) [A-Z] (\d+)/s);
+      return [[Number(pid), Number(parent), name]];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** `npm run serve` and all that it starts, in a process group of its own, as a shell would. */
+class Serve {
+  constructor(variables) {
+    const own = { HOST: "127.0.0.1", STATE_DIR: join(folder, "state"), TMPDIR: temporary };
+    const env = { ...process.env, ...own, ...variables };
+    this.startedAt = performance.now();
+    this.origin = `http://${address(env.HOST, env.PORT)}`;
+    this.output = "";
+    this.child = spawn("npm", ["run", "serve"], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    for (const stream of [this.child.stdout, this.child.stderr]) stream.on("data", (data) => (this.output += data));
+    this.exited = once(this.child, "exit");
+    this.pids = [this.child.pid];
+    started.add(this);
+  }
+
+  async ready() {
+    await eventually(() => this.lines().includes(`sse-broadcaster: serving ${this.origin}`), 10_000, "it is served");
+    this.readyMs = performance.now() - this.startedAt;
+    const all = processes();
+    // Grows while it is walked.
+    for (const pid of this.pids) this.pids.push(...all.filter(([, parent]) => parent === pid).map(([pid]) => pid));
+    this.workerd = all.find(([pid, , name]) => this.pids.includes(pid) && name === "workerd")[0];
+    return this;
+  }
+
+  lines() {
+    return this.output.split("\n");
+  }
+
+  channel(id) {
+    return new Channel(this, id);
+  }
+
+  fetch(path, init) {
+    return fetch(this.origin + path, init);
+  }
+
+  /** Waits for its end; nothing of it may be left then. Returns the exit status. */
+  async end() {
+    const [status] = await this.exited;
+    const left = processes().filter(([pid]) => this.pids.includes(pid));
+    assert.deepEqual(left, []);
+    assert.deepEqual(readdirSync(temporary).filter((name) => name.startsWith("sse-broadcaster")), []);
+    return status;
+  }
+}
+
+/** Serves on a free port with `variables` of the environment, and waits until it says so. */
+async function serve(variables = {}) {
+  return new Serve({ PORT: String(await freePort()), ...variables }).ready();
+}
+
+/** Starts it with `variables` that nobody can serve with. Returns the lines that it said itself. */
+async function refused(variables) {
+  const serve = new Serve({ PORT: String(await freePort()), ...variables });
+  assert.notEqual(await serve.end(), 0);
+  assert.ok(serve.lines().every((line) => !line.includes("    at ")), serve.output);
+  return serve.lines().filter((line) => line.startsWith("sse-broadcaster: "));
+}
+
+test("it serves the console, the API and its log, and stores on disk", { timeout: 30_000 }, async () => {
+  const hub = await serve({ MAX_SUBSCRIBERS: "1", STATE_DIR: join(folder, "made", "state") });
+  assert.ok(hub.readyMs < START_MS, `ready after ${hub.readyMs} ms`);
+  console.log(`# ready after ${Math.round(hub.readyMs)} ms`);
+
+  const page = await hub.fetch("/?channel=foo");
+  assert.equal(page.status, 200);
+  assert.match(page.headers.get("content-type"), /^text\/html/);
+  assert.equal(await page.text(), readFileSync(join(root, "public", "index.html"), "utf8"));
+  const head = await hub.fetch("/", { method: "HEAD" });
+  assert.deepEqual([head.status, head.headers.get("content-type")], [200, page.headers.get("content-type")]);
+  assert.equal((await hub.fetch("/", { method: "OPTIONS" })).status, 204);
+  assert.equal((await hub.fetch("/", { method: "POST" })).status, 405);
+  const moved = await hub.fetch("/index.html?channel=foo", { redirect: "manual" });
+  assert.deepEqual([moved.status, moved.headers.get("location")], [307, "/?channel=foo"]);
+  for (const path of ["/nothing", "/nothing/", "/%", "/..%2fREADME.md", "//x.example/index.html"]) {
+    const response = await hub.fetch(path, { redirect: "manual" });
+    assert.equal(response.status, 404, path);
+    assert.equal(response.headers.get("content-type"), "application/problem+json");
+  }
+
+  const channel = hub.channel("foo");
+  const listener = await listen(channel);
+  await channel.publish("bar");
+  await listener.untilEvents(1);
+  assert.equal(listener.events[0].data, "bar");
+  await eventually(() => hub.lines().includes("listener connected: id=foo conn=1"));
+  const full = await hub.fetch(channel.path);
+  assert.equal(full.status, 503);
+  assert.match((await full.json()).detail, /MAX_SUBSCRIBERS/);
+  listener.leave();
+  assert.ok(existsSync(join(folder, "made", "state", "channel")));
+
+  process.kill(hub.workerd, "SIGKILL");
+  assert.notEqual(await hub.end(), 0);
+  assert.match(hub.output, /^sse-broadcaster: workerd ended by itself \(signal SIGKILL\)/m);
+});
+
+test("a bad setting is the Worker's to tell, on IPv6, too", { timeout: 30_000 }, async (t) => {
+  const probe = createServer().listen(0, "::1");
+  const there = await once(probe, "listening").then(() => true, () => false);
+  probe.close();
+  if (!there) return t.skip("this machine has no IPv6");
+  const hub = await serve({ HOST: "::1", BUFFER_EVENTS: 'a"b\\c\n\u001bé' });
+  const response = await hub.fetch("/healthz");
+  assert.equal(response.status, 500);
+  assert.match((await response.json()).detail, /BUFFER_EVENTS is "a"b\\c\n\u001bé": it has to be a whole number/);
+  process.kill(hub.child.pid, "SIGTERM");
+  assert.equal(await hub.end(), 0);
+});
+
+for (const [signal, send] of [
+  ["SIGTERM", ({ child }) => process.kill(child.pid, "SIGTERM")],
+  // As a terminal's Ctrl-C: to the whole group.
+  ["SIGINT", ({ child }) => process.kill(-child.pid, "SIGINT")],
+]) {
+  test(`${signal} ends it with 1,000 streams, half of them dead`, { timeout: 60_000 }, async () => {
+    const hub = await serve({ LOG_LEVEL: "error" });
+    const channel = hub.channel("full");
+    const open = async () => {
+      const connection = await rawConnection(hub.origin);
+      connection.send(`GET ${channel.path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      await once(connection.socket, "data");
+      return connection.socket;
+    };
+    const sockets = [];
+    while (sockets.length < 1_000) sockets.push(...(await Promise.all(Array.from({ length: 100 }, open))));
+    assert.equal((await channel.stats()).subscribers, 1_000);
+    // workerd knows nothing of their end before it writes to them again.
+    sockets.forEach((socket, n) => n % 2 && socket.destroy());
+    const { subscribers } = await channel.stats();
+    const publisher = await rawConnection(hub.origin);
+    publisher.send("POST /channels/slow/broadcast HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
+    publisher.send("Content-Length: 4\r\n\r\nsl");
+    await sleep(100);
+    const sentAt = performance.now();
+    send(hub);
+    await sleep(200);
+    publisher.send("ow");
+    assert.match(await publisher.rest(), /^HTTP\/1\.1 200 /, "a request in flight is answered");
+    assert.equal(await hub.end(), 0);
+    const ms = performance.now() - sentAt;
+    assert.ok(ms < STOP_MS, `it took ${ms} ms`);
+    assert.equal(subscribers, 1_000, "the dead ones were still thought alive");
+    console.log(`# ended ${Math.round(ms)} ms after ${signal}`);
+    for (const socket of sockets) socket.destroy();
+  });
+}
+
+test("variables that cannot be used are named in one line", { timeout: 60_000 }, async () => {
+  const file = join(folder, "file");
+  writeFileSync(file, "");
+  const busy = createServer().listen(0, "127.0.0.1");
+  await once(busy, "listening");
+  for (const [variables, line] of [
+    [{ PORT: "http" }, /PORT is "http": it has to be a whole number from 1 to 65535$/],
+    [{ PORT: "65536" }, /PORT is "65536": it has to be/],
+    [{ PORT: String(busy.address().port) }, /PORT is "\d+": another program listens there; .*another port$/],
+    [{ HOST: "192.0.2.1" }, /HOST is "192\.0\.2\.1": this machine cannot listen there/],
+    [{ STATE_DIR: file }, /STATE_DIR is ".+": that is not a folder; name one/],
+    [{ STATE_DIR: join(file, "below") }, /STATE_DIR is ".+": that is not a folder; name one/],
+    [{ STATE_DIR: "/proc/state" }, /STATE_DIR is "\/proc\/state": it cannot be written to/],
+  ]) {
+    const lines = await refused(variables);
+    assert.equal(lines.length, 1, lines.join("\n"));
+    assert.match(lines[0], line);
+  }
+  busy.close();
+});
+
+test("the settings that it passes on are those that the Worker knows and the README explains", () => {
+  const [code] = readFileSync(join(root, "src", "settings.rs"), "utf8").split("#[cfg(test)]");
+  const known = [...code.matchAll(/"([A-Z]+(?:_[A-Z]+)+)"/g)].map(([, name]) => name);
+  assert.deepEqual([...new Set(known)].sort(), [...SETTINGS].sort());
+  const [, section] = readFileSync(join(root, "README.md"), "utf8").match(/^## Settings\n(.*?)^## /ms);
+  const explained = [...section.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, name]) => name);
+  assert.deepEqual(explained.sort(), [...SETTINGS].sort());
+});
