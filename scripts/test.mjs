@@ -31,7 +31,7 @@ installPackages();
 installToolchain();
 if (chosen.length === 0) {
   say("testing the hub on this machine (cargo test) ...");
-  run("cargo", ["test", "--locked"]);
+  run("cargo", ["test", "--locked", "-p", "sse-broadcaster", "-p", "sse-load"]);
 }
 await build();
 say("testing the Worker on the real runtime ...");

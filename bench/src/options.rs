@@ -1,0 +1,134 @@
+//! The command line.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use url::Url;
+
+/// What is done to which server.
+#[derive(Clone, Debug, Parser)]
+#[command(about)]
+pub struct Options {
+    /// Where to subscribe; `{channel}` stands for a channel's number
+    #[arg(long)]
+    pub subscribe: String,
+    /// Where to publish; `{channel}` stands for a channel's number
+    #[arg(long)]
+    pub publish: String,
+    /// The server's process; its descendants count as well
+    #[arg(long)]
+    pub pid: Option<u32>,
+    /// How many streams to open, spread over the channels
+    #[arg(long, default_value_t = 100)]
+    pub subscribers: usize,
+    /// How many of them never read
+    #[arg(long, default_value_t = 0)]
+    pub stalled: usize,
+    /// How many connections publish at the same time, spread over the channels
+    #[arg(long, default_value_t = 1)]
+    pub publishers: usize,
+    /// How many channels there are
+    #[arg(long, default_value_t = 1)]
+    pub channels: usize,
+    /// How many events are published, all publishers together
+    #[arg(long, default_value_t = 1_000)]
+    pub events: u32,
+    /// How many of these at first are not measured
+    #[arg(long, default_value_t = 0)]
+    pub warm_up: u32,
+    /// Events per second, all publishers together; without it each publishes as soon as the server has answered
+    #[arg(long)]
+    pub rate: Option<f64>,
+    /// Events per publish: more than one go as an event stream
+    #[arg(long, default_value_t = 1)]
+    pub batch: u32,
+    /// Bytes of an event's data
+    #[arg(long, default_value_t = 64)]
+    pub payload: usize,
+    /// Take a sample every so many seconds
+    #[arg(long)]
+    pub sample_seconds: Option<f64>,
+}
+
+impl Options {
+    /// Whether what was asked for can be done.
+    pub fn check(&self) -> Result<()> {
+        let least = crate::event::HEADER;
+        ensure!(
+            self.payload >= least,
+            "--payload has to be at least {least}"
+        );
+        ensure!(self.channels > 0, "--channels has to be at least 1");
+        ensure!(self.batch > 0, "--batch has to be at least 1");
+        ensure!(self.publishers > 0, "--publishers has to be at least 1");
+        ensure!(
+            self.stalled <= self.subscribers,
+            "--stalled has to be at most --subscribers"
+        );
+        ensure!(
+            self.warm_up <= self.events,
+            "--warm-up has to be at most --events"
+        );
+        ensure!(
+            self.rate.is_none_or(|rate| rate > 0.0),
+            "--rate has to be above 0"
+        );
+        let share = self.publishers as u32 * self.batch;
+        ensure!(
+            self.events.is_multiple_of(share) && self.warm_up.is_multiple_of(share),
+            "--events and --warm-up have to be multiples of --publishers times --batch, which is {share}"
+        );
+        Ok(())
+    }
+
+    /// How many events each publisher publishes.
+    pub fn events_each(&self) -> u32 {
+        self.events / self.publishers as u32
+    }
+
+    /// How many of those are not measured.
+    pub fn warm_up_each(&self) -> u32 {
+        self.warm_up / self.publishers as u32
+    }
+
+    /// The time between two publishes of one publisher.
+    pub fn interval(&self) -> Option<Duration> {
+        let publishes = self.batch as f64 * self.publishers as f64;
+        self.rate
+            .map(|rate| Duration::from_secs_f64(publishes / rate))
+    }
+}
+
+/// A channel's URL, and the address behind it.
+pub fn target(template: &str, channel: usize) -> Result<(Url, SocketAddr)> {
+    let url = Url::parse(&template.replace("{channel}", &channel.to_string()))
+        .with_context(|| format!("{template} is not a URL"))?;
+    ensure!(url.scheme() == "http", "{url} is not an http URL");
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let port = url.port_or_known_default().unwrap_or(80);
+    let mut addresses = (host, port).to_socket_addrs()?;
+    let address = addresses
+        .next()
+        .with_context(|| format!("{host} has no address"))?;
+    // A load that somebody points at another machine by mistake is an attack.
+    ensure!(address.ip().is_loopback(), "{url} is not on this machine");
+    Ok((url, address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_a_target() {
+        assert!(target("http://127.0.0.1:8080/channels/{channel}", 3).is_ok());
+        assert!(target("http://[::1]:8080/", 0).is_ok());
+        assert!(target("http://192.0.2.1/", 0).is_err());
+        assert!(target("ftp://127.0.0.1/", 0).is_err());
+        let (url, address) = target("http://127.0.0.1:81/a/{channel}?x={channel}", 3).unwrap();
+        assert_eq!(url.as_str(), "http://127.0.0.1:81/a/3?x=3");
+        assert_eq!(address.port(), 81);
+    }
+}

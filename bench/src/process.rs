@@ -1,0 +1,83 @@
+//! What the operating system says of the server: the process and all its descendants.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+
+/// What a process tree has used.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Usage {
+    /// CPU time since its start, user and system.
+    #[serde(skip)]
+    pub cpu: Duration,
+    /// Resident memory, in bytes.
+    pub rss: u64,
+}
+
+/// Watches a process tree.
+pub struct ProcessTree {
+    system: System,
+    root: Pid,
+}
+
+impl ProcessTree {
+    pub fn new(pid: u32) -> Self {
+        Self {
+            system: System::new(),
+            root: Pid::from_u32(pid),
+        }
+    }
+
+    /// What it has used until now.
+    pub fn usage(&mut self) -> Usage {
+        let kind = ProcessRefreshKind::nothing().with_cpu().with_memory();
+        self.system
+            .refresh_processes_specifics(ProcessesToUpdate::All, true, kind.without_tasks());
+        let mut usage = Usage::default();
+        for (pid, process) in self.system.processes() {
+            if self.descends(*pid) {
+                usage.cpu += Duration::from_millis(process.accumulated_cpu_time());
+                usage.rss += process.memory();
+            }
+        }
+        usage
+    }
+
+    fn descends(&self, mut pid: Pid) -> bool {
+        loop {
+            if pid == self.root {
+                return true;
+            }
+            match self
+                .system
+                .process(pid)
+                .and_then(|process| process.parent())
+            {
+                Some(parent) => pid = parent,
+                None => return false,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_counts_with_its_children() {
+        let mut tree = ProcessTree::new(std::process::id());
+        let alone = tree.usage();
+        assert!(alone.rss > 0);
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "while :; do :; done"])
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        let both = tree.usage();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(both.cpu >= alone.cpu + Duration::from_millis(100));
+    }
+}

@@ -1,0 +1,235 @@
+//! One run, from the first connection to the last delivery.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+use tokio::net::TcpStream;
+use tokio::task::{JoinSet, spawn_local};
+use tokio::time::sleep;
+
+use crate::options::{Options, target};
+use crate::process::{ProcessTree, Usage};
+use crate::publisher::Publisher;
+use crate::report::{Latency, Memory, Report, Sample};
+use crate::subscriber::{Shared, subscribe, subscribe_stalled};
+use crate::tally::Counts;
+
+/// How many streams are opened at the same time.
+const OPENING: usize = 64;
+
+/// How long nothing may come until what is missing counts as lost.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// How often it is looked whether all has come.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// How long the server is left alone before its memory is looked at.
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// How much is published for streams that never read to back up, and in what pieces: Linux keeps up to 4 MiB for each.
+const FILL: usize = 6 << 20;
+const FILL_EVENT: usize = 32 << 10;
+
+/// Does all of it.
+pub async fn run(options: &Options) -> Result<Report> {
+    options.check()?;
+    let mut server = options.pid.map(ProcessTree::new);
+    let mut usage = || server.as_mut().map(ProcessTree::usage);
+    let shared = Shared::new(options.publishers, options.warm_up_each());
+    let publishers = publishers(options, &shared)?;
+
+    let before = usage();
+    let _stalled = open(options, &shared).await?;
+    sleep(SETTLE).await;
+    let idle = usage();
+    if options.stalled > 0 {
+        fill(options, &publishers).await?;
+        sleep(QUIET).await;
+    }
+    let warm_up = options.warm_up_each();
+    publish(options, &publishers, 0, warm_up).await?;
+    until_all_came(options, &shared, warm_up).await;
+
+    let at_start = usage();
+    let mut own = ProcessTree::new(std::process::id());
+    let own_at_start = own.usage();
+    let started = shared.begun.elapsed();
+    let samples = Samples::start(options, &shared);
+    publish(options, &publishers, warm_up, options.events_each()).await?;
+    until_all_came(options, &shared, options.events_each()).await;
+    let (at_end, own_at_end) = (usage(), own.usage());
+    let looked = (shared.begun.elapsed() - started).as_secs_f64();
+
+    let tally = shared.tally.borrow();
+    let delivered = tally.load.delivered;
+    let seconds = if delivered > 0 {
+        (tally.last - started).as_secs_f64()
+    } else {
+        looked
+    };
+    let cpu = at_start
+        .zip(at_end)
+        .map(|(start, end)| (end.cpu - start.cpu).as_secs_f64());
+    Ok(Report {
+        seconds,
+        delivered,
+        deliveries_per_second: delivered as f64 / seconds,
+        lost: due(options, options.events_each() - warm_up).saturating_sub(delivered),
+        out_of_order: tally.out_of_order,
+        ended: tally.ended,
+        latency: Latency::of(&tally.load),
+        cpu_us_per_delivery: cpu.map(|cpu| cpu * 1e6 / delivered as f64),
+        cpu_cores: cpu.map(|cpu| cpu / seconds),
+        generator_cores: (own_at_end.cpu - own_at_start.cpu).as_secs_f64() / looked,
+        memory: memory(options, [before, idle, at_start, at_end]),
+        samples: samples.take(),
+    })
+}
+
+fn memory(options: &Options, usages: [Option<Usage>; 4]) -> Option<Memory> {
+    let [before, idle, at_start, at_end] = usages.map(|usage| usage.map(|usage| usage.rss));
+    let (before, idle) = (before?, idle?);
+    Some(Memory {
+        before,
+        idle,
+        per_stream: idle.saturating_sub(before) as f64 / options.subscribers.max(1) as f64,
+        at_start: at_start?,
+        at_end: at_end?,
+    })
+}
+
+/// Opens all streams. Those that never read are returned: they stay open for as long as they are kept.
+async fn open(options: &Options, shared: &Rc<Shared>) -> Result<Vec<TcpStream>> {
+    let mut stalled = Vec::new();
+    let mut opening = JoinSet::new();
+    for number in 0..options.subscribers {
+        let (url, address) = target(&options.subscribe, number % options.channels)?;
+        if number < options.stalled {
+            stalled.push(subscribe_stalled(&url, address).await?);
+            continue;
+        }
+        if opening.len() >= OPENING
+            && let Some(opened) = opening.join_next().await
+        {
+            opened??;
+        }
+        let shared = shared.clone();
+        opening.spawn_local(async move { subscribe(&url, address, shared).await });
+    }
+    while let Some(opened) = opening.join_next().await {
+        opened??;
+    }
+    Ok(stalled)
+}
+
+fn publishers(options: &Options, shared: &Shared) -> Result<Vec<Rc<Publisher>>> {
+    let publisher = |number| {
+        let (url, _) = target(&options.publish, number % options.channels)?;
+        Ok(Rc::new(Publisher::new(
+            url,
+            number,
+            options.batch,
+            options.payload,
+            shared.begun,
+        )?))
+    };
+    (0..options.publishers).map(publisher).collect()
+}
+
+/// All publishers publish their events `from` to `to`. Where there is a rate, they take turns.
+async fn publish(
+    options: &Options,
+    publishers: &[Rc<Publisher>],
+    from: u32,
+    to: u32,
+) -> Result<()> {
+    let start = Instant::now();
+    let interval = options.interval();
+    let mut publishing = JoinSet::new();
+    for publisher in publishers {
+        let publisher = publisher.clone();
+        let share = publisher.number as f64 / publishers.len() as f64;
+        let start = start + interval.unwrap_or_default().mul_f64(share);
+        publishing.spawn_local(async move { publisher.publish(from, to, start, interval).await });
+    }
+    while let Some(published) = publishing.join_next().await {
+        published??;
+    }
+    Ok(())
+}
+
+/// Publishes until streams that never read are backed up.
+async fn fill(options: &Options, publishers: &[Rc<Publisher>]) -> Result<()> {
+    let publisher = |channel| {
+        publishers
+            .get(channel)
+            .ok_or_else(|| anyhow!("each channel needs a publisher"))
+    };
+    for channel in 0..options.channels.min(options.stalled) {
+        for _ in 0..FILL / FILL_EVENT {
+            publisher(channel)?.fill(FILL_EVENT).await?;
+        }
+    }
+    Ok(())
+}
+
+/// How many deliveries it makes when each publisher has published `events` events.
+fn due(options: &Options, events: u32) -> u64 {
+    let readers = |channel: usize| {
+        (options.stalled..options.subscribers).filter(move |n| n % options.channels == channel)
+    };
+    let deliveries =
+        (0..options.publishers).map(|number| readers(number % options.channels).count() as u64);
+    deliveries.sum::<u64>() * u64::from(events)
+}
+
+/// Waits until all of the first `events` events of each publisher have come, or nothing comes any more.
+async fn until_all_came(options: &Options, shared: &Shared, events: u32) {
+    let due = due(options, events);
+    let (mut seen, mut since) = (0, Instant::now());
+    while seen < due && since.elapsed() < QUIET {
+        sleep(LOOK).await;
+        let now = shared.tally.borrow().seen;
+        if now > seen {
+            (seen, since) = (now, Instant::now());
+        }
+    }
+}
+
+/// Samples in the making.
+struct Samples(Rc<RefCell<Vec<Sample>>>);
+
+impl Samples {
+    /// Takes a sample every `--sample-seconds`, where those and a process are given.
+    fn start(options: &Options, shared: &Rc<Shared>) -> Self {
+        let samples = Rc::new(RefCell::new(Vec::new()));
+        if let (Some(seconds), Some(pid)) = (options.sample_seconds, options.pid) {
+            let (samples, shared) = (samples.clone(), shared.clone());
+            spawn_local(async move {
+                let mut server = ProcessTree::new(pid);
+                let (mut usage, start) = (server.usage(), Instant::now());
+                loop {
+                    sleep(Duration::from_secs_f64(seconds)).await;
+                    let before = std::mem::replace(&mut usage, server.usage());
+                    let counts =
+                        std::mem::replace(&mut shared.tally.borrow_mut().sample, Counts::new());
+                    let cpu = (usage.cpu - before.cpu).as_secs_f64();
+                    samples.borrow_mut().push(Sample {
+                        second: start.elapsed().as_secs_f64(),
+                        delivered: counts.delivered,
+                        latency: Latency::of(&counts),
+                        cpu_us_per_delivery: cpu * 1e6 / counts.delivered as f64,
+                        usage,
+                    });
+                }
+            });
+        }
+        Self(samples)
+    }
+
+    fn take(self) -> Vec<Sample> {
+        self.0.take()
+    }
+}

@@ -1,0 +1,168 @@
+//! The bytes of a subscription -> the data of its events. Reads what servers of Server-Sent Events send: a head, and a
+//! body in chunks or until the end. Lean, because this is what the generator does a million times a second.
+
+use anyhow::{Result, bail};
+use memchr::memchr;
+
+/// The most of a head or of a chunk's first line that is waited for.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// Reads one response, however its bytes are cut.
+#[derive(Debug, Default)]
+pub struct EventReader {
+    state: State,
+    /// The head, or the line of a chunk's size, as far as it has come.
+    pending: Vec<u8>,
+    /// The stream's line that has no end yet.
+    line: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Head,
+    /// A body that ends with the connection.
+    Plain,
+    ChunkSize,
+    /// So many bytes of the chunk are to come, its line end included.
+    Chunk(u64),
+    End,
+}
+
+/// A chunk is followed by an empty line.
+const CHUNK_END: u64 = 2;
+
+impl EventReader {
+    /// Whether the head has been read: the server has accepted.
+    pub fn is_open(&self) -> bool {
+        !matches!(self.state, State::Head)
+    }
+
+    /// Takes in `bytes`; calls `on_data` for each `data:` line. Fails where this is no stream of events.
+    pub fn read(&mut self, mut bytes: &[u8], mut on_data: impl FnMut(&[u8])) -> Result<()> {
+        while !bytes.is_empty() {
+            bytes = match self.state {
+                State::Head => self.head(bytes)?,
+                State::ChunkSize => self.chunk_size(bytes)?,
+                State::Chunk(left) => {
+                    let take = left.min(bytes.len() as u64);
+                    let (chunk, rest) = bytes.split_at(take as usize);
+                    // What belongs to the chunk's own line end is not the body's.
+                    let body = left.saturating_sub(CHUNK_END).min(take);
+                    self.lines(&chunk[..body as usize], &mut on_data);
+                    self.state = match left - take {
+                        0 => State::ChunkSize,
+                        left => State::Chunk(left),
+                    };
+                    rest
+                }
+                State::Plain => {
+                    self.lines(bytes, &mut on_data);
+                    &[]
+                }
+                State::End => &[],
+            };
+        }
+        Ok(())
+    }
+
+    fn head<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8]> {
+        let before = self.pending.len();
+        self.pending.extend_from_slice(bytes);
+        let mut headers = [httparse::EMPTY_HEADER; 64];
+        let mut response = httparse::Response::new(&mut headers);
+        let httparse::Status::Complete(length) = response.parse(&self.pending)? else {
+            if self.pending.len() > MAX_HEAD {
+                bail!("the response's head has no end");
+            }
+            return Ok(&[]);
+        };
+        let status = response.code.unwrap_or_default();
+        if status != 200 {
+            bail!("subscribing was answered with {status}");
+        }
+        let chunked = response.headers.iter().any(|header| {
+            header.name.eq_ignore_ascii_case("transfer-encoding")
+                && header.value.eq_ignore_ascii_case(b"chunked")
+        });
+        self.state = if chunked {
+            State::ChunkSize
+        } else {
+            State::Plain
+        };
+        self.pending.clear();
+        Ok(&bytes[length - before..])
+    }
+
+    fn chunk_size<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8]> {
+        let before = self.pending.len();
+        let take = memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
+        self.pending.extend_from_slice(&bytes[..take]);
+        match httparse::parse_chunk_size(&self.pending) {
+            Ok(httparse::Status::Complete((length, size))) => {
+                self.pending.clear();
+                self.state = match size {
+                    0 => State::End,
+                    size => State::Chunk(size + CHUNK_END),
+                };
+                Ok(&bytes[length - before..])
+            }
+            Ok(httparse::Status::Partial) if self.pending.len() <= MAX_HEAD => Ok(&bytes[take..]),
+            _ => bail!("the body is not in chunks"),
+        }
+    }
+
+    fn lines(&mut self, mut bytes: &[u8], on_data: &mut impl FnMut(&[u8])) {
+        while let Some(end) = memchr(b'\n', bytes) {
+            let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
+            if self.line.is_empty() {
+                data_of(line, on_data);
+            } else {
+                self.line.extend_from_slice(line);
+                data_of(&self.line, on_data);
+                self.line.clear();
+            }
+            bytes = rest;
+        }
+        self.line.extend_from_slice(bytes);
+    }
+}
+
+fn data_of(line: &[u8], on_data: &mut impl FnMut(&[u8])) {
+    if let Some(data) = line.strip_prefix(b"data:") {
+        on_data(data.strip_prefix(b" ").unwrap_or(data));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+        9\r\nid: 1\ndat\r\n1b;x=y\r\na: one\n\nid: 2\ndata:two\n\n:\n\r\n1\r\n\n\r\n0\r\n\r\n";
+    const PLAIN: &str = "HTTP/1.1 200 OK\r\nServer: x\r\n\r\ndata: one\n\n: hello\n\ndata: two\n\n";
+
+    #[test]
+    fn however_the_bytes_are_cut() {
+        for response in [CHUNKED, PLAIN] {
+            for size in 1..response.len() {
+                let mut reader = EventReader::default();
+                let mut data = Vec::new();
+                for bytes in response.as_bytes().chunks(size) {
+                    let push = |line: &[u8]| data.push(String::from_utf8(line.to_vec()).unwrap());
+                    reader.read(bytes, push).unwrap();
+                }
+                assert!(reader.is_open());
+                assert_eq!(data, ["one", "two"], "cut into {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_stream_is_said() {
+        let read = |bytes: &[u8]| EventReader::default().read(bytes, |_| {});
+        assert!(read(b"HTTP/1.1 503 No\r\n\r\n").is_err());
+        assert!(read(b"hello\r\n\r\n").is_err());
+        assert!(read(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n").is_err());
+    }
+}
