@@ -10,6 +10,7 @@
 //! - [`route`]: what a path names
 //! - [`problem`]: what can go wrong, as problem+json
 //! - [`response`]: answers and their headers
+//! - [`object`]: the way from the Worker to a channel's object
 //! - [`publish`]: a publish request -> checked, encoded events
 //! - [`router`]: which request goes where
 //! - [`channel`]: the Durable Object around a hub: streams, timers
@@ -18,6 +19,7 @@
 pub mod channel;
 pub mod fanout;
 pub mod logging;
+pub mod object;
 pub mod problem;
 pub mod publish;
 pub mod response;
@@ -30,7 +32,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use wasm_bindgen::JsValue;
-use worker::{Context, Env, Request, Response, Result, event};
+use worker::{Context, Env, Result, event};
 
 use crate::logging::Level;
 use crate::problem::Problem;
@@ -41,12 +43,16 @@ thread_local! {
     static SETTINGS: OnceCell<std::result::Result<Rc<Settings>, SettingError>> = const { OnceCell::new() };
 }
 
-/// The front door.
+/// The front door. Takes and gives the runtime's own objects: wrapping them costs a call into JavaScript per property,
+/// and what an object has answered goes on as it is.
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
-    let wants_stream = response::wants_stream(&request);
+async fn fetch(
+    request: web_sys::Request,
+    env: Env,
+    _context: Context,
+) -> Result<web_sys::Response> {
     let answer = match settings(&env) {
-        Ok(settings) => router::answer(request, &env, &settings).await,
+        Ok(settings) => router::answer(&request, &env, &settings).await,
         Err(problem) => Err(problem.into()),
     };
     answer.or_else(|failure| {
@@ -57,7 +63,8 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
                 Problem::Internal
             }
         };
-        response::problem(&problem, wants_stream)
+        let wants_stream = response::wants_stream(&request);
+        Ok(response::problem(&problem, wants_stream)?.into())
     })
 }
 

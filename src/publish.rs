@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use js_sys::Uint8Array;
 use percent_encoding::percent_decode_str;
 use wasm_bindgen_futures::JsFuture;
-use worker::Request;
+use web_sys::Request;
 
 use crate::logging;
 use crate::problem::Problem;
@@ -31,11 +31,12 @@ enum Form {
 
 /// Reads the whole request. Fails with the problem that the publisher should be told; nothing is published then.
 pub async fn read(request: &Request, settings: &Settings) -> Result<Batch, Problem> {
-    let header = |name| request.headers().get(name).ok().flatten();
+    let headers = request.headers();
+    let header = |name| headers.get(name).ok().flatten();
     if let Some(encoding) = header("Content-Encoding").filter(|encoding| encoding != "identity") {
         return Err(Problem::UnsupportedEncoding { encoding });
     }
-    let url = request.inner().url();
+    let url = request.url();
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let form = form(header("Content-Type").as_deref(), query)?;
     let (max, setting) = match form {
@@ -111,17 +112,14 @@ async fn read_body(
             Ok(None)
         } else {
             // One call into the runtime instead of several for each piece.
-            let buffer = request
-                .inner()
-                .array_buffer()
-                .map_err(|_| Problem::BrokenBody)?;
+            let buffer = request.array_buffer().map_err(|_| Problem::BrokenBody)?;
             let buffer = JsFuture::from(buffer)
                 .await
                 .map_err(|_| Problem::BrokenBody)?;
             Ok(Some(Uint8Array::new(&buffer).to_vec()))
         };
     }
-    let Some(stream) = request.inner().body() else {
+    let Some(stream) = request.body() else {
         return Ok(Some(Vec::new()));
     };
     let mut body = Vec::new();

@@ -1,7 +1,9 @@
 //! Answers: every one of the API's carries the CORS headers, and a failure takes the form that its client can read.
 
+use std::cell::OnceCell;
+
 use serde::Serialize;
-use worker::{Headers, Method, Request, Response, ResponseBuilder, Result};
+use worker::{Headers, Response, ResponseBuilder, Result};
 
 use crate::problem::Problem;
 use crate::sse;
@@ -42,10 +44,25 @@ pub fn text(text: &str) -> Result<Response> {
     Ok(builder("text/plain; charset=utf-8")?.fixed(text.as_bytes().to_vec()))
 }
 
+thread_local! {
+    /// The headers of [`json`], made once: they are the same for every receipt, and a new object for each would be
+    /// five calls into JavaScript. A response copies them.
+    static JSON_HEADERS: OnceCell<web_sys::Headers> = const { OnceCell::new() };
+}
+
 /// 200 with `value` as JSON, which nobody may keep.
 pub fn json<T: Serialize>(value: &T) -> Result<Response> {
-    Ok(builder("application/json")?
-        .with_header("Cache-Control", "no-store")?
+    let headers = match JSON_HEADERS.with(|headers| headers.get().cloned()) {
+        Some(headers) => headers,
+        None => {
+            let Headers(headers) = cors_headers()?;
+            headers.set("Content-Type", "application/json")?;
+            headers.set("Cache-Control", "no-store")?;
+            JSON_HEADERS.with(|made| made.get_or_init(|| headers).clone())
+        }
+    };
+    Ok(ResponseBuilder::new()
+        .with_headers(Headers(headers))
         .fixed(serde_json::to_vec(value)?))
 }
 
@@ -105,9 +122,9 @@ pub fn problem(problem: &Problem, wants_stream: bool) -> Result<Response> {
 }
 
 /// Whether a request reads event streams, and says so. A publisher never does: it reads the status.
-pub fn wants_stream(request: &Request) -> bool {
-    let accept = request.headers().get("Accept").ok().flatten();
-    request.method() == Method::Get && accept.is_some_and(|accept| accepts_stream(&accept))
+pub fn wants_stream(request: &web_sys::Request) -> bool {
+    let accept = || request.headers().get("Accept").ok().flatten();
+    request.method() == "GET" && accept().is_some_and(|accept| accepts_stream(&accept))
 }
 
 fn accepts_stream(accept: &str) -> bool {

@@ -71,6 +71,16 @@ pub fn route(path: &str) -> Route<'_> {
     Route::Channel(id, action)
 }
 
+/// The path of an absolute URL as the runtime writes it, still percent-encoded.
+pub fn path(url: &str) -> &str {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = after_scheme
+        .find('/')
+        .and_then(|at| after_scheme.get(at..))
+        .unwrap_or("/");
+    path.split(['?', '#']).next().unwrap_or(path)
+}
+
 /// The channel id that a path segment spells: after percent-decoding 1 to [`MAX_ID_CHARS`] of `A-Z a-z 0-9 . _ ~ : @ -`.
 pub fn channel_id(segment: &str) -> Option<String> {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._~:@-".contains(byte);
@@ -84,6 +94,16 @@ pub fn channel_id(segment: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_has_a_path() {
+        assert_eq!(path("http://a.example/"), "/");
+        assert_eq!(
+            path("http://a.example:1/channels/%66?x=/y#/z"),
+            "/channels/%66"
+        );
+        assert_eq!(path("http://a.example/#/z?"), "/");
+    }
 
     #[test]
     fn paths_are_routed() {

@@ -47,10 +47,11 @@ impl DurableObject for Channel {
         }
     }
 
-    async fn fetch(&self, request: Request) -> Result<Response> {
-        let wants_stream = response::wants_stream(&request);
-        match self.answer(request).await {
-            Err(Failure::Problem(problem)) => response::problem(&problem, wants_stream),
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        match self.answer(&mut request).await {
+            Err(Failure::Problem(problem)) => {
+                response::problem(&problem, response::wants_stream(request.inner()))
+            }
             Err(Failure::Runtime(error)) => Err(error),
             Ok(response) => Ok(response),
         }
@@ -59,7 +60,7 @@ impl DurableObject for Channel {
 
 impl Channel {
     /// Answers what the router lets through.
-    async fn answer(&self, mut request: Request) -> std::result::Result<Response, Failure> {
+    async fn answer(&self, request: &mut Request) -> std::result::Result<Response, Failure> {
         let shared = self.shared.as_ref().map_err(Problem::clone)?;
         let path = request.path();
         let Route::Channel(segment, action) = route(&path) else {
@@ -206,10 +207,16 @@ impl Shared {
             let next = self.inbox.borrow_mut().pop_front();
             let Some(submission) = next else { break };
             self.let_streams_keep_up(&submission.batch).await;
-            let receipt = self.hub.borrow_mut().append(&submission.batch);
+            let receipt = self
+                .hub
+                .borrow_mut()
+                .append(&submission.batch, self.clock.now());
             // Nobody waits for it where the publisher has gone; the events are published all the same.
             let _ = submission.receipt.send(receipt);
-            self.poll();
+            // A flush under way has its timer.
+            if !self.hub.borrow().is_flushing() {
+                self.poll();
+            }
         }
         self.appending.set(false);
     }

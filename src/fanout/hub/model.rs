@@ -105,9 +105,17 @@ impl Model {
         }
     }
 
-    /// One turn of the event loop: whoever keeps up takes what it was given.
+    /// The event loop goes round: whoever keeps up takes what it was given, group after group.
     pub fn turn(&mut self) {
         self.hub.begin_turn();
+        self.take();
+        while self.hub.is_flushing() {
+            self.poll();
+            self.take();
+        }
+    }
+
+    fn take(&self) {
         for reader in self.readers.iter().filter(|reader| reader.keeps_up) {
             reader.stream.take();
         }
@@ -145,13 +153,15 @@ impl Model {
             }
         }
         let open = self.readers.iter().filter(|reader| reader.open).count();
-        let receipt = self.hub.append(&batch);
+        let receipt = self.hub.append(&batch, self.now);
         self.published.extend(events);
         self.receipts_dropped += receipt.dropped;
         assert_eq!(receipt.events, sizes.len());
         assert_eq!(receipt.subscribers, open);
         assert_eq!(receipt.id.seq, self.published.len() as u64);
-        self.poll();
+        if !self.hub.is_flushing() {
+            self.poll();
+        }
     }
 
     pub fn poll(&mut self) {
@@ -168,7 +178,7 @@ impl Model {
 
     /// Waits until something is due, and does it.
     pub fn wake(&mut self) {
-        self.now = self.hub.next_poll().unwrap();
+        self.now = self.now.max(self.hub.next_poll().unwrap());
         self.poll();
     }
 
@@ -336,7 +346,9 @@ fn steps(sizes: impl Strategy<Value = usize> + 'static) -> impl Strategy<Value =
     prop::collection::vec(step, 1..120)
 }
 
-fn run(mut model: Model, steps: Vec<Step>) {
+/// `group`: how many streams a flush serves at once.
+fn run(mut model: Model, group: usize, steps: Vec<Step>) {
+    model.hub.group = group;
     for step in steps {
         match step {
             Step::Publish(sizes) => model.publish(&sizes),
@@ -364,13 +376,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn small_events_bounded_by_count(steps in steps(0..20_usize)) {
-        run(Model::new(8, 100_000), steps);
+    fn small_events_bounded_by_count(group in 1..5_usize, steps in steps(0..20_usize)) {
+        run(Model::new(8, 100_000), group, steps);
     }
 
     #[test]
-    fn small_events_bounded_by_bytes(steps in steps(0..200_usize)) {
-        run(Model::new(1_000, 2_000), steps);
+    fn small_events_bounded_by_bytes(group in 1..5_usize, steps in steps(0..200_usize)) {
+        run(Model::new(1_000, 2_000), group, steps);
     }
 }
 
@@ -380,6 +392,6 @@ proptest! {
     /// Events around the size of a chunk, which have to be cut.
     #[test]
     fn large_events(steps in steps(prop_oneof![0..200_usize, 60_000..140_000_usize])) {
-        run(Model::new(20, 400_000), steps);
+        run(Model::new(20, 400_000), GROUP, steps);
     }
 }

@@ -1,0 +1,62 @@
+//! The way to a channel's object, in as few calls into JavaScript as it takes: every publish goes it.
+
+use std::cell::OnceCell;
+
+use js_sys::{Promise, Reflect};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Request, RequestInit, Response};
+use worker::{Env, ObjectNamespace, Result};
+
+/// The binding of the channels' objects in `wrangler.toml`.
+const BINDING: &str = "CHANNEL";
+
+#[wasm_bindgen]
+extern "C" {
+    /// The runtime's own stub of an object. worker's wraps every answer, and unwraps it again for the client.
+    pub type ObjectStub;
+
+    /// Sends a request that is made from a URL.
+    #[wasm_bindgen(method, catch)]
+    pub fn fetch(
+        this: &ObjectStub,
+        url: &str,
+        init: &RequestInit,
+    ) -> std::result::Result<Promise, JsValue>;
+
+    /// Sends a client's request on.
+    #[wasm_bindgen(method, catch, js_name = fetch)]
+    pub fn fetch_request(
+        this: &ObjectStub,
+        request: &Request,
+    ) -> std::result::Result<Promise, JsValue>;
+}
+
+thread_local! {
+    static NAMESPACE: OnceCell<ObjectNamespace> = const { OnceCell::new() };
+}
+
+/// A new stub of the object of channel `id`.
+pub fn stub(env: &Env, id: &str) -> Result<ObjectStub> {
+    let known = NAMESPACE.with(|namespace| namespace.get().cloned());
+    let namespace = match known {
+        Some(namespace) => namespace,
+        None => {
+            let found = env.durable_object(BINDING)?;
+            NAMESPACE.with(|namespace| namespace.get_or_init(|| found).clone())
+        }
+    };
+    Ok(namespace.get_by_name(id)?.into_rpc())
+}
+
+/// The answer to what was sent.
+pub async fn response(
+    sent: std::result::Result<Promise, JsValue>,
+) -> std::result::Result<Response, JsValue> {
+    JsFuture::from(sent?).await?.dyn_into()
+}
+
+/// Whether the runtime marked an error as the object being overloaded.
+pub fn is_overloaded(error: &JsValue) -> bool {
+    Reflect::get(error, &JsValue::from_str("overloaded")).is_ok_and(|flag| flag.is_truthy())
+}
