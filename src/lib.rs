@@ -64,7 +64,7 @@ async fn fetch(
             }
         };
         let wants_stream = response::wants_stream(&request);
-        Ok(response::problem(&problem, wants_stream)?.into())
+        response::problem(&problem, wants_stream)
     })
 }
 

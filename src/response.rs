@@ -3,7 +3,8 @@
 use std::cell::OnceCell;
 
 use serde::Serialize;
-use worker::{Headers, Response, ResponseBuilder, Result};
+use web_sys::{ReadableStream, Response, ResponseInit};
+use worker::{Headers, ResponseBuilder, Result};
 
 use crate::problem::Problem;
 use crate::sse;
@@ -20,6 +21,35 @@ pub enum Failure {
     /// For the log.
     #[error(transparent)]
     Runtime(#[from] worker::Error),
+}
+
+/// The beginnings of answers that there are many of, made once: a new object for each would be a call into JavaScript
+/// for every header, and garbage. A response copies them.
+#[derive(Default)]
+struct Templates {
+    json: OnceCell<ResponseInit>,
+    event_stream: OnceCell<ResponseInit>,
+}
+
+thread_local! {
+    static TEMPLATES: Templates = Templates::default();
+}
+
+/// 200 with the headers `more` and those for CORS; it is kept in `template`.
+fn from_template(
+    template: fn(&Templates) -> &OnceCell<ResponseInit>,
+    more: &[(&str, &str)],
+) -> Result<ResponseInit> {
+    if let Some(known) = TEMPLATES.with(|templates| template(templates).get().cloned()) {
+        return Ok(known);
+    }
+    let headers = cors_headers()?;
+    for (name, value) in more {
+        headers.set(name, value)?;
+    }
+    let init = ResponseInit::new();
+    init.set_headers(&headers.0);
+    Ok(TEMPLATES.with(|templates| template(templates).get_or_init(|| init).clone()))
 }
 
 /// Headers with what a page of another origin needs to read the answer.
@@ -41,37 +71,37 @@ fn builder(content_type: &str) -> Result<ResponseBuilder> {
 
 /// 200 with `text` as plain text.
 pub fn text(text: &str) -> Result<Response> {
-    Ok(builder("text/plain; charset=utf-8")?.fixed(text.as_bytes().to_vec()))
-}
-
-thread_local! {
-    /// The headers of [`json`], made once: they are the same for every receipt, and a new object for each would be
-    /// five calls into JavaScript. A response copies them.
-    static JSON_HEADERS: OnceCell<web_sys::Headers> = const { OnceCell::new() };
+    let builder = builder("text/plain; charset=utf-8")?;
+    Ok(builder.fixed(text.as_bytes().to_vec()).into())
 }
 
 /// 200 with `value` as JSON, which nobody may keep.
 pub fn json<T: Serialize>(value: &T) -> Result<Response> {
-    let headers = match JSON_HEADERS.with(|headers| headers.get().cloned()) {
-        Some(headers) => headers,
-        None => {
-            let Headers(headers) = cors_headers()?;
-            headers.set("Content-Type", "application/json")?;
-            headers.set("Cache-Control", "no-store")?;
-            JSON_HEADERS.with(|made| made.get_or_init(|| headers).clone())
-        }
-    };
-    Ok(ResponseBuilder::new()
-        .with_headers(Headers(headers))
-        .fixed(serde_json::to_vec(value)?))
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("Cache-Control", "no-store"),
+    ];
+    let init = from_template(|templates| &templates.json, &headers)?;
+    let text = serde_json::to_string(value)?;
+    Ok(Response::new_with_opt_str_and_init(Some(&text), &init)?)
 }
 
-/// 200 and the headers of a stream, with no body yet.
-pub fn event_stream() -> Result<ResponseBuilder> {
-    builder(sse::MEDIA_TYPE)?
-        .with_header("Cache-Control", "no-cache, no-transform")?
+/// 200 and the headers of a stream, with `body`, if there is one.
+pub fn event_stream(body: Option<&ReadableStream>) -> Result<Response> {
+    let init = event_stream_init()?;
+    Ok(Response::new_with_opt_readable_stream_and_init(
+        body, &init,
+    )?)
+}
+
+fn event_stream_init() -> Result<ResponseInit> {
+    let headers = [
+        ("Content-Type", sse::MEDIA_TYPE),
+        ("Cache-Control", "no-cache, no-transform"),
         // nginx and its kin would gather a stream into buffers otherwise.
-        .with_header("X-Accel-Buffering", "no")
+        ("X-Accel-Buffering", "no"),
+    ];
+    from_template(|templates| &templates.event_stream, &headers)
 }
 
 /// 204 to a preflight request (or any other OPTIONS) for a path that takes the methods `allow`.
@@ -87,7 +117,8 @@ pub fn preflight(allow: &str) -> Result<Response> {
     Ok(ResponseBuilder::new()
         .with_status(204)
         .with_headers(headers)
-        .empty())
+        .empty()
+        .into())
 }
 
 /// 302 to the path `location`.
@@ -99,7 +130,8 @@ pub fn redirect(location: &str) -> Result<Response> {
     Ok(ResponseBuilder::new()
         .with_status(302)
         .with_headers(headers)
-        .empty())
+        .empty()
+        .into())
 }
 
 /// `problem` as its status and JSON. Where the client reads a stream (`wants_stream`) and the problem passes, as a
@@ -107,7 +139,8 @@ pub fn redirect(location: &str) -> Result<Response> {
 pub fn problem(problem: &Problem, wants_stream: bool) -> Result<Response> {
     if wants_stream && problem.passes() {
         let stream = sse::error_stream(random_between(5_000, 15_000), &problem.to_json());
-        return Ok(event_stream()?.fixed(stream.into_bytes()));
+        let init = event_stream_init()?;
+        return Ok(Response::new_with_opt_str_and_init(Some(&stream), &init)?);
     }
     let mut builder = builder("application/problem+json")?
         .with_status(problem.status())
@@ -118,7 +151,7 @@ pub fn problem(problem: &Problem, wants_stream: bool) -> Result<Response> {
     if problem.passes() {
         builder = builder.with_header("Retry-After", "5")?;
     }
-    Ok(builder.fixed(problem.to_json().into_bytes()))
+    Ok(builder.fixed(problem.to_json().into_bytes()).into())
 }
 
 /// Whether a request reads event streams, and says so. A publisher never does: it reads the status.

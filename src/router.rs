@@ -28,10 +28,10 @@ pub async fn answer(
     }
     check_method(&route, &method)?;
     if method == "OPTIONS" {
-        return Ok(response::preflight(route.allow())?.into());
+        return Ok(response::preflight(route.allow())?);
     }
     let Route::Channel(segment, action) = route else {
-        return Ok(response::text("ok")?.into());
+        return Ok(response::text("ok")?);
     };
     let channel = Channel {
         id: &channel_id(segment).ok_or(Problem::InvalidChannelId)?,
@@ -68,12 +68,12 @@ struct Channel<'a> {
 impl Channel<'_> {
     async fn subscribe(&self, request: &Request, method: &str) -> Result<Response, Failure> {
         if method == "HEAD" {
-            return Ok(response::event_stream()?.empty().into());
+            return Ok(response::event_stream(None)?);
         }
         // Somebody opened the channel in the address bar.
         let destination = request.headers().get("Sec-Fetch-Dest");
         if destination.ok().flatten().as_deref() == Some("document") {
-            return Ok(response::redirect(&format!("/?channel={}", self.id))?.into());
+            return Ok(response::redirect(&format!("/?channel={}", self.id))?);
         }
         self.call(|stub| stub.fetch_request(request)).await
     }
@@ -142,5 +142,5 @@ async fn file(request: &Request, method: &str, env: &Env) -> Result<Response, Fa
         return Ok(answer.into());
     }
     check_method(&Route::File, method)?;
-    Ok(response::preflight(Route::File.allow())?.into())
+    Ok(response::preflight(Route::File.allow())?)
 }

@@ -9,9 +9,9 @@ import { promisify } from "node:util";
 import { root } from "../scripts/install.mjs";
 import { atExit } from "./support/cleanup.mjs";
 import { openBrowser } from "./support/browser.mjs";
+import { freePort } from "./support/port.mjs";
 import { pythonPath } from "./support/tools.mjs";
 import { eventually } from "./support/wait.mjs";
-import { freePort } from "./support/workerd.mjs";
 
 const port = await freePort();
 const origin = `http://127.0.0.1:${port}`;

@@ -13,9 +13,9 @@ import { address } from "../scripts/workerd.mjs";
 import { atExit } from "./support/cleanup.mjs";
 import { Channel } from "./support/hub.mjs";
 import { listen } from "./support/listener.mjs";
+import { freePort } from "./support/port.mjs";
 import { rawConnection } from "./support/raw.mjs";
 import { eventually, sleep } from "./support/wait.mjs";
-import { freePort } from "./support/workerd.mjs";
 
 const START_MS = 3_000;
 const STOP_MS = 10_000;

@@ -114,10 +114,11 @@ export async function startNchan(port) {
     master.kill("SIGTERM");
     rmSync(folder, { recursive: true, force: true });
   };
-  atExit(end);
+  const forget = atExit(end);
   const stop = async () => {
     end();
     await closed;
+    forget();
   };
   const ask = (path) => fetch(`http://127.0.0.1:${port}${path}`).then((answer) => answer.text(), () => undefined);
   // Without its worker, somebody else has the port.

@@ -4,9 +4,6 @@
 //! No borrow of the hub is held while JavaScript is called that may call back: writing to a stream, or ending it, may
 //! call its `cancel` at once. Asking the time, or whether a stream is ready, calls nothing back.
 
-// The methods that the macro adds to the class have no docs.
-#![allow(missing_docs)]
-
 mod stream;
 mod timer;
 
@@ -18,8 +15,10 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use js_sys::Uint8Array;
 use serde::Serialize;
-use wasm_bindgen_futures::spawn_local;
-use worker::{Delay, DurableObject, Env, Request, Response, Result, State, durable_object};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{Request, Response};
+use worker::{Delay, Env, Result};
 
 use self::stream::{EventStream, StreamOpener};
 use self::timer::{Clock, Timer};
@@ -27,7 +26,7 @@ use crate::fanout::{Before, Change, ConnId, Hub, Millis, Receipt, Work};
 use crate::logging::Level;
 use crate::problem::Problem;
 use crate::response::{self, Failure};
-use crate::route::{Action, Route, channel_id, route};
+use crate::route::{self, Action, Route, channel_id};
 use crate::settings::Settings;
 use crate::sse::{self, Batch};
 
@@ -35,35 +34,43 @@ use crate::sse::{self, Batch};
 const RETRY_MS: (u32, u32) = (2_000, 4_000);
 
 /// The Durable Object class. Everything is in [`Shared`], which its callbacks and tasks hold, too.
-#[durable_object(fetch)]
+///
+/// Written out instead of with worker's `#[durable_object]`, whose wrappers of the request and the answer cost several
+/// calls into JavaScript at every publish, and keep garbage for every stream.
+#[wasm_bindgen]
 pub struct Channel {
     shared: std::result::Result<Rc<Shared>, Problem>,
 }
 
-impl DurableObject for Channel {
-    fn new(_state: State, env: Env) -> Self {
+#[wasm_bindgen]
+impl Channel {
+    /// Called by the runtime before the first request.
+    #[wasm_bindgen(constructor)]
+    pub fn new(_state: JsValue, env: Env) -> Self {
         Self {
             shared: crate::settings(&env).map(Shared::new),
         }
     }
 
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
-        match self.answer(&mut request).await {
+    /// Called by the runtime for each request.
+    pub async fn fetch(&self, request: Request) -> std::result::Result<Response, JsValue> {
+        let answer = match self.answer(&request).await {
             Err(Failure::Problem(problem)) => {
-                response::problem(&problem, response::wants_stream(request.inner()))
+                response::problem(&problem, response::wants_stream(&request))
             }
             Err(Failure::Runtime(error)) => Err(error),
             Ok(response) => Ok(response),
-        }
+        };
+        Ok(answer?)
     }
 }
 
 impl Channel {
     /// Answers what the router lets through.
-    async fn answer(&self, request: &mut Request) -> std::result::Result<Response, Failure> {
+    async fn answer(&self, request: &Request) -> std::result::Result<Response, Failure> {
         let shared = self.shared.as_ref().map_err(Problem::clone)?;
-        let path = request.path();
-        let Route::Channel(segment, action) = route(&path) else {
+        let url = request.url();
+        let Route::Channel(segment, action) = route::route(route::path(&url)) else {
             return Err(Problem::NotFound.into());
         };
         if shared.id.get().is_none() {
@@ -74,8 +81,11 @@ impl Channel {
         match action {
             Action::Subscribe => shared.subscribe(),
             Action::Broadcast => {
-                let batch = Batch::from_wire(request.text().await?);
-                shared.publish(batch).await
+                let body = JsFuture::from(request.text().map_err(worker::Error::from)?).await;
+                let wire = body.map_err(worker::Error::from)?.as_string();
+                shared
+                    .publish(Batch::from_wire(wire.unwrap_or_default()))
+                    .await
             }
             Action::Stats => Ok(shared.stats()?),
         }
@@ -170,7 +180,7 @@ impl Shared {
         self.log(Level::Info, || {
             format!("listener connected: id={} conn={conn}", self.id())
         });
-        Ok(response::event_stream()?.stream(body))
+        Ok(response::event_stream(Some(&body))?)
     }
 
     /// Forgets a stream whose client has gone.

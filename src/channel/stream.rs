@@ -41,6 +41,8 @@ impl Stream for EventStream {
 pub struct StreamOpener {
     start: Closure<dyn FnMut(ReadableStreamDefaultController)>,
     cancel: Closure<dyn FnMut(f64)>,
+    /// One chunk waits in a stream, and no more.
+    strategy: QueuingStrategy,
     /// Where `start` leaves the controller for [`open`](Self::open) to pick up.
     controller: Rc<RefCell<Option<ReadableStreamDefaultController>>>,
 }
@@ -50,7 +52,10 @@ impl StreamOpener {
     pub fn new(on_cancel: impl Fn(ConnId) + 'static) -> Self {
         let controller = Rc::new(RefCell::new(None));
         let slot = controller.clone();
+        let strategy = QueuingStrategy::new();
+        strategy.set_high_water_mark(1.0);
         Self {
+            strategy,
             start: Closure::new(move |controller| {
                 slot.replace(Some(controller));
             }),
@@ -67,10 +72,9 @@ impl StreamOpener {
         let cancel = cancel.bind1(&JsValue::NULL, &JsValue::from_f64(conn as f64));
         Reflect::set(&source, &"start".into(), self.start.as_ref())?;
         Reflect::set(&source, &"cancel".into(), &cancel)?;
-        let strategy = QueuingStrategy::new();
-        strategy.set_high_water_mark(1.0);
         // Calls `start` before it returns.
-        let body = ReadableStream::new_with_underlying_source_and_strategy(&source, &strategy)?;
+        let body =
+            ReadableStream::new_with_underlying_source_and_strategy(&source, &self.strategy)?;
         let controller = self.controller.take();
         let controller =
             controller.ok_or_else(|| Error::RustError("the stream did not start".into()))?;

@@ -1,21 +1,9 @@
 // A hub on bare workerd: no wrangler, no inspector, one process whose memory is the hub's own.
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { after } from "node:test";
 import * as bare from "../../scripts/workerd.mjs";
 import { atExit } from "./cleanup.mjs";
 import { Channel } from "./hub.mjs";
-
-/** A port that nobody uses just now. */
-export async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** Starts workerd on a free port; it is killed after the test or file that started it. */
 export async function startWorkerd(settings = {}) {

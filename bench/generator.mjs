@@ -1,0 +1,56 @@
+// The load generator, sse-load: builds it, and runs it against a server.
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { fail, root, run } from "../scripts/install.mjs";
+import { atExit } from "../tests/support/cleanup.mjs";
+import { argumentsOf, secondsOf } from "./loads.mjs";
+
+// What a run may take beyond its load: opening 5,000 streams, a server that is slower than the rate.
+const PATIENCE_MS = 180_000;
+
+/** The folders that cargo builds a profile into, where they are not called like it. */
+const FOLDERS = { test: "debug", dev: "debug" };
+
+/** Builds it in a profile of cargo's, where that is not done yet. Returns where it is. */
+export function buildGenerator(profile = "release") {
+  run("cargo", ["build", "--quiet", "--locked", "-p", "sse-load", "--profile", profile], {
+    help: "Is a C linker installed (Debian: apt-get install build-essential)?",
+  });
+  const metadata = ["metadata", "--format-version", "1", "--no-deps", "--locked"];
+  const { target_directory: target } = JSON.parse(execFileSync("cargo", metadata, { cwd: root, encoding: "utf8" }));
+  if (!target) fail("cargo does not say where it builds");
+  return join(target, FOLDERS[profile] ?? profile, "sse-load");
+}
+
+/**
+ * Puts a load on a server that was started, and returns what the generator reports. Both servers and generator would
+ * go on for ever where a server answers nothing; so there is an end to it.
+ */
+export async function generate(program, server, load) {
+  const path = "/channels/bench-{channel}";
+  const urls = ["--subscribe", `${server.origin}${path}`, "--publish", `${server.origin}${path}/broadcast`];
+  const child = spawn(program, [...urls, "--pid", server.pid, ...argumentsOf(load)], {
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: secondsOf(load) * 1_000 + PATIENCE_MS,
+    killSignal: "SIGKILL",
+  });
+  const forget = atExit(() => child.kill("SIGKILL"));
+  const said = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"]) child[name].on("data", (data) => (said[name] += data));
+  const [status, signal] = await once(child, "close");
+  forget();
+  if (signal) throw new Error(`the load took too long, and was ended (${signal})`);
+  if (status !== 0) throw new Error(said.stderr.trim().replace(/\s*\n\s*/g, "; "));
+  return JSON.parse(said.stdout);
+}
+
+/** Starts a server, puts a load on it and stops it. Returns { report, versions }. */
+export async function measure(program, { start }, load) {
+  const server = await start(Math.ceil(load.subscribers / (load.channels ?? 1)));
+  try {
+    return { report: await generate(program, server, load), versions: server.versions };
+  } finally {
+    await server.stop();
+  }
+}

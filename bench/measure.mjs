@@ -1,0 +1,97 @@
+// Does the measurements of a benchmark, one after the other, and says how they go.
+import { figuresOf } from "./figures.mjs";
+import { measure } from "./generator.mjs";
+import { ROWS, SOAK, SWEEP, keptUp, scaled, sweepLoads } from "./loads.mjs";
+import { OURS, SERVERS, serverOf } from "./servers.mjs";
+import { runLine } from "./table.mjs";
+
+export class Bench {
+  /** `program` is the load generator, `options` are those of the command line, `missing` says which servers are. */
+  constructor(program, options, missing, say = console.log) {
+    Object.assign(this, { program, options, missing, say });
+    /** Of the servers that tell them. */
+    this.versions = {};
+    this.failures = 0;
+  }
+
+  get servers() {
+    return SERVERS.filter(({ id }) => this.options.servers.includes(id) && !this.missing[id]);
+  }
+
+  /** One run. Returns what the generator reports, or { error } where that came to nothing: the others go on. */
+  async run(label, server, load) {
+    try {
+      const { report, versions } = await measure(this.program, server, load);
+      Object.assign(this.versions, versions);
+      this.say(`${label}: ${runLine(figuresOf(report), load)}`);
+      return report;
+    } catch ({ message }) {
+      if (server.id === OURS) this.failures += 1;
+      this.say(`${label}: failed: ${message}`);
+      return { error: message };
+    }
+  }
+
+  /** A row of the table: all servers in turn, as often as it takes. Returns { id, title, load, runs }. */
+  async row(id) {
+    const row = ROWS.find((row) => row.id === id);
+    const { quick, scale } = this.options;
+    const length = quick ? row.quick * scale : scale;
+    const load = scaled(row.load, length);
+    const turns = row.once ? 1 : this.options.runs;
+    const contestants = this.servers
+      .filter((server) => !row.servers || row.servers.includes(server.id))
+      .map((server) => ({ key: server.id, name: server.name, server, load, turns: server.plain ? 1 : turns }));
+    if (row.beside) {
+      const { id: key, name, load } = row.beside;
+      contestants.push({ key, name, server: serverOf(OURS), load: scaled(load, length), turns });
+    }
+    this.say(`\n${row.id}: ${row.title}`);
+    const runs = Object.fromEntries(contestants.map(({ key }) => [key, []]));
+    for (let turn = 0; turn < turns; turn++) {
+      for (const { key, name, server, load } of contestants.filter((one) => turn < one.turns)) {
+        const label = `  ${turn + 1}/${turns} ${name}`;
+        runs[key].push(await this.run(label, server, load));
+      }
+    }
+    return { id, title: row.title, load, beside: row.beside, servers: row.servers, runs };
+  }
+
+  /** How cost grows. Loads that a row has done already, in `done`, are not done again. Returns points. */
+  async sweep(done) {
+    const points = [];
+    this.say("\nHow cost grows");
+    for (const one of sweepLoads(SWEEP)) {
+      const load = scaled(one, this.options.scale);
+      for (const server of this.servers) {
+        if (done.some((point) => samePoint(point, { ...load, server: server.id }))) continue;
+        const label = `  ${load.subscribers} subscribers, ${load.rate} events/s, ${server.name}`;
+        points.push(pointOf(server.id, load, [await this.run(label, server, load)]));
+      }
+    }
+    return points;
+  }
+
+  /** Returns { load, report }. */
+  async soak() {
+    const load = scaled(SOAK, this.options.scale);
+    this.say(`\nSoak: load C for ${Math.round(load.seconds)} s`);
+    return { load, report: await this.run("  sse-broadcaster", serverOf(OURS), load) };
+  }
+}
+
+function samePoint(one, other) {
+  return ["server", "subscribers", "rate"].every((name) => one[name] === other[name]);
+}
+
+/** A point of the chart, from the runs of a server with a load. */
+export function pointOf(server, load, runs) {
+  const { subscribers, rate } = load;
+  return { server, subscribers, rate, keptUp: runs.every((run) => !run.error && keptUp(load, run)), runs };
+}
+
+/** Points that the rows are: those of one channel on which all streams read, with a rate. */
+export function pointsOfRows(rows) {
+  const fit = rows.filter(({ load }) => load.rate && !load.stalled);
+  return fit.flatMap(({ load, runs }) => Object.entries(runs).map(([server, runs]) => pointOf(server, load, runs)));
+}

@@ -1,0 +1,110 @@
+// What this project has to reach in each row, and whether it does. Nothing here measures or prints.
+import { completed, figuresOf, median } from "./figures.mjs";
+import { OURS } from "./servers.mjs";
+
+/**
+ * For each row: which figure is to be at `least` or at `most` so much: in itself, as a multiple of a server's (`times`),
+ * or `above` a server's. In place of a server stands the id of the load beside it.
+ */
+export const REQUIREMENTS = {
+  A: [
+    { figure: "rate", least: 3.5, times: "js-object" },
+    { figure: "cpu", most: 0.9, times: "nchan" },
+    { figure: "lost", most: 0 },
+    { figure: "p99", most: 30 },
+  ],
+  B: [
+    { figure: "rate", least: 1.4, times: "nchan" },
+    { figure: "cpu", most: 0.75, times: "nchan" },
+    { figure: "lost", most: 0 },
+    { figure: "p99", most: 130 },
+  ],
+  C: [
+    { figure: "cpu", most: 1, times: "nchan" },
+    { figure: "p99", most: 60 },
+  ],
+  D: [
+    { figure: "cpu", most: 0.7, times: "js-object" },
+    { figure: "lost", most: 0 },
+    { figure: "p99", most: 80 },
+  ],
+  E: [
+    { figure: "cpu", most: 0.85, times: "js-object" },
+    { figure: "p50", most: 1, times: "js-object" },
+  ],
+  F: [
+    { figure: "rate", least: 1_500_000 },
+    { figure: "lost", most: 0 },
+  ],
+  G: [
+    { figure: "p99", most: 1.1, times: "C" },
+    { figure: "cpu", most: 1.1, times: "C" },
+    { figure: "growth", most: 32 },
+  ],
+  H: [{ figure: "perStream", most: 70 }],
+};
+
+/** How two runs of the same turn are compared; a server that stands alone is compared with nothing. */
+const COMPARE = {
+  times: (ours, theirs) => ours / theirs,
+  above: (ours, theirs) => ours - theirs,
+};
+
+/**
+ * Judges a row. `runs` are lists of runs by server or load beside it, in the order of the turns; `missing` says why a
+ * server has none. What is compared with another is judged by the median over the turns, as both of a turn had the same
+ * minute of the same machine. Of losses all count. Returns a judgement for each requirement: it with `met`, and
+ * with `value`, `ours` and `theirs`, which are medians, or with `reason` where that cannot be said or something failed.
+ */
+export function judge(row, runs, missing = {}) {
+  return (REQUIREMENTS[row] ?? []).map((requirement) => ({ ...requirement, ...judgeOne(requirement, runs, missing) }));
+}
+
+function judgeOne({ figure, least, most, times, above }, runs, missing) {
+  const ours = runs[OURS] ?? [];
+  const failed = ours.find(({ error }) => error !== undefined);
+  if (failed) return { met: false, reason: `a run failed: ${failed.error}` };
+  if (ours.length === 0) return { reason: "it was not measured" };
+  const other = times ?? above;
+  if (other && missing[other]) return { reason: `${other} is missing: ${missing[other]}` };
+  const value = other ? compared(figure, ours, runs[other] ?? [], COMPARE[times ? "times" : "above"]) : alone(figure, ours);
+  if (value === undefined) return { reason: `${other} was not measured, or its runs failed` };
+  const met = least === undefined ? value <= most : value >= least;
+  const medianOf = (runs) => median(completed(runs).map((run) => figuresOf(run)[figure]));
+  return { met, value, ours: medianOf(ours), theirs: other && medianOf(runs[other]), turns: ours.length };
+}
+
+function alone(figure, runs) {
+  const values = runs.map((run) => figuresOf(run)[figure]);
+  return figure === "lost" ? values.reduce((sum, one) => sum + one, 0) : median(values);
+}
+
+function compared(figure, ours, theirs, compare) {
+  const pairs = ours.map((run, turn) => [run, theirs[turn]]).filter(([, other]) => other && !other.error);
+  if (pairs.length === 0) return undefined;
+  return median(pairs.map(([run, other]) => compare(figuresOf(run)[figure], figuresOf(other)[figure])));
+}
+
+/** How many times as much a soak may take at its end as at its beginning. */
+const FLAT = 1.15;
+
+const SOAK_FIGURES = { rss: ({ rss }) => rss / 1e6, cpu: (sample) => sample.cpu_us_per_delivery };
+
+/**
+ * Judges a soak: of memory and CPU, the median of its last fifth against that of its second one. In ten minutes these
+ * are the last two, and those after the second minute: the garbage collector first lets the heap grow to its size.
+ */
+export function judgeSoak({ samples, error }) {
+  if (error !== undefined) return [{ figure: "soak", most: FLAT, met: false, reason: `it failed: ${error}` }];
+  const end = samples.at(-1)?.second;
+  // Samples are a little late.
+  const share = ({ second }) => Math.round((second / end) * 100) / 100;
+  const between = (from, to) => samples.filter((sample) => share(sample) > from && share(sample) <= to);
+  const [early, late] = [between(0.2, 0.4), between(0.8, 1)];
+  return Object.entries(SOAK_FIGURES).map(([figure, of]) => {
+    const limit = { figure, most: FLAT, times: "its second fifth" };
+    if (early.length === 0 || late.length === 0) return { ...limit, met: false, reason: "there are too few samples" };
+    const [theirs, ours] = [early, late].map((samples) => median(samples.map(of)));
+    return { ...limit, value: ours / theirs, met: ours / theirs <= FLAT, ours, theirs };
+  });
+}

@@ -1,0 +1,97 @@
+// The servers that are compared. Each is started on its own, with a new process, for every measurement.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { root } from "../scripts/install.mjs";
+import { startWorkerd } from "../scripts/workerd.mjs";
+import { atExit } from "../tests/support/cleanup.mjs";
+import { freePort } from "../tests/support/port.mjs";
+import { nchanIsMissing, startNchan } from "./peers/nchan.mjs";
+
+const PEERS = join(root, "bench", "peers");
+const FROM_STREAM = join("bench", "peers", "from-stream");
+
+// More streams on a channel than the hub allows by default; the peers have no such limit.
+const MANY = 2_000;
+
+/** The settings that the hub gets for `subscribers` on a channel. It logs errors only, as the others log nothing. */
+function settingsFor(subscribers) {
+  const settings = { LOG_LEVEL: "error" };
+  if (subscribers > MANY) settings.MAX_SUBSCRIBERS = "10000";
+  return settings;
+}
+
+/** Starts a Worker on workerd as `npm run serve` does, but for its storage, which goes with it. */
+async function startWorker(options) {
+  const stateDir = mkdtempSync(join(tmpdir(), "sse-broadcaster-bench-"));
+  const remove = () => rmSync(stateDir, { recursive: true, force: true });
+  const forget = atExit(remove);
+  const clear = () => {
+    remove();
+    forget();
+  };
+  try {
+    const workerd = await startWorkerd({ ...options, stateDir, stdout: "ignore" });
+    const stop = async () => {
+      workerd.kill();
+      await workerd.ended;
+      clear();
+    };
+    return { origin: workerd.origin, pid: workerd.pid, stop };
+  } catch (error) {
+    clear();
+    throw error;
+  }
+}
+
+async function startNginx() {
+  const port = await freePort();
+  return { origin: `http://127.0.0.1:${port}`, ...(await startNchan(port)) };
+}
+
+/**
+ * All servers. `id` is what the command line calls it, `start(subscribers)` resolves to { origin, pid, stop } and
+ * perhaps `versions`, `missing()` says why it cannot be started on this machine. `build` is the folder of a Worker that
+ * has to be built first. A `plain` one is this project in a simpler form.
+ */
+export const SERVERS = [
+  {
+    id: "ours",
+    name: "sse-broadcaster",
+    build: ".",
+    start: (subscribers) => startWorker({ settings: settingsFor(subscribers) }),
+  },
+  {
+    id: "js-object",
+    name: "JS object",
+    start: () => startWorker({ worker: [{ name: "index.js", path: join(PEERS, "js-object", "index.js") }] }),
+  },
+  { id: "nchan", name: "nchan", start: startNginx, missing: nchanIsMissing },
+  {
+    id: "from-stream",
+    name: "from_stream",
+    plain: true,
+    build: FROM_STREAM,
+    start: () => startWorker({ worker: join(root, FROM_STREAM, "build") }),
+  },
+  {
+    id: "no-pacing",
+    name: "no pacing",
+    plain: true,
+    build: ".",
+    start: (subscribers) => startWorker({ settings: { ...settingsFor(subscribers), FLUSH_MAX_MS: "0" } }),
+  },
+];
+
+/** The server that the others are peers of. */
+export const OURS = "ours";
+
+export function serverOf(id) {
+  return SERVERS.find((server) => server.id === id);
+}
+
+/** Why each server that is not installed is missing: { id: reason }. */
+export function missingServers() {
+  const reasons = SERVERS.map(({ id, missing }) => [id, missing?.()]);
+  return Object.fromEntries(reasons.filter(([, reason]) => reason));
+}

@@ -1,0 +1,131 @@
+// The table, as text for a terminal and for Markdown.
+import { completed, mediansOf } from "./figures.mjs";
+import { SERVERS } from "./servers.mjs";
+
+/** A number as people read it: three digits say enough. */
+export function number(value) {
+  if (value === undefined || value === null || !Number.isFinite(value)) return "–";
+  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en-US");
+  return value === 0 ? "0" : String(Number(value.toPrecision(3)));
+}
+
+const COLUMNS = [
+  ["deliveries/s", "rate"],
+  ["CPU µs/delivery", "cpu"],
+  ["p50 ms", "p50"],
+  ["p99 ms", "p99"],
+  ["lost", "lost"],
+  ["CPU cores", "cores"],
+  ["generator's", "generatorCores"],
+  ["RSS growth MB", "growth"],
+];
+const IDLE_COLUMNS = [["RSS KiB/stream", "perStream"]];
+
+function columnsOf({ load }) {
+  return load.events === 0 ? IDLE_COLUMNS : COLUMNS;
+}
+
+/** One run in a line. */
+export function runLine(figures, load) {
+  return columnsOf({ load })
+    .map(([title, name]) => `${number(figures[name])} ${title}`)
+    .join(", ");
+}
+
+/** A row as a grid of texts: a line for each server, the first one the titles. */
+function gridOf(row, missing) {
+  const columns = columnsOf(row);
+  const line = (name, runs) => {
+    const medians = mediansOf(runs);
+    const failed = runs.length - completed(runs).length;
+    const count = failed ? `${runs.length}, ${failed} failed` : String(runs.length);
+    return [name, count, ...columns.map(([, figure]) => number(medians?.[figure]))];
+  };
+  const servers = SERVERS.filter(({ id }) => !row.servers || row.servers.includes(id));
+  const lines = servers.flatMap(({ id, name }) => {
+    if (row.runs[id]) return [line(name, row.runs[id])];
+    return missing[id] ? [[name, "missing", ...columns.map(() => "")]] : [];
+  });
+  if (row.beside) lines.push(line(row.beside.name, row.runs[row.beside.id]));
+  return [["", "runs", ...columns.map(([title]) => title)], ...lines];
+}
+
+const FIGURES = {
+  rate: ["deliveries/s", ""],
+  cpu: ["CPU per delivery", " µs"],
+  p50: ["p50", " ms"],
+  p99: ["p99", " ms"],
+  lost: ["lost", ""],
+  growth: ["RSS growth", " MB"],
+  perStream: ["RSS a stream", " KiB"],
+  rss: ["RSS", " MB"],
+  soak: ["CPU and RSS", ""],
+};
+
+/** A judgement in words: [verdict, requirement, numbers]. */
+export function verdict({ figure, least, most, times, above, met, value, ours, theirs, reason }) {
+  const [name, unit] = FIGURES[figure] ?? [figure, ""];
+  const word = met === undefined ? "unknown" : met ? "met" : "NOT MET";
+  const limit = `${least === undefined ? "≤" : "≥"} ${number(least ?? most)}`;
+  const other = SERVERS.find(({ id }) => id === (times ?? above))?.name ?? `that of ${times ?? above}`;
+  let wanted = `${name} ${limit}${unit}`;
+  if (times) wanted = `${name} ${limit} × ${other}`;
+  if (above) wanted = `${name} ${limit}${unit} above ${other}`;
+  if (reason) return [word, wanted, reason];
+  const shown = times ? number(value) : `${number(value)}${unit}`;
+  return [word, wanted, theirs === undefined ? shown : `${shown} (medians: ${number(ours)} and ${number(theirs)}${unit})`];
+}
+
+/** Texts in columns: the first to the left, numbers to the right. */
+function plain(grid) {
+  const widths = grid[0].map((_, column) => Math.max(...grid.map((line) => line[column].length)));
+  const pad = (text, column) => (column === 0 ? text.padEnd(widths[column]) : text.padStart(widths[column]));
+  return grid.map((line) => `  ${line.map(pad).join("  ")}`.trimEnd());
+}
+
+function markdown([titles, ...lines], numbers = true) {
+  const rule = titles.map((_, column) => (numbers && column > 0 ? "--:" : "---"));
+  return [titles, rule, ...lines].map((line) => `| ${line.join(" | ")} |`);
+}
+
+function plainVerdicts(judgements) {
+  return judgements.map(verdict).map(([word, wanted, shown]) => `  ${word.padEnd(7)}  ${wanted}: ${shown}`);
+}
+
+function markdownVerdicts(judgements) {
+  const lines = judgements.map(verdict).map(([word, wanted, shown]) => [wanted, shown, word]);
+  return markdown([["required", "reached", ""], ...lines], false);
+}
+
+/** A row and what was required of it, for a terminal. */
+export function plainRow(row, judgements, missing) {
+  return [`${row.id}  ${row.title}`, ...plain(gridOf(row, missing)), ...plainVerdicts(judgements)].join("\n");
+}
+
+/** The same for Markdown. */
+export function markdownRow(row, judgements, missing) {
+  const [titles, ours, ...others] = gridOf(row, missing);
+  const grid = markdown([titles, ours.map((text) => `**${text}**`), ...others]);
+  return [`### ${row.id}: ${row.title}`, "", ...grid, "", ...markdownVerdicts(judgements)].join("\n");
+}
+
+/** The samples of a soak, as a grid. */
+function soakGrid({ report: { samples } }) {
+  const lines = samples.map((sample) => [
+    number(sample.second),
+    number(sample.delivered),
+    number(sample.cpu_us_per_delivery),
+    number(sample.p50_ms),
+    number(sample.p99_ms),
+    number(sample.rss / 1e6),
+  ]);
+  return [["second", "delivered", "CPU µs/delivery", "p50 ms", "p99 ms", "RSS MB"], ...lines];
+}
+
+export function plainSoak(soak, judgements) {
+  return [...plain(soakGrid(soak)), ...plainVerdicts(judgements)].join("\n");
+}
+
+export function markdownSoak(soak, judgements) {
+  return [...markdown(soakGrid(soak)), "", ...markdownVerdicts(judgements)].join("\n");
+}
