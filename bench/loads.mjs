@@ -20,20 +20,20 @@ export const ROWS = [
     id: "B",
     title: "500 subscribers, 8 publishers back to back, 8,000 events",
     load: { subscribers: 500, publishers: 8, events: 8_000, warmUp: 1_600 },
-    quick: 0.2,
+    quick: 0.1,
   },
-  { id: "C", title: "500 subscribers, 200 events/s", load: C, quick: 0.35 },
+  { id: "C", title: "500 subscribers, 200 events/s", load: C, quick: 0.25 },
   {
     id: "D",
     title: "500 subscribers, 100 events/s",
     load: { subscribers: 500, publishers: 4, rate: 100, seconds: 6, warmUpSeconds: 3 },
-    quick: 0.35,
+    quick: 0.25,
   },
   {
     id: "E",
     title: "1,000 subscribers, 10 events/s",
     load: { subscribers: 1_000, rate: 10, seconds: 8, warmUpSeconds: 3 },
-    quick: 0.3,
+    quick: 0.25,
   },
   {
     id: "F",
@@ -41,7 +41,7 @@ export const ROWS = [
     load: { subscribers: 500, batch: 100, events: 60_000, warmUp: 10_000 },
     servers: ["ours", "js-object"],
     once: true,
-    quick: 0.25,
+    quick: 0.1,
   },
   {
     id: "G",
@@ -49,7 +49,7 @@ export const ROWS = [
     load: { ...C, stalled: 10 },
     servers: ["ours"],
     beside: { id: "C", name: "the same, all read", load: C },
-    quick: 0.35,
+    quick: 0.25,
   },
   {
     id: "H",
@@ -67,6 +67,9 @@ export const SWEEP = {
   rates: [1, 10, 30, 100, 200, 300, 1_000],
   sizes: [10, 100, 500, 1_000, 2_000, 5_000],
 };
+
+/** The same for `--quick`; the rows C, D and E are points of it as well. */
+export const QUICK_SWEEP = { ...SWEEP, rates: [10], sizes: [100, 500] };
 
 /** The loads of a sweep, each once. */
 export function sweepLoads({ subscribers, rate, rates, sizes }) {

@@ -1,7 +1,7 @@
 // Does the measurements of a benchmark, one after the other, and says how they go.
 import { figuresOf } from "./figures.mjs";
 import { measure } from "./generator.mjs";
-import { ROWS, SOAK, SWEEP, keptUp, scaled, sweepLoads } from "./loads.mjs";
+import { QUICK_SWEEP, ROWS, SOAK, SWEEP, keptUp, scaled, sweepLoads } from "./loads.mjs";
 import { OURS, SERVERS, serverOf } from "./servers.mjs";
 import { runLine } from "./table.mjs";
 
@@ -59,10 +59,11 @@ export class Bench {
 
   /** How cost grows. Loads that a row has done already, in `done`, are not done again. Returns points. */
   async sweep(done) {
+    const { quick, scale } = this.options;
     const points = [];
     this.say("\nHow cost grows");
-    for (const one of sweepLoads(SWEEP)) {
-      const load = scaled(one, this.options.scale);
+    for (const one of sweepLoads(quick ? QUICK_SWEEP : SWEEP)) {
+      const load = scaled(one, quick ? scale / 3 : scale);
       for (const server of this.servers) {
         if (done.some((point) => samePoint(point, { ...load, server: server.id }))) continue;
         const label = `  ${load.subscribers} subscribers, ${load.rate} events/s, ${server.name}`;
@@ -80,7 +81,7 @@ export class Bench {
   }
 }
 
-function samePoint(one, other) {
+export function samePoint(one, other) {
   return ["server", "subscribers", "rate"].every((name) => one[name] === other[name]);
 }
 

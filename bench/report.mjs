@@ -1,97 +1,94 @@
-// Keeps what was measured: bench/results/<date>.json, a chart beside it, and the figures in bench/README.md.
-import { execFileSync } from "node:child_process";
+// What a benchmark leaves behind: the results of a day as JSON, their chart, and the generated part of bench/README.md.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, release, totalmem, type } from "node:os";
 import { join } from "node:path";
-import { node, root } from "../scripts/install.mjs";
+import { root } from "../scripts/install.mjs";
 import { draw } from "./chart.mjs";
+import { ROWS } from "./loads.mjs";
+import { pointsOfRows, samePoint } from "./measure.mjs";
 import { judge, judgeSoak } from "./requirements.mjs";
 import { markdownRow, markdownSoak } from "./table.mjs";
 
-const RESULTS = join("bench", "results");
-const README = join("bench", "README.md");
-const [BEGIN, END] = ["<!-- figures: written by `npm run bench` -->", "<!-- end of figures -->"];
+const FOLDER = join(root, "bench", "results");
+const README = join(root, "bench", "README.md");
+const BEGIN = "<!-- What `npm run bench` writes begins here. -->";
+const END = "<!-- What `npm run bench` writes ends here. -->";
 
-function output(command, ...args) {
-  return execFileSync(command, args, { cwd: root, encoding: "utf8" }).trim();
+/** Today, as YYYY-MM-DD where the machine stands. */
+export function today(now = new Date()) {
+  const two = (number) => String(number).padStart(2, "0");
+  return `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
 }
 
-function machine() {
-  const [{ model }] = cpus();
-  return { cpu: model.trim(), cores: cpus().length, memory_gib: Math.round(totalmem() / 2 ** 30), os: `${type()} ${release()}` };
+/**
+ * The results of a day with those of one more call. Parts, which are rows by id, the sweep and the soak, replace older
+ * ones; but a short look replaces nothing that was measured in full.
+ */
+export function merge(before = {}, parts) {
+  const better = (older, newer) => (older?.full && !newer?.full ? older : (newer ?? older));
+  const rows = {};
+  for (const { id } of ROWS) {
+    const row = better(before.rows?.[id], parts.rows[id]);
+    if (row) rows[id] = row;
+  }
+  const rest = { sweep: better(before.sweep, parts.sweep), soak: better(before.soak, parts.soak) };
+  return { date: parts.date, rows, ...rest };
 }
 
-function packageVersion(name) {
-  return JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages[`node_modules/${name}`].version;
+/** All points of the chart. What a row says, with its several runs, is better than the sweep's one. */
+export function pointsOf({ rows, sweep }) {
+  const points = pointsOfRows(Object.values(rows));
+  return [...points, ...(sweep?.points ?? []).filter((point) => !points.some((other) => samePoint(point, other)))];
 }
 
-function versions(ofServers) {
-  return {
-    "sse-broadcaster": output("git", "rev-parse", "--short", "HEAD"),
-    workerd: packageVersion("workerd"),
-    wrangler: packageVersion("wrangler"),
-    rustc: output("rustc", "--version").split(" ")[1],
-    node: output(node, "--version").slice(1),
-    ...ofServers,
-  };
+/** Whether all of the table and the chart was measured in full. */
+function isComplete({ rows, sweep }) {
+  return ROWS.every(({ id }) => rows[id]?.full) && sweep?.full === true;
 }
 
-/** What was measured before on the same day: one part can be measured again without the others. */
-function merged(before, { rows, points, soak, missing, versions: ofServers }) {
-  const ids = new Set(rows.map(({ id }) => id));
-  const kept = (before.rows ?? []).filter(({ id }) => !ids.has(id));
-  return {
-    date: before.date,
-    machine: machine(),
-    versions: versions({ ...before.ofServers, ...ofServers }),
-    ofServers: { ...before.ofServers, ...ofServers },
-    missing,
-    rows: [...kept, ...rows].sort((one, other) => one.id.localeCompare(other.id)),
-    points: points.length > 0 ? points : (before.points ?? []),
-    soak: soak ?? before.soak,
-  };
+/** Writes all files. Returns a sentence on each. `parts` is what was measured now. */
+export async function writeResults(parts) {
+  mkdirSync(FOLDER, { recursive: true });
+  const name = (extension) => join(FOLDER, `${parts.date}.${extension}`);
+  const before = existsSync(name("json")) ? JSON.parse(readFileSync(name("json"), "utf8")) : undefined;
+  const results = merge(before, parts);
+  writeFileSync(name("json"), `${JSON.stringify(results, undefined, 1)}\n`);
+  const said = [`bench/results/${parts.date}.json has the results`];
+  const points = pointsOf(results);
+  if (points.length > 0) {
+    writeFileSync(name("svg"), await draw(points, `sse-broadcaster and its peers, ${parts.date}`));
+    said.push(`bench/results/${parts.date}.svg has the chart`);
+  }
+  if (isComplete(results)) {
+    writeReadme(markdown(results));
+    said.push("bench/README.md shows both");
+  } else {
+    said.push("bench/README.md is as it was: it shows only what was measured in full, on one day");
+  }
+  return said;
 }
 
-function listOf(object) {
-  return Object.entries(object).map(([name, value]) => `${name} ${value}`).join(", ");
+/** Puts the generated part into bench/README.md. */
+function writeReadme(text) {
+  const readme = readFileSync(README, "utf8");
+  const [before, rest] = readme.split(BEGIN);
+  const after = rest?.split(END)[1];
+  if (after === undefined) throw new Error(`bench/README.md has lost the line ${BEGIN} or ${END}`);
+  writeFileSync(README, `${before}${BEGIN}\n\n${text}\n\n${END}${after}`);
 }
 
-function figures(results, chart) {
-  const { date, machine, missing } = results;
-  const { cpu, cores, memory_gib, os } = machine;
+/** The generated part. */
+export function markdown({ date, rows, sweep, soak }) {
+  const all = Object.values(rows);
+  // Of a day's calls: that which came last.
+  const last = [...all, sweep].filter(Boolean).reduce((one, other) => (other.at > one.at ? other : one));
+  const facts = Object.entries({ ...last.machine, ...last.versions }).map(([name, value]) => `| ${name} | ${value} |`);
+  const missing = Object.entries(last.missing).map(([id, reason]) => `\n${id} is missing: ${reason}.`);
   const parts = [
-    `Measured on ${date}, on ${cores} cores of ${cpu}, ${memory_gib} GiB, ${os}, over loopback.`,
-    `Versions: ${listOf(results.versions)}.`,
-    ...results.rows.map((row) => markdownRow(row, judge(row.id, row.runs, missing), missing)),
+    `Measured on ${date}. This chart and this table are \`results/${date}.svg\` and \`results/${date}.json\`.`,
+    `![CPU per delivery and p99 latency, over the rate and over the subscribers](results/${date}.svg)`,
+    ["| machine and versions | |", "|---|---|", ...facts].join("\n") + missing.join("\n"),
+    ...all.map((row) => markdownRow(row, judge(row.id, row.runs, row.missing), row.missing)),
   ];
-  if (chart) parts.push("### How cost grows", `![CPU per delivery and p99 latency, over rate and subscribers](${chart})`);
-  if (results.soak) {
-    parts.push("### Ten minutes of load C", markdownSoak(results.soak, judgeSoak(results.soak.report)));
-  }
+  if (soak && !soak.report.error) parts.push("### Soak: ten minutes of load C", markdownSoak(soak, judgeSoak(soak.report)));
   return parts.join("\n\n");
-}
-
-function intoReadme(text) {
-  const readme = readFileSync(join(root, README), "utf8");
-  const [from, to] = [readme.indexOf(BEGIN), readme.indexOf(END)];
-  if (from < 0 || to < from) throw new Error(`${README} has lost its marks ${BEGIN} and ${END}`);
-  writeFileSync(join(root, README), `${readme.slice(0, from + BEGIN.length)}\n\n${text}\n\n${readme.slice(to)}`);
-}
-
-/** Writes what was measured. Returns the files. */
-export async function save(measured) {
-  const date = new Date().toISOString().slice(0, 10);
-  const file = join(RESULTS, `${date}.json`);
-  mkdirSync(join(root, RESULTS), { recursive: true });
-  const before = existsSync(join(root, file)) ? JSON.parse(readFileSync(join(root, file), "utf8")) : { date };
-  const results = merged(before, measured);
-  writeFileSync(join(root, file), `${JSON.stringify(results, null, 1)}\n`);
-  const files = [file, README];
-  if (results.points.length > 0) {
-    const chart = join(RESULTS, `${date}.svg`);
-    writeFileSync(join(root, chart), await draw(results.points, `How cost grows, ${date}`));
-    files.push(chart);
-  }
-  intoReadme(figures(results, results.points.length > 0 && `results/${date}.svg`));
-  return files;
 }

@@ -3,8 +3,8 @@ import { completed, figuresOf, median } from "./figures.mjs";
 import { OURS } from "./servers.mjs";
 
 /**
- * For each row: which figure is to be at `least` or at `most` so much: in itself, as a multiple of a server's (`times`),
- * or `above` a server's. In place of a server stands the id of the load beside it.
+ * For each row: which figure is to be at `least` or at `most` so much: in itself, or as a multiple of a server's
+ * (`times`). In place of a server stands the id of the load beside it.
  */
 export const REQUIREMENTS = {
   A: [
@@ -44,12 +44,6 @@ export const REQUIREMENTS = {
   H: [{ figure: "perStream", most: 70 }],
 };
 
-/** How two runs of the same turn are compared; a server that stands alone is compared with nothing. */
-const COMPARE = {
-  times: (ours, theirs) => ours / theirs,
-  above: (ours, theirs) => ours - theirs,
-};
-
 /**
  * Judges a row. `runs` are lists of runs by server or load beside it, in the order of the turns; `missing` says why a
  * server has none. What is compared with another is judged by the median over the turns, as both of a turn had the same
@@ -60,18 +54,17 @@ export function judge(row, runs, missing = {}) {
   return (REQUIREMENTS[row] ?? []).map((requirement) => ({ ...requirement, ...judgeOne(requirement, runs, missing) }));
 }
 
-function judgeOne({ figure, least, most, times, above }, runs, missing) {
+function judgeOne({ figure, least, most, times }, runs, missing) {
   const ours = runs[OURS] ?? [];
   const failed = ours.find(({ error }) => error !== undefined);
   if (failed) return { met: false, reason: `a run failed: ${failed.error}` };
   if (ours.length === 0) return { reason: "it was not measured" };
-  const other = times ?? above;
-  if (other && missing[other]) return { reason: `${other} is missing: ${missing[other]}` };
-  const value = other ? compared(figure, ours, runs[other] ?? [], COMPARE[times ? "times" : "above"]) : alone(figure, ours);
-  if (value === undefined) return { reason: `${other} was not measured, or its runs failed` };
+  if (times && missing[times]) return { reason: `${times} is missing: ${missing[times]}` };
+  const value = times ? quotient(figure, ours, runs[times] ?? []) : alone(figure, ours);
+  if (value === undefined) return { reason: `${times} was not measured, or its runs failed` };
   const met = least === undefined ? value <= most : value >= least;
   const medianOf = (runs) => median(completed(runs).map((run) => figuresOf(run)[figure]));
-  return { met, value, ours: medianOf(ours), theirs: other && medianOf(runs[other]), turns: ours.length };
+  return { met, value, ours: medianOf(ours), theirs: times && medianOf(runs[times]), turns: ours.length };
 }
 
 function alone(figure, runs) {
@@ -79,10 +72,11 @@ function alone(figure, runs) {
   return figure === "lost" ? values.reduce((sum, one) => sum + one, 0) : median(values);
 }
 
-function compared(figure, ours, theirs, compare) {
+/** The median of what each of our runs is of theirs in the same turn: both had the same minute of the same machine. */
+function quotient(figure, ours, theirs) {
   const pairs = ours.map((run, turn) => [run, theirs[turn]]).filter(([, other]) => other && !other.error);
   if (pairs.length === 0) return undefined;
-  return median(pairs.map(([run, other]) => compare(figuresOf(run)[figure], figuresOf(other)[figure])));
+  return median(pairs.map(([run, other]) => figuresOf(run)[figure] / figuresOf(other)[figure]));
 }
 
 /** How many times as much a soak may take at its end as at its beginning. */

@@ -1,49 +1,78 @@
-// `npm run bench`: measures this project and its peers side by side, says what of the requirements is met, and writes
-// bench/results/ and the figures in bench/README.md. Installs and builds what is missing.
+// `npm run bench`: installs and builds what is missing, measures, and says and writes what came out.
+import { build } from "../scripts/build.mjs";
 import { fail, installPackages, installToolchain, say } from "../scripts/install.mjs";
+import { buildGenerator } from "./generator.mjs";
+import { machine, versions } from "./machine.mjs";
+import { Bench, pointsOfRows } from "./measure.mjs";
 import { readOptions, usage } from "./options.mjs";
+import { today, writeResults } from "./report.mjs";
+import { judge, judgeSoak } from "./requirements.mjs";
+import { SERVERS, missingServers, serverOf } from "./servers.mjs";
+import { plainRow, plainSoak } from "./table.mjs";
 
-let options;
-try {
-  options = readOptions(process.argv.slice(2));
-} catch (error) {
-  fail(error.message);
+function options() {
+  try {
+    return readOptions(process.argv.slice(2));
+  } catch ({ message }) {
+    return fail(message);
+  }
 }
-if (options.help) {
+
+/** Says which servers that were asked for are missing; returns the reasons. */
+function sayMissing(chosen) {
+  const missing = missingServers();
+  for (const id of chosen.filter((id) => missing[id])) say(`${serverOf(id).name} is MISSING: ${missing[id]}`);
+  return missing;
+}
+
+async function prepare(chosen) {
+  installPackages();
+  installToolchain();
+  const folders = SERVERS.filter(({ id }) => id === "ours" || chosen.includes(id)).map(({ build }) => build);
+  for (const folder of new Set(folders.filter(Boolean))) await build(folder);
+  say("building the load generator, where that is not done yet ...");
+  return buildGenerator();
+}
+
+const chosen = options();
+if (chosen.help) {
   console.log(usage());
   process.exit(0);
 }
+const program = await prepare(chosen.servers);
+const missing = sayMissing(chosen.servers);
+const startedAt = performance.now();
+const bench = new Bench(program, chosen, missing);
 
-installPackages();
-installToolchain();
-// Only now, as they need what was just installed.
-const { build } = await import("../scripts/build.mjs");
-const { buildGenerator } = await import("./generator.mjs");
-const { Bench, pointsOfRows } = await import("./measure.mjs");
-const { judge, judgeSoak } = await import("./requirements.mjs");
-const { SERVERS, missingServers } = await import("./servers.mjs");
-const { plainRow, plainSoak } = await import("./table.mjs");
-const { save } = await import("./report.mjs");
+const rows = {};
+for (const id of chosen.rows) rows[id] = await bench.row(id);
+const points = chosen.sweep ? await bench.sweep(pointsOfRows(Object.values(rows))) : undefined;
+const soak = chosen.soak ? await bench.soak() : undefined;
 
-const missing = missingServers();
-for (const { id, name } of SERVERS) {
-  if (options.servers.includes(id) && missing[id]) say(`${name} is missing: ${missing[id]}`);
+console.log("\nMedians of the runs; what is required of multiples, by the median over the turns.\n");
+for (const row of Object.values(rows)) console.log(`${plainRow(row, judge(row.id, row.runs, missing), missing)}\n`);
+if (soak) console.log(`Soak\n${plainSoak(soak, judgeSoak(soak.report))}\n`);
+sayMissing(chosen.servers);
+
+if (chosen.write) {
+  const about = {
+    at: new Date().toISOString(),
+    full: chosen.full,
+    machine: machine(),
+    versions: versions(bench.versions),
+    missing,
+  };
+  const parts = {
+    date: today(),
+    rows: Object.fromEntries(
+      Object.entries(rows).map(([id, row]) => [id, { ...about, ...row, requirements: judge(id, row.runs, missing) }]),
+    ),
+    sweep: points && { ...about, points },
+    soak: soak && { ...about, ...soak, requirements: judgeSoak(soak.report) },
+  };
+  for (const sentence of await writeResults(parts)) say(sentence);
 }
-const folders = SERVERS.filter(({ id }) => options.servers.includes(id)).map(({ build }) => build);
-for (const folder of new Set(folders.filter(Boolean))) await build(folder);
-say("building the load generator ...");
-const bench = new Bench(buildGenerator(), options, missing);
-
-const rows = [];
-for (const id of options.rows) rows.push(await bench.row(id));
-const points = options.sweep ? [...pointsOfRows(rows), ...(await bench.sweep(pointsOfRows(rows)))] : [];
-const soak = options.soak ? await bench.soak() : undefined;
-
-for (const row of rows) console.log(`\n${plainRow(row, judge(row.id, row.runs, missing), missing)}`);
-if (soak) console.log(`\n${plainSoak(soak, judgeSoak(soak.report))}`);
-if (options.write && options.full) {
-  for (const file of await save({ rows, points, soak, missing, versions: bench.versions })) say(`wrote ${file}`);
-} else if (options.write) {
-  say("wrote no files: only a whole run of all servers stands for the project");
-}
-process.exit(bench.failures > 0 ? 1 : 0);
+const seconds = Math.round((performance.now() - startedAt) / 1000);
+say(`measured in ${Math.floor(seconds / 60)} min ${seconds % 60} s`);
+// Peers may fail as they like; a benchmark that could not measure this project has failed.
+if (bench.failures > 0) fail(`${bench.failures} runs of this project's own failed: see above`);

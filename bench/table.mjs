@@ -15,8 +15,8 @@ const COLUMNS = [
   ["p50 ms", "p50"],
   ["p99 ms", "p99"],
   ["lost", "lost"],
-  ["CPU cores", "cores"],
-  ["generator's", "generatorCores"],
+  ["server cores", "cores"],
+  ["generator cores", "generatorCores"],
   ["RSS growth MB", "growth"],
 ];
 const IDLE_COLUMNS = [["RSS KiB/stream", "perStream"]];
@@ -63,14 +63,13 @@ const FIGURES = {
 };
 
 /** A judgement in words: [verdict, requirement, numbers]. */
-export function verdict({ figure, least, most, times, above, met, value, ours, theirs, reason }) {
+export function verdict({ figure, least, most, times, met, value, ours, theirs, reason }) {
   const [name, unit] = FIGURES[figure] ?? [figure, ""];
   const word = met === undefined ? "unknown" : met ? "met" : "NOT MET";
   const limit = `${least === undefined ? "≤" : "≥"} ${number(least ?? most)}`;
-  const other = SERVERS.find(({ id }) => id === (times ?? above))?.name ?? `that of ${times ?? above}`;
+  const other = SERVERS.find(({ id }) => id === times)?.name ?? `that of ${times}`;
   let wanted = `${name} ${limit}${unit}`;
   if (times) wanted = `${name} ${limit} × ${other}`;
-  if (above) wanted = `${name} ${limit}${unit} above ${other}`;
   if (reason) return [word, wanted, reason];
   const shown = times ? number(value) : `${number(value)}${unit}`;
   return [word, wanted, theirs === undefined ? shown : `${shown} (medians: ${number(ours)} and ${number(theirs)}${unit})`];

@@ -1,0 +1,182 @@
+// The benchmark: how it judges, what it draws and writes, from made-up numbers; and one small run of it.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+import { draw, lineOf } from "../bench/chart.mjs";
+import { figuresOf } from "../bench/figures.mjs";
+import { buildGenerator, measure } from "../bench/generator.mjs";
+import { ROWS, SWEEP, argumentsOf, keptUp, sweepLoads } from "../bench/loads.mjs";
+import { pointOf } from "../bench/measure.mjs";
+import { readOptions } from "../bench/options.mjs";
+import { markdown, merge, pointsOf, today } from "../bench/report.mjs";
+import { REQUIREMENTS, judge, judgeSoak } from "../bench/requirements.mjs";
+import { SERVERS, serverOf } from "../bench/servers.mjs";
+import { markdownRow, plainRow } from "../bench/table.mjs";
+
+const MISSING = { nchan: "nginx is not installed" };
+
+/** What the load generator reports, with made-up numbers. */
+function report({ rate = 100_000, cpu = 10, p99 = 20, lost = 0, growth = 0, perStream = 60_000, seconds = 6 } = {}) {
+  return {
+    seconds,
+    delivered: rate * seconds,
+    deliveries_per_second: rate,
+    lost,
+    out_of_order: 0,
+    ended: 0,
+    p50_ms: p99 / 2,
+    p99_ms: p99,
+    max_ms: p99 * 2,
+    cpu_us_per_delivery: cpu,
+    cpu_cores: 0.5,
+    generator_cores: 0.2,
+    memory: { before: 0, idle: 0, per_stream: perStream, at_start: 50e6, at_end: 50e6 + growth },
+  };
+}
+
+const metOf = (judgements) => judgements.map(({ met }) => met);
+
+test("a multiple is judged by the median over the turns", () => {
+  // The machine was ten times slower in the second turn, for both.
+  const rates = [100_000, 10_000, 110_000];
+  const runs = {
+    ours: rates.map((rate) => report({ rate: rate * 4, cpu: 8 })),
+    "js-object": rates.map((rate) => report({ rate })),
+    nchan: [10, 5, 10].map((cpu) => report({ cpu })),
+  };
+  const [rate, cpu, lost, p99] = judge("A", runs);
+  assert.deepEqual([rate.met, rate.value, rate.ours, rate.theirs, rate.turns], [true, 4, 400_000, 100_000, 3]);
+  assert.deepEqual([cpu.met, cpu.value], [true, 0.8]);
+  assert.deepEqual([lost.met, p99.met, p99.value], [true, true, 20]);
+  runs.ours = rates.map((rate) => report({ rate: rate * 3.4, cpu: 9.5, p99: 31 }));
+  assert.deepEqual(metOf(judge("A", runs)), [false, false, true, false]);
+});
+
+test("a single loss is one too many", () => {
+  const ours = [report(), report({ lost: 1 }), report()];
+  const { met, value } = judge("D", { ours, "js-object": ours }).find(({ figure }) => figure === "lost");
+  assert.deepEqual([met, value], [false, 1]);
+  assert.equal(figuresOf({ ...report(), out_of_order: 2, ended: 1 }).lost, 3);
+});
+
+test("a missing peer is said to be missing, and nothing is judged by it", () => {
+  const runs = { ours: [report()], "js-object": [report({ rate: 1_000 })] };
+  const judgements = judge("A", runs, MISSING);
+  assert.deepEqual(metOf(judgements), [true, undefined, true, true]);
+  assert.equal(judgements[1].reason, "nchan is missing: nginx is not installed");
+  const row = { ...ROWS[0], runs };
+  for (const text of [plainRow(row, judgements, MISSING), markdownRow(row, judgements, MISSING)]) {
+    assert.match(text, /nchan[ |]+missing/);
+    assert.match(text, /unknown/);
+    assert.match(text, /nginx is not installed/);
+  }
+});
+
+test("a run that failed counts against this project, and not for it where it is a peer's", () => {
+  const [ours, failed] = [report(), { error: "no answer" }];
+  assert.deepEqual(metOf(judge("D", { ours: [ours, failed], "js-object": [ours, ours] })), [false, false, false]);
+  const judged = judge("D", { ours: [ours, ours], "js-object": [failed, report({ cpu: 20 })] });
+  assert.deepEqual([judged[0].met, judged[0].value], [true, 0.5]);
+  assert.deepEqual(judge("D", { ours: [ours], "js-object": [failed] })[0].met, undefined);
+});
+
+test("stalled streams are compared with the load beside it", () => {
+  const C = [report({ growth: 10e6 })];
+  assert.deepEqual(metOf(judge("G", { ours: [report({ growth: 31e6, p99: 22 })], C })), [true, true, true]);
+  assert.deepEqual(metOf(judge("G", { ours: [report({ growth: 33e6, p99: 23, cpu: 12 })], C })), [false, false, false]);
+  assert.deepEqual(metOf(judge("H", { ours: [report({ perStream: 70.1 * 1024 })] })), [false]);
+  assert.deepEqual(Object.keys(REQUIREMENTS), ROWS.map(({ id }) => id));
+});
+
+test("a soak is flat, or is not", () => {
+  const soak = (rssAt) => ({
+    samples: Array.from({ length: 20 }, (_, i) => ({ second: 30.01 * (i + 1), rss: rssAt(i), cpu_us_per_delivery: 7 })),
+  });
+  // A heap that grows to its size in the first two minutes.
+  assert.deepEqual(metOf(judgeSoak(soak((i) => (i < 4 ? 1 : 2)))), [true, true]);
+  assert.deepEqual(metOf(judgeSoak(soak((i) => 100 + i * 10))), [false, true]);
+  assert.deepEqual(metOf(judgeSoak({ samples: [] })), [false, false]);
+  assert.deepEqual(metOf(judgeSoak({ error: "no answer" })), [false]);
+});
+
+test("a load is what the generator takes, and knows whether the server kept up", () => {
+  const load = { subscribers: 5, publishers: 8, rate: 100, seconds: 6, warmUpSeconds: 3 };
+  const given = argumentsOf(load).join(" ");
+  assert.equal(given, "--subscribers 5 --publishers 8 --rate 100 --events 912 --warm-up 304");
+  assert.ok(keptUp(load, { seconds: 6.1 }));
+  assert.ok(!keptUp(load, { seconds: 8 }));
+  assert.ok(keptUp({ ...load, rate: undefined, events: 100 }, { seconds: 100 }));
+});
+
+test("options that cannot be used are named, with what there is", () => {
+  for (const [args, message] of [
+    [["--fast"], /'--fast'[^]*--quick/],
+    [["--rows", "A,X"], /--rows has "X" in it: there are A, B/],
+    [["--servers", "nginx"], /--servers has "nginx" in it: there are ours, js-object/],
+    [["--runs", "1.5"], /--runs is "1.5": it has to be a whole number/],
+    [["--scale", "0"], /--scale is "0": it has to be a number above 0/],
+    [["A"], /'A'/],
+  ]) {
+    assert.throws(() => readOptions(args), { message });
+  }
+  const all = readOptions([]);
+  assert.deepEqual([all.rows.length, all.sweep, all.soak, all.full], [8, true, false, true]);
+  const some = readOptions(["--rows", "c,A", "--runs", "1"]);
+  assert.deepEqual([some.rows, some.sweep, some.full], [["A", "C"], false, false]);
+});
+
+/** Points of all servers; nothing keeps up with the highest rate. */
+function madeUpPoints() {
+  return SERVERS.flatMap(({ id }, index) =>
+    sweepLoads(SWEEP).map((load) => {
+      const seconds = load.rate === 1_000 ? 100 : load.seconds;
+      return pointOf(id, load, [report({ cpu: index + 1, p99: load.rate, seconds })]);
+    }),
+  );
+}
+
+test("the chart is well-formed, small, and has all servers", async () => {
+  const points = madeUpPoints();
+  const line = lineOf(points, "nchan", { figure: "p99", over: "rate" });
+  assert.deepEqual(line.map(({ x }) => x), SWEEP.rates);
+  assert.deepEqual(line.filter(({ hollow }) => hollow).map(({ x }) => x), [1_000]);
+  const svg = await draw(points, "Numbers & <names>");
+  assert.ok(svg.length < 60_000, `${svg.length} bytes`);
+  for (const { name } of SERVERS) assert.ok(svg.includes(`>${name}</text>`), name);
+  execFileSync("python3", ["-c", "import sys, xml.dom.minidom as dom; dom.parse(sys.stdin)"], { input: svg });
+});
+
+test("a quick look replaces nothing that was measured in full", () => {
+  const about = (full) => ({ full, at: "2026-01-02T03:04:05Z", machine: { CPU: "x" }, versions: {}, missing: MISSING });
+  const row = (full, cpu) => ({ ...about(full), ...ROWS[2], runs: { ours: [report({ cpu })] } });
+  const parts = (full, cpu) => ({
+    date: today(new Date(2026, 0, 2)),
+    rows: { C: row(full, cpu) },
+    sweep: { ...about(full), points: madeUpPoints() },
+  });
+  const cpuOf = ({ rows }) => rows.C.runs.ours[0].cpu_us_per_delivery;
+  const full = merge(undefined, parts(true, 1));
+  assert.equal(cpuOf(merge(full, parts(false, 2))), 1);
+  assert.equal(cpuOf(merge(full, parts(true, 2))), 2);
+  assert.equal(cpuOf(merge(merge(undefined, parts(false, 1)), parts(false, 2))), 2);
+  // The row's point is in place of the sweep's.
+  assert.equal(pointsOf(full).length, madeUpPoints().length);
+  const text = markdown(full);
+  for (const part of ["results/2026-01-02.svg", "nchan is missing: nginx", "### C: 500 subscribers"]) {
+    assert.ok(text.includes(part), part);
+  }
+});
+
+// The profile is that of `cargo test`, with which it shares what is built.
+const program = buildGenerator("test");
+
+for (const id of ["ours", "js-object"]) {
+  test(`${id}: a small run loses nothing`, { timeout: 60_000 }, async () => {
+    const load = { subscribers: 20, events: 100, warmUp: 10 };
+    const { report } = await measure(program, serverOf(id), load);
+    assert.equal(report.delivered, 2_000);
+    const figures = figuresOf(report);
+    assert.equal(figures.lost, 0);
+    assert.ok(figures.rate > 0 && figures.p99 > 0 && figures.cores > 0, JSON.stringify(report));
+  });
+}
