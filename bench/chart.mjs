@@ -26,13 +26,17 @@ const PANELS = [
 ];
 const PANEL = { width: 400, height: 300 };
 
+// The system counts CPU time in steps of 10 ms: of less than this, a figure would be a guess.
+const LEAST_CPU_SECONDS = 0.1;
+
 /** The points of a panel that are a server's, from left to right: [{ x, y, hollow }]. */
 export function lineOf(points, server, { figure, over }) {
   const fixed = over === "rate" ? "subscribers" : "rate";
   const fit = points.filter((point) => point.server === server && point[fixed] === SWEEP[fixed]);
   const seen = fit.map((point) => {
     const medians = mediansOf(point.runs);
-    return { x: point[over], y: medians?.[figure], hollow: !point.keptUp || medians?.lost > 0 };
+    const known = medians && (figure !== "cpu" || medians.cpuSeconds >= LEAST_CPU_SECONDS);
+    return { x: point[over], y: known && medians[figure], hollow: !point.keptUp || medians?.lost > 0 };
   });
   // A logarithm has no place for what is too small to be measured.
   return seen.filter(({ y }) => y > 0).sort((one, other) => one.x - other.x);
@@ -91,7 +95,7 @@ export async function draw(points, subtitle) {
     title: [
       { text: subtitle, left: 20, top: 8, textStyle: { fontSize: 15, color: TEXT } },
       {
-        text: "A hollow marker: events were lost, or the server did not keep up with the rate.",
+        text: "A hollow marker: events were lost, or the server did not keep up with the rate. Where a run failed, or took too little CPU time to be counted, there is none.",
         left: 20,
         top: HEIGHT - 26,
         textStyle: { fontSize: 12, fontWeight: "normal", color: TEXT },

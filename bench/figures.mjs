@@ -2,17 +2,20 @@
 
 /** Of one run. Times in the units of the table, memory in KiB of 1,024 bytes and MB of a million. */
 export function figuresOf(report) {
-  const { memory } = report;
+  const { memory, delivered } = report;
+  // Of nothing there is no latency and no cost.
+  const some = (figure) => (delivered > 0 && figure !== null ? figure : NaN);
   return {
     rate: report.deliveries_per_second,
-    cpu: report.cpu_us_per_delivery,
+    cpu: some(report.cpu_us_per_delivery),
     cores: report.cpu_cores,
+    cpuSeconds: report.cpu_cores * report.seconds,
     generatorCores: report.generator_cores,
-    p50: report.p50_ms,
-    p99: report.p99_ms,
-    max: report.max_ms,
-    // All ways in which a stream does not get what it should, and as it should.
-    lost: report.lost + report.out_of_order + report.ended,
+    p50: some(report.p50_ms),
+    p99: some(report.p99_ms),
+    max: some(report.max_ms),
+    // Whatever went wrong: what came late or twice, or was cut off, is among the lost where it is missed.
+    lost: Math.max(report.lost, report.out_of_order, report.ended),
     growth: memory && (memory.at_end - memory.at_start) / 1e6,
     perStream: memory && memory.per_stream / 1024,
   };

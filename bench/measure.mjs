@@ -42,14 +42,17 @@ export class Bench {
     const contestants = this.servers
       .filter((server) => !row.servers || row.servers.includes(server.id))
       .map((server) => ({ key: server.id, name: server.name, server, load, turns: server.plain ? 1 : turns }));
-    if (row.beside) {
+    if (row.beside && contestants.length > 0) {
       const { id: key, name, load } = row.beside;
       contestants.push({ key, name, server: serverOf(OURS), load: scaled(load, length), turns });
     }
     this.say(`\n${row.id}: ${row.title}`);
     const runs = Object.fromEntries(contestants.map(({ key }) => [key, []]));
     for (let turn = 0; turn < turns; turn++) {
-      for (const { key, name, server, load } of contestants.filter((one) => turn < one.turns)) {
+      // Each begins a turn as often as the others.
+      const first = turn % contestants.length;
+      const order = [...contestants.slice(first), ...contestants.slice(0, first)];
+      for (const { key, name, server, load } of order.filter((one) => turn < one.turns)) {
         const label = `  ${turn + 1}/${turns} ${name}`;
         runs[key].push(await this.run(label, server, load));
       }

@@ -36,7 +36,7 @@ export function merge(before = {}, parts) {
 
 /** All points of the chart. What a row says, with its several runs, is better than the sweep's one. */
 export function pointsOf({ rows, sweep }) {
-  const points = pointsOfRows(Object.values(rows));
+  const points = pointsOfRows(Object.values(rows).filter((row) => row.full || !sweep?.full));
   return [...points, ...(sweep?.points ?? []).filter((point) => !points.some((other) => samePoint(point, other)))];
 }
 
@@ -79,14 +79,17 @@ function writeReadme(text) {
 /** The generated part. */
 export function markdown({ date, rows, sweep, soak }) {
   const all = Object.values(rows);
-  // Of a day's calls: that which came last.
-  const last = [...all, sweep].filter(Boolean).reduce((one, other) => (other.at > one.at ? other : one));
-  const facts = Object.entries({ ...last.machine, ...last.versions }).map(([name, value]) => `| ${name} | ${value} |`);
-  const missing = Object.entries(last.missing).map(([id, reason]) => `\n${id} is missing: ${reason}.`);
+  const calls = [...all, sweep, soak].filter(Boolean).sort((one, other) => one.at.localeCompare(other.at));
+  const of = (name) => Object.assign({}, ...calls.map((call) => call[name]));
+  // A day's calls may have measured different commits.
+  const commit = [...new Set(calls.map(({ versions }) => versions.commit))].join(", ");
+  const facts = Object.entries({ ...of("machine"), ...of("versions"), commit });
+  const missing = Object.entries(calls.at(-1).missing).map(([id, reason]) => `${id} is missing: ${reason}.`);
   const parts = [
     `Measured on ${date}. This chart and this table are \`results/${date}.svg\` and \`results/${date}.json\`.`,
     `![CPU per delivery and p99 latency, over the rate and over the subscribers](results/${date}.svg)`,
-    ["| machine and versions | |", "|---|---|", ...facts].join("\n") + missing.join("\n"),
+    ["| machine and versions | |", "|---|---|", ...facts.map(([name, value]) => `| ${name} | ${value} |`)].join("\n"),
+    ...missing,
     ...all.map((row) => markdownRow(row, judge(row.id, row.runs, row.missing), row.missing)),
   ];
   if (soak && !soak.report.error) parts.push("### Soak: ten minutes of load C", markdownSoak(soak, judgeSoak(soak.report)));

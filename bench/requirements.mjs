@@ -21,6 +21,7 @@ export const REQUIREMENTS = {
   ],
   C: [
     { figure: "cpu", most: 1, times: "nchan" },
+    { figure: "lost", most: 0 },
     { figure: "p99", most: 60 },
   ],
   D: [
@@ -30,6 +31,7 @@ export const REQUIREMENTS = {
   ],
   E: [
     { figure: "cpu", most: 0.85, times: "js-object" },
+    { figure: "lost", most: 0 },
     { figure: "p50", most: 1, times: "js-object" },
   ],
   F: [
@@ -40,6 +42,7 @@ export const REQUIREMENTS = {
     { figure: "p99", most: 1.1, times: "C" },
     { figure: "cpu", most: 1.1, times: "C" },
     { figure: "growth", most: 32 },
+    { figure: "lost", most: 0 },
   ],
   H: [{ figure: "perStream", most: 70 }],
 };
@@ -62,6 +65,7 @@ function judgeOne({ figure, least, most, times }, runs, missing) {
   if (times && missing[times]) return { reason: `${times} is missing: ${missing[times]}` };
   const value = times ? quotient(figure, ours, runs[times] ?? []) : alone(figure, ours);
   if (value === undefined) return { reason: `${times} was not measured, or its runs failed` };
+  if (!Number.isFinite(value)) return { met: false, reason: "there is no such figure: a run delivered nothing" };
   const met = least === undefined ? value <= most : value >= least;
   const medianOf = (runs) => median(completed(runs).map((run) => figuresOf(run)[figure]));
   return { met, value, ours: medianOf(ours), theirs: times && medianOf(runs[times]), turns: ours.length };
@@ -88,17 +92,19 @@ const SOAK_FIGURES = { rss: ({ rss }) => rss / 1e6, cpu: (sample) => sample.cpu_
  * Judges a soak: of memory and CPU, the median of its last fifth against that of its second one. In ten minutes these
  * are the last two, and those after the second minute: the garbage collector first lets the heap grow to its size.
  */
-export function judgeSoak({ samples, error }) {
+export function judgeSoak({ samples = [], lost, error }) {
   if (error !== undefined) return [{ figure: "soak", most: FLAT, met: false, reason: `it failed: ${error}` }];
   const end = samples.at(-1)?.second;
   // Samples are a little late.
   const share = ({ second }) => Math.round((second / end) * 100) / 100;
   const between = (from, to) => samples.filter((sample) => share(sample) > from && share(sample) <= to);
   const [early, late] = [between(0.2, 0.4), between(0.8, 1)];
-  return Object.entries(SOAK_FIGURES).map(([figure, of]) => {
+  const nothingLost = { figure: "lost", most: 0, value: lost, met: lost === 0 };
+  const flat = Object.entries(SOAK_FIGURES).map(([figure, of]) => {
     const limit = { figure, most: FLAT, times: "its second fifth" };
     if (early.length === 0 || late.length === 0) return { ...limit, met: false, reason: "there are too few samples" };
     const [theirs, ours] = [early, late].map((samples) => median(samples.map(of)));
     return { ...limit, value: ours / theirs, met: ours / theirs <= FLAT, ours, theirs };
   });
+  return [...flat, nothingLost];
 }

@@ -44,17 +44,10 @@ const missing = sayMissing(chosen.servers);
 const startedAt = performance.now();
 const bench = new Bench(program, chosen, missing);
 
-const rows = {};
-for (const id of chosen.rows) rows[id] = await bench.row(id);
-const points = chosen.sweep ? await bench.sweep(pointsOfRows(Object.values(rows))) : undefined;
-const soak = chosen.soak ? await bench.soak() : undefined;
-
-console.log("\nMedians of the runs; what is required of multiples, by the median over the turns.\n");
-for (const row of Object.values(rows)) console.log(`${plainRow(row, judge(row.id, row.runs, missing), missing)}\n`);
-if (soak) console.log(`Soak\n${plainSoak(soak, judgeSoak(soak.report))}\n`);
-sayMissing(chosen.servers);
-
-if (chosen.write) {
+/** Keeps a part of the results as soon as it is there: an hour is long. Returns a sentence on each file. */
+async function keep(part) {
+  if (!chosen.write) return [];
+  const { rows = {}, sweep, soak } = part;
   const about = {
     at: new Date().toISOString(),
     full: chosen.full,
@@ -62,16 +55,35 @@ if (chosen.write) {
     versions: versions(bench.versions),
     missing,
   };
-  const parts = {
+  return writeResults({
     date: today(),
     rows: Object.fromEntries(
       Object.entries(rows).map(([id, row]) => [id, { ...about, ...row, requirements: judge(id, row.runs, missing) }]),
     ),
-    sweep: points && { ...about, points },
+    sweep: sweep && { ...about, ...sweep },
     soak: soak && { ...about, ...soak, requirements: judgeSoak(soak.report) },
-  };
-  for (const sentence of await writeResults(parts)) say(sentence);
+  });
 }
+
+const rows = {};
+let said = [];
+for (const id of chosen.rows) {
+  rows[id] = await bench.row(id);
+  said = await keep({ rows: { [id]: rows[id] } });
+}
+if (chosen.sweep) {
+  const points = await bench.sweep(pointsOfRows(Object.values(rows)));
+  said = await keep({ sweep: { points } });
+}
+const soak = chosen.soak ? await bench.soak() : undefined;
+if (soak) said = await keep({ soak });
+
+console.log("\nMedians of the runs; what is required of multiples, by the median over the turns.\n");
+for (const row of Object.values(rows)) console.log(`${plainRow(row, judge(row.id, row.runs, missing), missing)}\n`);
+if (soak) console.log(`Soak\n${plainSoak(soak, judgeSoak(soak.report))}\n`);
+sayMissing(chosen.servers);
+
+for (const sentence of said) say(sentence);
 const seconds = Math.round((performance.now() - startedAt) / 1000);
 say(`measured in ${Math.floor(seconds / 60)} min ${seconds % 60} s`);
 // Peers may fail as they like; a benchmark that could not measure this project has failed.

@@ -109,7 +109,7 @@ export function markdownRow(row, judgements, missing) {
 }
 
 /** The samples of a soak, as a grid. */
-function soakGrid({ report: { samples } }) {
+function soakGrid({ report: { samples = [] } }) {
   const lines = samples.map((sample) => [
     number(sample.second),
     number(sample.delivered),

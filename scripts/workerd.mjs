@@ -43,7 +43,7 @@ function modulesOf(worker) {
 }
 
 /** A Worker in the config, with the compatibility of wrangler.toml. */
-function workerText({ modules, bindings, compatibilityDate, compatibilityFlags, more = "" }) {
+function workerText({ modules, bindings, more = "" }) {
   const moduleTexts = modules.map(({ name, path, embed }) => {
     const type = MODULE_TYPES[extname(path)];
     if (!type) throw new Error(`${path}: a module ends in ${Object.keys(MODULE_TYPES).join(", ")}`);
@@ -51,8 +51,8 @@ function workerText({ modules, bindings, compatibilityDate, compatibilityFlags, 
   });
   return `(
   modules = [${moduleTexts.join(", ")}],
-  compatibilityDate = ${quote(compatibilityDate)},
-  compatibilityFlags = [${compatibilityFlags.map(quote).join(", ")}],
+  compatibilityDate = ${quote(COMPATIBILITY_DATE)},
+  compatibilityFlags = [${COMPATIBILITY_FLAGS.map(quote).join(", ")}],
   bindings = [${bindings.join(", ")}],${more}
 )`;
 }
@@ -63,14 +63,11 @@ function workerText({ modules, bindings, compatibilityDate, compatibilityFlags, 
  */
 export function makeConfig({
   worker = join(root, "build"),
-  durableObject = { className: "Channel", binding: "CHANNEL" },
   settings = {},
   host = "127.0.0.1",
   port = 0,
   stateDir,
   publicDir,
-  compatibilityDate = COMPATIBILITY_DATE,
-  compatibilityFlags = COMPATIBILITY_FLAGS,
 } = {}) {
   const files = [];
   const beside = ({ name, path }) => {
@@ -78,20 +75,14 @@ export function makeConfig({
     files.push({ from: path, to: embed });
     return { name, path, embed };
   };
-  const compatibility = { compatibilityDate, compatibilityFlags };
   const services = [`(name = "main", worker = .main)`];
   const bindings = Object.entries(settings).map(([name, value]) => `(name = ${quote(name)}, text = ${quote(value)})`);
   const workers = {};
-  let more = "";
-  if (durableObject) {
-    // Objects' files and ids are made from the unique key: another one, and all of them are lost.
-    const { className, binding, uniqueKey = className.toLowerCase() } = durableObject;
-    bindings.push(`(name = ${quote(binding)}, durableObjectNamespace = ${quote(className)})`);
-    const storage = stateDir ? `(localDisk = "state")` : `(inMemory = void)`;
-    more = `
-  durableObjectNamespaces = [(className = ${quote(className)}, uniqueKey = ${quote(uniqueKey)}, enableSql = true)],
-  durableObjectStorage = ${storage},`;
-  }
+  bindings.push(`(name = "CHANNEL", durableObjectNamespace = "Channel")`);
+  // Objects' files and ids are made from the unique key: another one, and all of them are lost.
+  const more = `
+  durableObjectNamespaces = [(className = "Channel", uniqueKey = "channel", enableSql = true)],
+  durableObjectStorage = ${stateDir ? `(localDisk = "state")` : `(inMemory = void)`},`;
   if (stateDir) services.push(`(name = "state", disk = (path = ${quote(resolve(stateDir))}, writable = true))`);
   if (publicDir) {
     services.push(`(name = "public", disk = (path = ${quote(resolve(publicDir))}))`);
@@ -100,10 +91,9 @@ export function makeConfig({
     workers.assets = workerText({
       modules: [beside({ name: "assets.mjs", path: join(root, "scripts", "assets.mjs") })],
       bindings: [`(name = "PUBLIC", service = "public")`],
-      ...compatibility,
     });
   }
-  workers.main = workerText({ modules: modulesOf(worker).map(beside), bindings, ...compatibility, more });
+  workers.main = workerText({ modules: modulesOf(worker).map(beside), bindings, more });
   const text = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [${services.join(", ")}],
@@ -118,20 +108,17 @@ ${Object.entries(workers).map(([name, value]) => `const ${name} :Workerd.Worker 
  * Starts a workerd and waits until it answers. Throws where it does not come so far. Options, all with defaults:
  *
  * - `worker`: the folder of a Worker built by worker-build, or its modules, the first of them the main one:
- *   [{ name, path }]; this project's build
- * - `durableObject`: { className, binding, uniqueKey }, or null for a Worker without; this project's
+ *   [{ name, path }]; this project's build. It has a Durable Object class Channel, which is bound as CHANNEL
  * - `settings`: an object of text bindings
  * - `host`, `port`: where it listens; 127.0.0.1 and a free port
  * - `stateDir`: the folder, which has to be there, of the objects' storage; without it, storage is in memory
  * - `publicDir`: the folder that the binding ASSETS serves; without it, there is no such binding
- * - `compatibilityDate`, `compatibilityFlags`; those of wrangler.toml
- * - `readyPath`: what is asked for to see whether it answers, with whatever status; /healthz
  * - `stdout`, `stderr`: as for `spawn`; passed through
  */
-export async function startWorkerd({ readyPath = "/healthz", stdout, stderr, ...options } = {}) {
+export async function startWorkerd({ stdout, stderr, ...options } = {}) {
   const workerd = new Workerd(options, { stdout, stderr });
   try {
-    await workerd.answer(options.host ?? "127.0.0.1", readyPath);
+    await workerd.answer(options.host ?? "127.0.0.1");
   } catch (error) {
     workerd.kill();
     throw error;
@@ -174,8 +161,8 @@ class Workerd {
     return this.child.pid;
   }
 
-  /** Waits until it answers at `path`. Sets `port`, and `origin`, where it is reached. */
-  async answer(host, path) {
+  /** Waits until it answers. Sets `port`, and `origin`, where it is reached. */
+  async answer(host) {
     const ended = this.ended.then((how) => {
       throw new Error(`workerd ended before it answered (${how}); what it said is above`);
     });
@@ -185,7 +172,7 @@ class Workerd {
     const answered = async () => {
       this.port = await this.listening();
       this.origin = `http://${address(WILDCARDS[host] ?? host, this.port)}`;
-      const response = await fetch(this.origin + path);
+      const response = await fetch(`${this.origin}/healthz`);
       await response.body?.cancel();
     };
     await Promise.race([answered(), ended, late]);

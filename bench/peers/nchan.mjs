@@ -129,7 +129,7 @@ export async function startNchan(port) {
     const versions = { nginx: built.match(/nginx version: nginx\/(\S+)/)[1], nchan: await ask("/version") };
     return { pid: workerOf(master), versions, stop };
   } catch (error) {
-    const words = readFileSync(log, "utf8");
+    const words = existsSync(log) ? readFileSync(log, "utf8") : "";
     await stop();
     throw new Error(`nchan could not be started: ${error.message}\n${words}`);
   }

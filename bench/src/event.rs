@@ -9,6 +9,10 @@ const MARK: &[u8] = b"#";
 /// The bytes of data that an event needs: the mark, publisher, number and time, with separators.
 pub const HEADER: usize = 1 + 4 + 1 + 8 + 1 + 16;
 
+/// What the digits of the header have room for.
+pub const MAX_PUBLISHERS: usize = 9_999;
+pub const MAX_EVENTS: u32 = 99_999_999;
+
 /// One event of the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {

@@ -26,6 +26,9 @@ pub struct Options {
     /// How many of them never read
     #[arg(long, default_value_t = 0)]
     pub stalled: usize,
+    /// How many MiB of other events are published before those that count: for streams that never read to back up
+    #[arg(long, default_value_t = 0)]
+    pub fill_mib: usize,
     /// How many connections publish at the same time, spread over the channels
     #[arg(long, default_value_t = 1)]
     pub publishers: usize,
@@ -80,6 +83,12 @@ impl Options {
             self.events.is_multiple_of(share) && self.warm_up.is_multiple_of(share),
             "--events and --warm-up have to be multiples of --publishers times --batch, which is {share}"
         );
+        let (publishers, events) = (crate::event::MAX_PUBLISHERS, crate::event::MAX_EVENTS);
+        ensure!(
+            self.publishers <= publishers,
+            "--publishers has to be at most {publishers}"
+        );
+        ensure!(self.events <= events, "--events has to be at most {events}");
         Ok(())
     }
 

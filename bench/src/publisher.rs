@@ -34,6 +34,8 @@ impl Publisher {
         let client = Client::builder()
             .no_proxy()
             .pool_max_idle_per_host(1)
+            // One that sends elsewhere may send to another machine.
+            .redirect(reqwest::redirect::Policy::none())
             .build()?;
         Ok(Self {
             client,

@@ -22,15 +22,17 @@ const OPENING: usize = 64;
 /// How long nothing may come until what is missing counts as lost.
 const QUIET: Duration = Duration::from_secs(3);
 
+/// After how long it may have been the last that came.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// How often it is looked whether all has come.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// How long the server is left alone before its memory is looked at.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// How much is published for streams that never read to back up, and in what pieces: Linux keeps up to 4 MiB for each.
-const FILL: usize = 6 << 20;
-const FILL_EVENT: usize = 32 << 10;
+/// `--fill-mib` is published in events of so many KiB.
+const FILL_EVENT_KIB: usize = 32;
 
 /// Does all of it.
 pub async fn run(options: &Options) -> Result<Report> {
@@ -44,13 +46,13 @@ pub async fn run(options: &Options) -> Result<Report> {
     let _stalled = open(options, &shared).await?;
     sleep(SETTLE).await;
     let idle = usage();
-    if options.stalled > 0 {
+    if options.fill_mib > 0 {
         fill(options, &publishers).await?;
         sleep(QUIET).await;
     }
     let warm_up = options.warm_up_each();
     publish(options, &publishers, 0, warm_up).await?;
-    until_all_came(options, &shared, warm_up).await;
+    until_all_came(options, &shared, warm_up, || ()).await;
 
     let at_start = usage();
     let mut own = ProcessTree::new(std::process::id());
@@ -58,20 +60,21 @@ pub async fn run(options: &Options) -> Result<Report> {
     let started = shared.begun.elapsed();
     let samples = Samples::start(options, &shared);
     publish(options, &publishers, warm_up, options.events_each()).await?;
-    until_all_came(options, &shared, options.events_each()).await;
-    let (at_end, own_at_end) = (usage(), own.usage());
-    let looked = (shared.begun.elapsed() - started).as_secs_f64();
+    let (at_end, own_at_end) = until_all_came(options, &shared, options.events_each(), || {
+        (usage(), own.usage())
+    })
+    .await;
 
     let tally = shared.tally.borrow();
     let delivered = tally.load.delivered;
     let seconds = if delivered > 0 {
         (tally.last - started).as_secs_f64()
     } else {
-        looked
+        (shared.begun.elapsed() - started).as_secs_f64()
     };
     let cpu = at_start
         .zip(at_end)
-        .map(|(start, end)| (end.cpu - start.cpu).as_secs_f64());
+        .map(|(start, end)| end.cpu.saturating_sub(start.cpu).as_secs_f64());
     Ok(Report {
         seconds,
         delivered,
@@ -82,7 +85,11 @@ pub async fn run(options: &Options) -> Result<Report> {
         latency: Latency::of(&tally.load),
         cpu_us_per_delivery: cpu.map(|cpu| cpu * 1e6 / delivered as f64),
         cpu_cores: cpu.map(|cpu| cpu / seconds),
-        generator_cores: (own_at_end.cpu - own_at_start.cpu).as_secs_f64() / looked,
+        generator_cores: own_at_end
+            .cpu
+            .saturating_sub(own_at_start.cpu)
+            .as_secs_f64()
+            / seconds,
         memory: memory(options, [before, idle, at_start, at_end]),
         samples: samples.take(),
     })
@@ -160,16 +167,16 @@ async fn publish(
     Ok(())
 }
 
-/// Publishes until streams that never read are backed up.
+/// Publishes to each channel what `--fill-mib` says.
 async fn fill(options: &Options, publishers: &[Rc<Publisher>]) -> Result<()> {
     let publisher = |channel| {
         publishers
             .get(channel)
             .ok_or_else(|| anyhow!("each channel needs a publisher"))
     };
-    for channel in 0..options.channels.min(options.stalled) {
-        for _ in 0..FILL / FILL_EVENT {
-            publisher(channel)?.fill(FILL_EVENT).await?;
+    for channel in 0..options.channels {
+        for _ in 0..options.fill_mib * 1024 / FILL_EVENT_KIB {
+            publisher(channel)?.fill(FILL_EVENT_KIB * 1024).await?;
         }
     }
     Ok(())
@@ -185,17 +192,29 @@ fn due(options: &Options, events: u32) -> u64 {
     deliveries.sum::<u64>() * u64::from(events)
 }
 
-/// Waits until all of the first `events` events of each publisher have come, or nothing comes any more.
-async fn until_all_came(options: &Options, shared: &Shared, events: u32) {
+/// Waits until all of the first `events` events of each publisher have come, or nothing comes any more. Returns what
+/// `look` says when the last of them had come.
+async fn until_all_came<T>(
+    options: &Options,
+    shared: &Shared,
+    events: u32,
+    mut look: impl FnMut() -> T,
+) -> T {
     let due = due(options, events);
     let (mut seen, mut since) = (0, Instant::now());
+    let mut looked = None;
     while seen < due && since.elapsed() < QUIET {
         sleep(LOOK).await;
         let now = shared.tally.borrow().seen;
         if now > seen {
             (seen, since) = (now, Instant::now());
+            looked = None;
+        } else if looked.is_none() && since.elapsed() > PAUSE {
+            // What is used from here on, waiting for what may be lost, is not for what was delivered.
+            looked = Some(look());
         }
     }
+    looked.unwrap_or_else(look)
 }
 
 /// Samples in the making.
@@ -215,7 +234,7 @@ impl Samples {
                     let before = std::mem::replace(&mut usage, server.usage());
                     let counts =
                         std::mem::replace(&mut shared.tally.borrow_mut().sample, Counts::new());
-                    let cpu = (usage.cpu - before.cpu).as_secs_f64();
+                    let cpu = usage.cpu.saturating_sub(before.cpu).as_secs_f64();
                     samples.borrow_mut().push(Sample {
                         second: start.elapsed().as_secs_f64(),
                         delivered: counts.delivered,

@@ -26,7 +26,6 @@ enum State {
     ChunkSize,
     /// So many bytes of the chunk are to come, its line end included.
     Chunk(u64),
-    End,
 }
 
 /// A chunk is followed by an empty line.
@@ -60,7 +59,6 @@ impl EventReader {
                     self.lines(bytes, &mut on_data);
                     &[]
                 }
-                State::End => &[],
             };
         }
         Ok(())
@@ -81,9 +79,13 @@ impl EventReader {
         if status != 200 {
             bail!("subscribing was answered with {status}");
         }
-        let chunked = response.headers.iter().any(|header| {
-            header.name.eq_ignore_ascii_case("transfer-encoding")
-                && header.value.eq_ignore_ascii_case(b"chunked")
+        let is = |header: &httparse::Header<'_>, name| header.name.eq_ignore_ascii_case(name);
+        let mut headers = response.headers.iter();
+        if headers.clone().any(|header| is(header, "content-length")) {
+            bail!("subscribing was answered with a body that has an end");
+        }
+        let chunked = headers.any(|header| {
+            is(header, "transfer-encoding") && header.value.eq_ignore_ascii_case(b"chunked")
         });
         self.state = if chunked {
             State::ChunkSize
@@ -101,10 +103,10 @@ impl EventReader {
         match httparse::parse_chunk_size(&self.pending) {
             Ok(httparse::Status::Complete((length, size))) => {
                 self.pending.clear();
-                self.state = match size {
-                    0 => State::End,
-                    size => State::Chunk(size + CHUNK_END),
-                };
+                if size == 0 {
+                    bail!("the server ended the stream");
+                }
+                self.state = State::Chunk(size + CHUNK_END);
                 Ok(&bytes[length - before..])
             }
             Ok(httparse::Status::Partial) if self.pending.len() <= MAX_HEAD => Ok(&bytes[take..]),
@@ -139,7 +141,7 @@ mod tests {
     use super::*;
 
     const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
-        9\r\nid: 1\ndat\r\n1b;x=y\r\na: one\n\nid: 2\ndata:two\n\n:\n\r\n1\r\n\n\r\n0\r\n\r\n";
+        9\r\nid: 1\ndat\r\n1b;x=y\r\na: one\n\nid: 2\ndata:two\n\n:\n\r\n1\r\n\n\r\n";
     const PLAIN: &str = "HTTP/1.1 200 OK\r\nServer: x\r\n\r\ndata: one\n\n: hello\n\ndata: two\n\n";
 
     #[test]
@@ -163,6 +165,8 @@ mod tests {
         let read = |bytes: &[u8]| EventReader::default().read(bytes, |_| {});
         assert!(read(b"HTTP/1.1 503 No\r\n\r\n").is_err());
         assert!(read(b"hello\r\n\r\n").is_err());
+        assert!(read(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n").is_err());
+        assert!(read(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").is_err());
         assert!(read(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n").is_err());
     }
 }

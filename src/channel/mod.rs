@@ -148,6 +148,7 @@ impl Shared {
                 clock,
                 timer: Timer::new(move || {
                     if let Some(shared) = on_timer.upgrade() {
+                        shared.hub.borrow_mut().begin_turn();
                         shared.poll();
                     }
                 }),
@@ -223,8 +224,10 @@ impl Shared {
                 .append(&submission.batch, self.clock.now());
             // Nobody waits for it where the publisher has gone; the events are published all the same.
             let _ = submission.receipt.send(receipt);
-            // A flush under way has its timer.
-            if !self.hub.borrow().is_flushing() {
+            // A flush under way goes on when the event loop has gone round.
+            if self.hub.borrow().is_flushing() {
+                self.set_timer();
+            } else {
                 self.poll();
             }
         }
@@ -268,7 +271,7 @@ impl Shared {
         }
     }
 
-    /// Writes what the hub gave out. Each chunk is copied out of wasm memory once, however many streams get it.
+    /// Writes what the hub gave out. Each of its chunks is copied out of wasm memory once, however many streams get it.
     fn perform(&self, work: Work<EventStream>) {
         let chunks: Vec<Uint8Array> = work
             .chunks

@@ -33,7 +33,7 @@ pub struct Hub<S> {
     fallen: u64,
     /// No subscriber whose cursor is in the log has it below this. Spares most appends a look at every stream.
     lowest: u64,
-    /// Turns of the event loop that publishers have waited for.
+    /// Turns of the event loop that this hub knows of: a publisher has waited for it, or a timer was due in it.
     turn: u64,
     /// Where the flush under way goes on.
     flushing: Option<ConnId>,
@@ -149,7 +149,8 @@ impl<S: Stream> Hub<S> {
         before
     }
 
-    /// A publisher begins to wait for a turn of the event loop: what was written until now can be taken in it.
+    /// The event loop goes round: what was written until now can be taken. To be told when a publisher begins to wait for
+    /// that, and when the caller's timer is due.
     pub fn begin_turn(&mut self) {
         self.turn = self.turn.wrapping_add(1);
     }
@@ -240,7 +241,9 @@ impl<S: Stream> Hub<S> {
         let from = self.flushing.take().unwrap_or_else(|| {
             self.progress = self.unflushed_since.take().is_some();
             self.left_over = false;
-            self.pacer.begin_flush(now);
+            if self.progress {
+                self.pacer.begin_flush(now);
+            }
             0
         });
         let mut served: Vec<(Place, Serving, usize)> = Vec::new();
@@ -283,7 +286,8 @@ impl<S: Stream> Hub<S> {
         if self.flushing.is_some() {
             self.last_group_in = Some(self.turn);
         } else {
-            self.pacer.end_flush(self.subscribers.len(), self.progress);
+            self.pacer
+                .end_flush(now, self.subscribers.len(), self.progress);
         }
         work
     }

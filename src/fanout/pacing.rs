@@ -2,14 +2,15 @@
 //! writes less often and more at once, and a quiet one writes at once.
 //!
 //! What a flush costs grows with the streams, so the time that has to pass between two of them does, too; but no event
-//! waits for longer than `FLUSH_MAX_MS` until its flush begins. Where events come so slowly that no two of them would
-//! share a flush, waiting would only make them late: then each is written as it comes.
+//! waits for longer than `FLUSH_MAX_MS` until its flush begins, or follows the one that is under way. Where events come so
+//! slowly that no two of them would share a flush, waiting would only make them late: then each is written as it comes.
 
 use super::{ConnId, Millis};
 
 /// The time between the beginnings of two flushes grows by this much with each stream, in microseconds. At 40 us a
-/// write, writes then take less than half of the object's one thread, and publishes have the rest: measured with
-/// 200 streams and one publisher, 60 us gives 150,000 deliveries a second, 100 us 230,000.
+/// write, writes then take less than half of the object's one thread (until there are so many streams that
+/// `FLUSH_MAX_MS` says when), and publishes have the rest: measured with 200 streams and one publisher, 60 us gives
+/// 150,000 deliveries a second, 100 us 230,000.
 const SPACING_US_PER_STREAM: u64 = 100;
 
 /// The least time between two flushes of a busy channel, in milliseconds. Timers have no finer grain.
@@ -26,8 +27,10 @@ const TICKS_PER_HEARTBEAT: u64 = 32;
 pub struct Pacer {
     /// `FLUSH_MAX_MS`.
     max_wait: Millis,
-    /// When the last flush began.
+    /// When the last flush of new events began. What is only tried again makes no new event wait.
     last_flush: Option<Millis>,
+    /// When the last flush of any kind was over.
+    last_end: Option<Millis>,
     /// How long streams that were not ready are left alone; doubles while none of them moves.
     retry: Millis,
     heartbeat: Millis,
@@ -42,6 +45,7 @@ impl Pacer {
         Self {
             max_wait,
             last_flush: None,
+            last_end: None,
             retry: MIN_SPACING,
             heartbeat,
             tick: stall.map_or(tick, |stall| tick.min(stall / 4)).max(1),
@@ -63,17 +67,17 @@ impl Pacer {
 
     /// The earliest moment at which streams that were not ready are tried again, nothing new having come.
     pub fn next_retry(&self) -> Millis {
-        self.last_flush
-            .map_or(0, |at| at.saturating_add(self.retry))
+        self.last_end.map_or(0, |at| at.saturating_add(self.retry))
     }
 
-    /// Notes that a flush begins.
+    /// Notes that a flush of new events begins.
     pub fn begin_flush(&mut self, now: Millis) {
         self.last_flush = Some(now);
     }
 
-    /// Notes that it is over. `progress`: it had new events to write, or a stream that was not ready before took some.
-    pub fn end_flush(&mut self, streams: usize, progress: bool) {
+    /// Notes that a flush is over. `progress`: it had new events to write, or a stream that was not ready before took some.
+    pub fn end_flush(&mut self, now: Millis, streams: usize, progress: bool) {
+        self.last_end = Some(now);
         self.retry = if progress {
             self.spacing(streams).min(self.max_wait).max(MIN_SPACING)
         } else {
@@ -140,7 +144,7 @@ mod tests {
     fn no_gathering_is_asked_for() {
         let mut pacer = flushed(0, 1_000);
         assert_eq!(pacer.next_flush(500, 1_000), 1_000);
-        pacer.end_flush(0, true);
+        pacer.end_flush(1_000, 0, true);
         assert_eq!(
             pacer.next_retry(),
             1_002,
@@ -151,13 +155,18 @@ mod tests {
     #[test]
     fn streams_that_do_not_move_are_tried_less_and_less() {
         let mut pacer = flushed(25, 0);
-        pacer.end_flush(100, true);
-        assert_eq!(pacer.next_retry(), 10);
+        pacer.end_flush(7, 100, true);
+        assert_eq!(pacer.next_retry(), 17);
         for _ in 0..20 {
-            pacer.end_flush(100, false);
+            pacer.end_flush(7, 100, false);
         }
-        assert_eq!(pacer.next_retry(), MAX_RETRY);
-        pacer.end_flush(5_000, true);
+        assert_eq!(pacer.next_retry(), 7 + MAX_RETRY);
+        assert_eq!(
+            pacer.next_flush(100, 30),
+            30,
+            "new events do not wait for that"
+        );
+        pacer.end_flush(0, 5_000, true);
         assert_eq!(
             pacer.next_retry(),
             25,

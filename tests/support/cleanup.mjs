@@ -1,7 +1,15 @@
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 const stops = new Set();
 
 function stopAll() {
-  for (const stop of stops) stop();
+  for (const stop of stops) {
+    try {
+      stop();
+    } catch (error) {
+      // The others are to be stopped all the same.
+      console.error(error);
+    }
+  }
 }
 
 /**
@@ -11,14 +19,14 @@ function stopAll() {
 export function atExit(stop) {
   if (stops.size === 0) {
     process.once("exit", stopAll);
-    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, exit);
+    for (const signal of SIGNALS) process.once(signal, exit);
   }
   stops.add(stop);
   return () => {
     stops.delete(stop);
     if (stops.size > 0) return;
     process.off("exit", stopAll);
-    for (const signal of ["SIGINT", "SIGTERM"]) process.off(signal, exit);
+    for (const signal of SIGNALS) process.off(signal, exit);
   };
 }
 

@@ -67,6 +67,8 @@ pub struct Model {
     caught_up: u64,
     /// Turns of the event loop that publishing waited for.
     pub waited: u64,
+    /// A whole group was served in this turn, and more of the flush is to come.
+    group_served: bool,
 }
 
 impl Model {
@@ -89,10 +91,12 @@ impl Model {
             busy: BTreeSet::new(),
             caught_up: 0,
             waited: 0,
+            group_served: false,
         }
     }
 
     pub fn perform(&mut self, work: Work<FakeStream>) {
+        self.group_served |= self.hub.is_flushing();
         for write in work.writes {
             let chunk = &work.chunks[write.chunk];
             assert!(!chunk.is_empty() && chunk.len() <= MAX_CHUNK);
@@ -105,13 +109,13 @@ impl Model {
         }
     }
 
-    /// The event loop goes round: whoever keeps up takes what it was given, group after group.
+    /// The event loop goes round: whoever keeps up takes what it was given, and a flush under way serves its next group.
     pub fn turn(&mut self) {
         self.hub.begin_turn();
+        self.group_served = false;
         self.take();
-        while self.hub.is_flushing() {
+        if self.hub.is_flushing() {
             self.poll();
-            self.take();
         }
     }
 
@@ -122,6 +126,7 @@ impl Model {
     }
 
     pub fn flush(&mut self) {
+        assert!(!self.group_served, "the next group has to wait for a turn");
         let work = self.hub.flush(self.now);
         self.perform(work);
     }
@@ -144,9 +149,11 @@ impl Model {
                 Before::Flush => self.flush(),
                 Before::Turn => {
                     self.turn();
-                    // The channel's timer may fire in the middle of it.
+                    // The channel's timer may be due in the middle of it.
                     self.now += 1;
-                    self.poll();
+                    if !self.hub.is_flushing() {
+                        self.poll();
+                    }
                     self.waited += 1;
                 }
                 Before::Append => break,
@@ -179,6 +186,8 @@ impl Model {
     /// Waits until something is due, and does it.
     pub fn wake(&mut self) {
         self.now = self.now.max(self.hub.next_poll().unwrap());
+        self.hub.begin_turn();
+        self.group_served = false;
         self.poll();
     }
 

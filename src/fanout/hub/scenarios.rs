@@ -136,7 +136,7 @@ fn no_heartbeat_goes_into_an_event() {
     model.turn();
     // Past every heartbeat, but not past the next retry: only the tick is due.
     model.hub.next_tick = model.now;
-    model.hub.pacer.begin_flush(model.now + 5_000);
+    model.hub.pacer.end_flush(model.now + 5_000, 1, true);
     model.now += 2_000;
     model.poll();
     model.settle();
