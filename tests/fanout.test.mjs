@@ -57,24 +57,30 @@ test("500 streams get every event of 8 publishers, in the same order", { timeout
   }
 });
 
-test("bursts larger than the buffer reach readers that keep up, whole", { timeout: 120_000 }, async () => {
-  const channel = hub.channel("bursts");
-  const listeners = await Promise.all(Array.from({ length: 20 }, () => listen(channel)));
-  const batch = Array.from({ length: 256 }, (_, i) => `${i} ${"x".repeat(100)}`);
-  // 12 batches at once, each as large as the whole buffer, from connections of their own.
-  for (let round = 0; round < 4; round++) {
-    const receipts = await Promise.all(Array.from({ length: 12 }, () => channel.publishBatch(batch)));
-    for (const receipt of receipts) assert.equal(receipt.dropped, 0);
-  }
-  const total = 4 * 12 * 256;
-  await Promise.all(listeners.map((listener) => listener.untilEvents(total)));
-  for (const listener of listeners) {
-    const { events, dropped } = listener.account();
-    assert.equal(dropped, 0);
-    assert.ok(events.every((event, i) => event.data === batch[i % 256]), "batches do not mix");
-  }
-  assert.equal((await channel.stats()).dropped, 0);
-});
+// 200 readers are several groups of a flush.
+for (const [readers, rounds] of [
+  [20, 4],
+  [200, 1],
+]) {
+  test(`bursts larger than the buffer reach ${readers} readers that keep up, whole`, { timeout: 120_000 }, async () => {
+    const channel = hub.channel(`bursts-${readers}`);
+    const listeners = await Promise.all(Array.from({ length: readers }, () => listen(channel)));
+    const batch = Array.from({ length: 256 }, (_, i) => `${i} ${"x".repeat(100)}`);
+    // 12 batches at once, each as large as the whole buffer, from connections of their own.
+    for (let round = 0; round < rounds; round++) {
+      const receipts = await Promise.all(Array.from({ length: 12 }, () => channel.publishBatch(batch)));
+      for (const receipt of receipts) assert.equal(receipt.dropped, 0);
+    }
+    const total = rounds * 12 * 256;
+    await Promise.all(listeners.map((listener) => listener.untilEvents(total)));
+    for (const listener of listeners) {
+      const { events, dropped } = listener.account();
+      assert.equal(dropped, 0);
+      assert.ok(events.every((event, i) => event.data === batch[i % 256]), "batches do not mix");
+    }
+    assert.equal((await channel.stats()).dropped, 0);
+  });
+}
 
 test("bursts of large events do, too", { timeout: 120_000 }, async () => {
   const channel = hub.channel("large-bursts");
