@@ -10,7 +10,7 @@ import { pointOf } from "../bench/measure.mjs";
 import { readOptions } from "../bench/options.mjs";
 import { markdown, merge, pointsOf, today } from "../bench/report.mjs";
 import { REQUIREMENTS, judge, judgeSoak } from "../bench/requirements.mjs";
-import { SERVERS, serverOf } from "../bench/servers.mjs";
+import { SERVERS, missingServers, serverOf } from "../bench/servers.mjs";
 import { markdownRow, plainRow, plainSoak } from "../bench/table.mjs";
 
 const MISSING = { nchan: "nginx is not installed" };
@@ -179,8 +179,8 @@ test("a quick look replaces nothing that was measured in full", () => {
   }
 });
 
-for (const id of ["ours", "js-object"]) {
-  test(`${id}: a small run loses nothing`, { timeout: 300_000 }, async () => {
+for (const id of ["ours", "js-object", "nchan"]) {
+  test(`${id}: a small run loses nothing`, { timeout: 300_000, skip: missingServers()[id] }, async () => {
     // The profile is that of `cargo test`, with which it shares what is built.
     const program = buildGenerator("test");
     const load = { subscribers: 20, events: 100, warmUp: 10 };
