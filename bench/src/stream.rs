@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
-        9\r\nid: 1\ndat\r\n1b;x=y\r\na: one\n\nid: 2\ndata:two\n\n:\n\r\n1\r\n\n\r\n";
+        9\r\nid: 1\ndat\r\n1a;x=y\r\na: one\n\nid: 2\ndata:two\n\n:\n\r\n1\r\n\n\r\n";
     const PLAIN: &str = "HTTP/1.1 200 OK\r\nServer: x\r\n\r\ndata: one\n\n: hello\n\ndata: two\n\n";
 
     #[test]
