@@ -230,16 +230,14 @@ impl Simulation {
         }
     }
 
-    /// The time that `share` of the waits stayed below, in milliseconds.
-    fn wait(&mut self, share: f64) -> u64 {
-        self.waits.sort_unstable();
-        let index = (self.waits.len() as f64 * share) as usize;
-        self.waits[index.min(self.waits.len() - 1)] / 1_000
+    /// The longest of the waits, in milliseconds.
+    fn longest_wait(&self) -> u64 {
+        self.waits.iter().max().unwrap() / 1_000
     }
 }
 
 /// 3,000 streams of all kinds at the same time, under a load that changes: whoever has taken its chunk is served in the
-/// flush under way or in the next, fast streams lose nothing, and stalled ones cost nobody anything.
+/// flush under way or in the next, and fast streams lose nothing.
 #[test]
 fn no_stream_that_drains_waits_for_more_than_two_flushes() {
     let kind = |number: u64| match number % 10 {
@@ -258,6 +256,9 @@ fn no_stream_that_drains_waits_for_more_than_two_flushes() {
             "a stream waited for {worst} flushes at {rate} events a second"
         );
     }
+    // Flushes that never end would not be counted: two of them, with all streams, have a time as well.
+    let wait = simulation.longest_wait();
+    assert!(wait <= 25 + 2 * 3_000 * WRITE / 1_000, "{wait} ms");
     simulation.run_until(12_000_000);
     let (head, tail) = (simulation.hub.log.head(), simulation.hub.log.tail());
     for reader in &simulation.readers {
@@ -286,7 +287,7 @@ fn a_quiet_channel_adds_nothing() {
     simulation.publish(10, 5);
     simulation.run_until(6_000_000);
     assert_eq!(simulation.writes, 1_000 * simulation.appended.len() as u64);
-    assert!(simulation.wait(1.0) <= 1_000 * WRITE / 1_000);
+    assert!(simulation.longest_wait() <= 1_000 * WRITE / 1_000);
 }
 
 /// Nor where one stream is catching up, and another stalled: what is tried again for them makes no event wait.
@@ -297,7 +298,7 @@ fn slow_streams_make_no_event_of_a_quiet_channel_wait() {
     let mut simulation = Simulation::new(kinds);
     simulation.publish(10, 5);
     simulation.run_until(6_000_000);
-    let wait = simulation.wait(1.0);
+    let wait = simulation.longest_wait();
     assert!(wait <= 302 * WRITE / 1_000 + 1, "{wait} ms");
 }
 
@@ -320,7 +321,7 @@ fn a_busy_channel_gathers_and_stays_in_time() {
             "{gathered} events in a flush of {streams} streams, {rate}/s"
         );
         let most = 25 + 2 * streams as u64 * WRITE / 1_000 + 1;
-        let wait = simulation.wait(1.0);
+        let wait = simulation.longest_wait();
         assert!(wait <= most, "{wait} ms for {streams} streams, {rate}/s");
     }
 }
