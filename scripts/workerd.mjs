@@ -1,6 +1,6 @@
 // Bare workerd, the runtime without the cloud: makes its config, starts it and stops it.
 import { spawn } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { isIPv6 } from "node:net";
 import { tmpdir } from "node:os";
@@ -68,7 +68,7 @@ export function makeConfig({
   port = 0,
   stateDir,
   publicDir,
-} = {}) {
+}) {
   const files = [];
   const beside = ({ name, path }) => {
     const embed = `module-${files.length}`;
@@ -82,8 +82,8 @@ export function makeConfig({
   // Objects' files and ids are made from the unique key: another one, and all of them are lost.
   const more = `
   durableObjectNamespaces = [(className = "Channel", uniqueKey = "channel", enableSql = true)],
-  durableObjectStorage = ${stateDir ? `(localDisk = "state")` : `(inMemory = void)`},`;
-  if (stateDir) services.push(`(name = "state", disk = (path = ${quote(resolve(stateDir))}, writable = true))`);
+  durableObjectStorage = (localDisk = "state"),`;
+  services.push(`(name = "state", disk = (path = ${quote(resolve(stateDir))}, writable = true))`);
   if (publicDir) {
     services.push(`(name = "public", disk = (path = ${quote(resolve(publicDir))}))`);
     services.push(`(name = "assets", worker = .assets)`);
@@ -111,7 +111,7 @@ ${Object.entries(workers).map(([name, value]) => `const ${name} :Workerd.Worker 
  *   [{ name, path }]; this project's build. It has a Durable Object class Channel, which is bound as CHANNEL
  * - `settings`: an object of text bindings
  * - `host`, `port`: where it listens; 127.0.0.1 and a free port
- * - `stateDir`: the folder, which has to be there, of the objects' storage; without it, storage is in memory
+ * - `stateDir`: the folder, which has to be there, of the objects' storage; without it, one that is gone with workerd
  * - `publicDir`: the folder that the binding ASSETS serves; without it, there is no such binding
  * - `stdout`, `stderr`: as for `spawn`; passed through
  */
@@ -123,38 +123,72 @@ export async function startWorkerd({ stdout, stderr, ...options } = {}) {
     workerd.kill();
     throw error;
   } finally {
-    workerd.removeFiles();
+    workerd.removeConfig();
   }
   return workerd;
 }
 
-/** A process of workerd. It does not outlive this process, if that ends in any way but by SIGKILL. */
+/**
+ * A shell that waits for the end of a pipe which this process holds: where this process is killed, the shell kills
+ * workerd. Two of them on one port or one `stateDir` would be one too many.
+ */
+class Guard {
+  constructor(pid) {
+    this.shell = spawn("sh", ["-c", `read line; kill -9 ${pid}`], { stdio: ["pipe", "ignore", "ignore"], detached: true });
+    // Where there is no shell, all is well as long as this process is not killed.
+    this.ended = new Promise((resolve) => this.shell.once("error", resolve).once("exit", resolve));
+    this.shell.stdin.on("error", () => {});
+    this.shell.stdin.unref();
+    this.shell.unref();
+  }
+
+  kill() {
+    this.shell.kill("SIGKILL");
+  }
+
+  end() {
+    this.shell.ref();
+    this.kill();
+    return this.ended;
+  }
+}
+
+/** A process of workerd. It does not outlive this process, however that ends. */
 class Workerd {
   constructor(options, { stdout = "inherit", stderr = "inherit" }) {
-    const { text, files } = makeConfig(options);
-    // Settings may be secrets: only this user can look into a folder made so, and it is gone once workerd has read it.
+    // Settings may be secrets: only this user can look into a folder made so, and the config is gone once it is read.
     this.folder = mkdtempSync(join(tmpdir(), "sse-broadcaster-"));
+    this.config = join(this.folder, "config");
     const end = () => this.kill();
     process.once("exit", end);
     try {
-      for (const { from, to } of files) copyFileSync(from, join(this.folder, to));
-      writeFileSync(join(this.folder, "config.capnp"), text);
+      mkdirSync(this.config);
+      const stateDir = options.stateDir ?? join(this.folder, "state");
+      if (!options.stateDir) mkdirSync(stateDir);
+      const { text, files } = makeConfig({ ...options, stateDir });
+      for (const { from, to } of files) copyFileSync(from, join(this.config, to));
+      writeFileSync(join(this.config, "config.capnp"), text);
       // A process group of its own: a terminal's Ctrl-C is for the one who started workerd, and who stops it.
-      this.child = spawn(workerdBinary(), ["serve", "--control-fd=3", join(this.folder, "config.capnp")], {
+      this.child = spawn(workerdBinary(), ["serve", "--control-fd=3", join(this.config, "config.capnp")], {
         stdio: ["ignore", stdout, stderr, "pipe"],
         detached: true,
       });
+      if (this.pid) this.guard = new Guard(this.pid);
     } catch (error) {
       this.removeFiles();
       process.off("exit", end);
       throw error;
     }
-    /** How it ended, in words, once it has. */
+    /** How it ended, in words, once it and its guard have. */
     this.ended = new Promise((resolve) => {
       this.child.once("error", (error) => resolve(error.message));
       this.child.once("exit", (status, signal) => resolve(signal ? `signal ${signal}` : `status ${status}`));
+    }).then(async (how) => {
+      await this.guard?.end();
+      process.off("exit", end);
+      this.removeFiles();
+      return how;
     });
-    this.ended.then(() => process.off("exit", end));
   }
 
   get pid() {
@@ -188,6 +222,10 @@ class Workerd {
     });
   }
 
+  removeConfig() {
+    rmSync(this.config, { recursive: true, force: true });
+  }
+
   removeFiles() {
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -195,6 +233,7 @@ class Workerd {
   /** Ends it at once. */
   kill() {
     this.child?.kill("SIGKILL");
+    this.guard?.kill();
     this.removeFiles();
   }
 

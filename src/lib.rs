@@ -9,11 +9,13 @@
 //! - [`settings`]: environment -> settings
 //! - [`route`]: what a path names
 //! - [`problem`]: what can go wrong, as problem+json
+//! - [`query`]: a URL's query -> parameters
+//! - [`subscribe`]: what a reader asks for
 //! - [`response`]: answers and their headers
 //! - [`object`]: the way from the Worker to a channel's object
 //! - [`publish`]: a publish request -> checked, encoded events
 //! - [`router`]: which request goes where
-//! - [`channel`]: the Durable Object around a hub: streams, timers
+//! - [`channel`]: the Durable Object around a hub: streams, timers, storage
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
 
 pub mod channel;
@@ -22,11 +24,13 @@ pub mod logging;
 pub mod object;
 pub mod problem;
 pub mod publish;
+pub mod query;
 pub mod response;
 pub mod route;
 pub mod router;
 pub mod settings;
 pub mod sse;
+pub mod subscribe;
 
 use std::cell::OnceCell;
 use std::rc::Rc;

@@ -11,7 +11,7 @@ use crate::sse::{MAX_TYPE_CHARS, TypeError};
 pub enum Problem {
     /// The path names nothing.
     #[error(
-        "There is nothing at this path. Channels are at /channels/{{id}}, /channels/{{id}}/broadcast and /channels/{{id}}/stats."
+        "There is nothing at this path. Channels are at /channels/{{id}}, and below that are /broadcast, /events and /stats."
     )]
     NotFound,
     /// The path is there, but not for this method.
@@ -38,9 +38,20 @@ pub enum Problem {
         /// What is wrong with it.
         error: TypeError,
     },
-    /// `?event=` where it has no meaning.
+    /// A parameter of the query that has no meaning here, or one that it cannot have.
     #[error("{0}")]
-    InvalidQuery(&'static str),
+    InvalidQuery(String),
+    /// An `Idempotency-Key` that cannot be one.
+    #[error(
+        "The Idempotency-Key cannot be used: it has to be 1 to {max} printable ASCII characters.",
+        max = crate::publish::MAX_KEY_CHARS
+    )]
+    InvalidIdempotencyKey,
+    /// The same key with something else.
+    #[error(
+        "The Idempotency-Key was used before, for other events. Repeat a publish as it was; give each new one a key of its own."
+    )]
+    IdempotencyKeyReused,
     /// The body is no text.
     #[error(
         "The body is not valid UTF-8: byte {at} is wrong. Send text; encode binary data, for example as base64."
@@ -95,6 +106,15 @@ pub enum Problem {
         /// What there is.
         max: usize,
     },
+    /// One event takes more than there is room for in a row of the history.
+    #[error(
+        "Encoded for the stream an event takes {bytes} bytes; it may take {max}. Send less, or fewer lines, in one event.",
+        max = crate::sse::MAX_ENCODED_EVENT
+    )]
+    EncodedEventTooLarge {
+        /// What it takes.
+        bytes: usize,
+    },
     /// The request body is compressed.
     #[error("The body is encoded as {encoding}. Send it without a Content-Encoding.")]
     UnsupportedEncoding {
@@ -109,6 +129,9 @@ pub enum Problem {
         /// How many it may have.
         max: usize,
     },
+    /// What was published could not be stored.
+    #[error("The channel's storage fails just now, so nothing was published. Try again.")]
+    StorageFailed,
     /// The channel's object could not be reached, twice.
     #[error("The channel could not be reached just now. Try again.")]
     ChannelUnavailable,
@@ -138,17 +161,24 @@ impl Problem {
             Self::InvalidChannelId => (400, "invalid-channel-id", "Invalid channel id"),
             Self::InvalidEventType { .. } => (400, "invalid-event-type", "Invalid event type"),
             Self::InvalidQuery(_) => (400, "invalid-query", "Invalid query"),
+            Self::InvalidIdempotencyKey => {
+                (400, "invalid-idempotency-key", "Invalid idempotency key")
+            }
+            Self::IdempotencyKeyReused => (422, "idempotency-key-reused", "Idempotency key reused"),
             Self::InvalidUtf8 { .. } => (400, "invalid-utf-8", "Body is not UTF-8"),
             Self::BrokenBody => (400, "broken-body", "Body broke off"),
             Self::EmptyBatch => (400, "empty-batch", "Batch without events"),
             Self::TooManyEvents { .. } => (413, "too-many-events", "Too many events"),
             Self::BodyTooLarge { .. } => (413, "body-too-large", "Body too large"),
             Self::EventTooLarge { .. } => (413, "event-too-large", "Event too large"),
-            Self::EncodedTooLarge { .. } => (413, "encoded-too-large", "Too large once encoded"),
+            Self::EncodedTooLarge { .. } | Self::EncodedEventTooLarge { .. } => {
+                (413, "encoded-too-large", "Too large once encoded")
+            }
             Self::UnsupportedEncoding { .. } => {
                 (415, "unsupported-encoding", "Unsupported content encoding")
             }
             Self::ChannelFull { .. } => (503, "channel-full", "Channel full"),
+            Self::StorageFailed => (503, "storage-failed", "Storage failed"),
             Self::ChannelUnavailable => (503, "channel-unavailable", "Channel unavailable"),
             Self::InvalidSetting(_) => (500, "invalid-setting", "Invalid setting"),
             Self::Internal => (500, "internal-error", "Internal error"),

@@ -3,15 +3,36 @@
 
 use futures_util::StreamExt;
 use js_sys::Uint8Array;
-use percent_encoding::percent_decode_str;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Request;
 
 use crate::logging;
 use crate::problem::Problem;
+use crate::query;
 use crate::response::media_type;
 use crate::settings::Settings;
-use crate::sse::{self, Batch};
+use crate::sse::{self, Batch, MAX_ENCODED_EVENT};
+
+/// The longest `Idempotency-Key`, in characters.
+pub const MAX_KEY_CHARS: usize = 128;
+
+/// The request's `Idempotency-Key`, if it has one.
+pub fn idempotency_key(request: &Request) -> Result<Option<String>, Problem> {
+    let key = request.headers().get(KEY_HEADER).ok().flatten();
+    key.map(check_key).transpose()
+}
+
+/// The header that names a publish, so that it can be repeated.
+pub const KEY_HEADER: &str = "Idempotency-Key";
+
+fn check_key(key: String) -> Result<String, Problem> {
+    let printable = key.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if printable && (1..=MAX_KEY_CHARS).contains(&key.len()) {
+        Ok(key)
+    } else {
+        Err(Problem::InvalidIdempotencyKey)
+    }
+}
 
 /// What a batch carries, a line an event, fit for a log.
 pub fn printable(batch: &Batch) -> impl Iterator<Item = String> {
@@ -37,8 +58,7 @@ pub async fn read(request: &Request, settings: &Settings) -> Result<Batch, Probl
         return Err(Problem::UnsupportedEncoding { encoding });
     }
     let url = request.url();
-    let query = url.split_once('?').map_or("", |(_, query)| query);
-    let form = form(header("Content-Type").as_deref(), query)?;
+    let form = form(header("Content-Type").as_deref(), query::query(&url))?;
     let (max, setting) = match form {
         Form::Single { .. } => (settings.max_event_bytes, "MAX_EVENT_BYTES"),
         Form::Batch => (settings.max_batch_bytes, "MAX_BATCH_BYTES"),
@@ -54,43 +74,18 @@ pub async fn read(request: &Request, settings: &Settings) -> Result<Batch, Probl
 }
 
 fn form(content_type: Option<&str>, query: &str) -> Result<Form, Problem> {
-    let mut types = event_types(query);
-    let event_type = types.next().transpose()?;
-    if types.next().is_some() {
-        return Err(Problem::InvalidQuery(
-            "The parameter \"event\" is given more than once. An event has one type.",
-        ));
-    }
+    let event_type = query::value(query, "event")?;
     if content_type.is_some_and(|value| media_type(value).eq_ignore_ascii_case(sse::MEDIA_TYPE)) {
         return match event_type {
             None => Ok(Form::Batch),
             Some(_) => Err(Problem::InvalidQuery(
-                "The parameter \"event\" has no meaning for a body of type text/event-stream. Give each event its own \"event:\" line.",
+                "The parameter \"event\" has no meaning for a body of type text/event-stream. Give each event its own \"event:\" line.".to_owned(),
             )),
         };
     }
     let event_type = event_type.unwrap_or_default();
     check_type(&event_type, || "in the parameter \"event\"".to_owned())?;
     Ok(Form::Single { event_type })
-}
-
-/// The values of the query's `event` parameters, as forms encode them. Bytes that are not UTF-8 are a problem, where
-/// url's own parser would replace them.
-fn event_types(query: &str) -> impl Iterator<Item = Result<String, Problem>> {
-    let decode = |text: &str| {
-        let text = text.replace('+', " ");
-        let decoded = percent_decode_str(&text).decode_utf8();
-        decoded.map(std::borrow::Cow::into_owned)
-    };
-    query.split('&').filter_map(move |pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let named = decode(name).is_ok_and(|name| name == "event");
-        named.then(|| {
-            decode(value).map_err(|_| {
-                Problem::InvalidQuery("The parameter \"event\" is not valid UTF-8. Send text.")
-            })
-        })
-    })
 }
 
 fn check_type(event_type: &str, place: impl FnOnce() -> String) -> Result<(), Problem> {
@@ -156,6 +151,10 @@ fn encode(form: &Form, text: &str, settings: &Settings) -> Result<Batch, Problem
     let (bytes, max) = (batch.cost(), settings.limits.buffer_bytes);
     if bytes > max {
         return Err(Problem::EncodedTooLarge { bytes, max });
+    }
+    let largest = batch.iter().map(str::len).max().unwrap_or_default();
+    if largest > MAX_ENCODED_EVENT {
+        return Err(Problem::EncodedEventTooLarge { bytes: largest });
     }
     Ok(batch)
 }
@@ -272,6 +271,42 @@ mod tests {
             batch("data: a\n\ndata: b\n\n", &[("MAX_BATCH_EVENTS", "1")]),
             Err(Problem::TooManyEvents { events: 2, max: 1 })
         );
+    }
+
+    #[test]
+    fn an_event_larger_than_a_row_of_the_history_is_refused() {
+        let settings = settings(&[
+            ("BUFFER_BYTES", "4194304"),
+            ("MAX_BATCH_BYTES", "4194304"),
+            ("MAX_EVENT_BYTES", "4194304"),
+        ]);
+        let form = Form::Single {
+            event_type: String::new(),
+        };
+        let size = MAX_ENCODED_EVENT - "data: \n\n".len();
+        assert!(encode(&form, &"x".repeat(size), &settings).is_ok());
+        assert_eq!(
+            encode(&form, &"x".repeat(size + 1), &settings),
+            Err(Problem::EncodedEventTooLarge {
+                bytes: MAX_ENCODED_EVENT + 1
+            })
+        );
+    }
+
+    #[test]
+    fn a_key_is_printable_ascii() {
+        for good in ["a", "8e03978e-40d5-43e8-bc93-6894a57f9324", "\"a b~\""] {
+            assert_eq!(check_key(good.to_owned()), Ok(good.to_owned()));
+        }
+        let long = "x".repeat(128);
+        assert_eq!(check_key(long.clone()), Ok(long.clone()));
+        for bad in ["", "a\nb", "a\tb", "\u{7f}", "\u{e9}", &(long + "x")] {
+            assert_eq!(
+                check_key(bad.to_owned()),
+                Err(Problem::InvalidIdempotencyKey),
+                "{bad}"
+            );
+        }
     }
 
     #[test]

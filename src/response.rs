@@ -58,7 +58,7 @@ fn cors_headers() -> Result<Headers> {
     headers.set("Access-Control-Allow-Origin", "*")?;
     headers.set(
         "Access-Control-Expose-Headers",
-        "Retry-After, Idempotency-Replayed",
+        &format!("Retry-After, {REPLAYED_HEADER}"),
     )?;
     Ok(headers)
 }
@@ -77,13 +77,43 @@ pub fn text(text: &str) -> Result<Response> {
 
 /// 200 with `value` as JSON, which nobody may keep.
 pub fn json<T: Serialize>(value: &T) -> Result<Response> {
+    json_text(&serde_json::to_string(value)?)
+}
+
+/// 200 with a text that is JSON already.
+pub fn json_text(text: &str) -> Result<Response> {
     let headers = [
         ("Content-Type", "application/json"),
         ("Cache-Control", "no-store"),
     ];
     let init = from_template(|templates| &templates.json, &headers)?;
-    let text = serde_json::to_string(value)?;
-    Ok(Response::new_with_opt_str_and_init(Some(&text), &init)?)
+    Ok(Response::new_with_opt_str_and_init(Some(text), &init)?)
+}
+
+/// The header that says that an answer is that of an earlier request.
+pub const REPLAYED_HEADER: &str = "Idempotency-Replayed";
+
+/// The same, of a publish that was repeated.
+pub fn replayed(text: &str) -> Result<Response> {
+    let response = json_text(text)?;
+    response.headers().set(REPLAYED_HEADER, "true")?;
+    Ok(response)
+}
+
+/// Whether `response` is one of those.
+pub fn is_replayed(response: &Response) -> bool {
+    response.headers().has(REPLAYED_HEADER).unwrap_or_default()
+}
+
+/// 204: there is no such stream any more, and a browser does not come back.
+pub fn no_content() -> Result<Response> {
+    let headers = cors_headers()?;
+    headers.set("Cache-Control", "no-store")?;
+    Ok(ResponseBuilder::new()
+        .with_status(204)
+        .with_headers(headers)
+        .empty()
+        .into())
 }
 
 /// 200 and the headers of a stream, with `body`, if there is one.

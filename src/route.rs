@@ -8,16 +8,21 @@ pub const MAX_ID_CHARS: usize = 128;
 /// The `Allow` of what is read.
 const READ: &str = "GET, HEAD, OPTIONS";
 
+/// The `Allow` of what can be deleted, too.
+const READ_OR_DELETE: &str = "GET, HEAD, DELETE, OPTIONS";
+
 /// The `Allow` of what is published to.
 const PUBLISH: &str = "POST, OPTIONS";
 
 /// What can be done with a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// `GET /channels/{id}`
-    Subscribe,
+    /// `GET /channels/{id}`, and `DELETE`, which ends it
+    Channel,
     /// `POST /channels/{id}/broadcast`
     Broadcast,
+    /// `GET /channels/{id}/events`
+    Events,
     /// `GET /channels/{id}/stats`
     Stats,
 }
@@ -38,6 +43,7 @@ impl Route<'_> {
     pub fn allow(&self) -> &'static str {
         match self {
             Self::Channel(_, Action::Broadcast) => PUBLISH,
+            Self::Channel(_, Action::Channel) => READ_OR_DELETE,
             _ => READ,
         }
     }
@@ -52,18 +58,17 @@ impl Route<'_> {
 pub fn route(path: &str) -> Route<'_> {
     let mut segments = path.split('/');
     let segments: [Option<&str>; 5] = std::array::from_fn(|_| segments.next());
-    let (id, action) = match segments {
+    let (id, below) = match segments {
         [Some(""), Some("healthz"), None, ..] => return Route::Health,
-        [Some(""), Some("channels"), Some(id), None, ..] => (id, Action::Subscribe),
-        [
-            Some(""),
-            Some("channels"),
-            Some(id),
-            Some("broadcast"),
-            None,
-        ] => (id, Action::Broadcast),
-        [Some(""), Some("channels"), Some(id), Some("stats"), None] => (id, Action::Stats),
+        [Some(""), Some("channels"), Some(id), below, None] => (id, below),
         _ => return Route::File,
+    };
+    let action = match below {
+        None => Action::Channel,
+        Some("broadcast") => Action::Broadcast,
+        Some("events") => Action::Events,
+        Some("stats") => Action::Stats,
+        Some(_) => return Route::File,
     };
     if id.is_empty() {
         return Route::File;
@@ -108,7 +113,7 @@ mod tests {
     #[test]
     fn paths_are_routed() {
         use Action::*;
-        assert_eq!(route("/channels/foo"), Route::Channel("foo", Subscribe));
+        assert_eq!(route("/channels/foo"), Route::Channel("foo", Channel));
         assert_eq!(
             route("/channels/foo/broadcast"),
             Route::Channel("foo", Broadcast)
@@ -117,6 +122,7 @@ mod tests {
             route("/channels/a%2Fb/stats"),
             Route::Channel("a%2Fb", Stats)
         );
+        assert_eq!(route("/channels/foo/events"), Route::Channel("foo", Events));
         assert_eq!(route("/healthz"), Route::Health);
         for path in [
             "/",
@@ -157,6 +163,8 @@ mod tests {
     fn methods_are_checked() {
         assert!(route("/channels/foo").takes("GET"));
         assert!(route("/channels/foo").takes("HEAD"));
+        assert!(route("/channels/foo").takes("DELETE"));
+        assert!(!route("/channels/foo/events").takes("DELETE"));
         assert!(route("/healthz").takes("OPTIONS"));
         assert!(!route("/channels/foo/broadcast").takes("GET"));
         assert!(route("/channels/foo/broadcast").takes("POST"));

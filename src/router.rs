@@ -8,9 +8,11 @@ use crate::logging::Level;
 use crate::object::{self, ObjectStub};
 use crate::problem::Problem;
 use crate::publish;
+use crate::query;
 use crate::response::{self, Failure};
 use crate::route::{self, Action, Route, channel_id};
 use crate::settings::Settings;
+use crate::subscribe::{EventsQuery, Subscription};
 
 /// The binding of the files in `public/`.
 const ASSETS_BINDING: &str = "ASSETS";
@@ -40,9 +42,14 @@ pub async fn answer(
         settings,
     };
     match action {
-        Action::Subscribe => channel.subscribe(request, &method).await,
+        Action::Channel if method == "DELETE" => channel.send("DELETE").await,
+        Action::Channel => channel.subscribe(request, &method).await,
         Action::Broadcast => channel.broadcast(request).await,
-        Action::Stats => channel.stats().await,
+        Action::Events => {
+            EventsQuery::read(query::query(&url))?;
+            channel.send("GET").await
+        }
+        Action::Stats => channel.send("GET").await,
     }
 }
 
@@ -67,6 +74,7 @@ struct Channel<'a> {
 
 impl Channel<'_> {
     async fn subscribe(&self, request: &Request, method: &str) -> Result<Response, Failure> {
+        Subscription::read(None, query::query(self.url))?;
         if method == "HEAD" {
             return Ok(response::event_stream(None)?);
         }
@@ -79,13 +87,19 @@ impl Channel<'_> {
     }
 
     async fn broadcast(&self, request: &Request) -> Result<Response, Failure> {
+        let key = publish::idempotency_key(request)?;
         let batch = publish::read(request, self.settings).await?;
         let init = RequestInit::new();
         init.set_method("POST");
+        if let Some(key) = key {
+            let headers = worker::Headers::new();
+            headers.set(publish::KEY_HEADER, &key)?;
+            init.set_headers(&headers.0);
+        }
         init.set_body(&JsValue::from_str(&batch.wire));
         let answer = self.call(|stub| stub.fetch(self.url, &init)).await?;
         let level = self.settings.log_level;
-        if level <= Level::Debug && answer.status() == 200 {
+        if level <= Level::Debug && answer.status() == 200 && !response::is_replayed(&answer) {
             for payload in publish::printable(&batch) {
                 Level::Debug.log(level, || format!("sent to {}: {payload}", self.id));
             }
@@ -93,8 +107,10 @@ impl Channel<'_> {
         Ok(answer)
     }
 
-    async fn stats(&self) -> Result<Response, Failure> {
+    /// Sends a request that has nothing but its URL.
+    async fn send(&self, method: &str) -> Result<Response, Failure> {
         let init = RequestInit::new();
+        init.set_method(method);
         self.call(|stub| stub.fetch(self.url, &init)).await
     }
 

@@ -1,10 +1,21 @@
 //! Environment variables -> [`Settings`]. Pure: the environment comes in as a function.
 
-use crate::fanout::Limits;
+use crate::fanout::{Limits, Millis};
 use crate::logging::Level;
 
 /// The largest `BUFFER_BYTES`: an object has 128 MiB, which it may share with others.
 const MAX_BUFFER_BYTES: u64 = 8 << 20;
+
+/// The largest `HISTORY_EVENTS`, and `IDEMPOTENCY_KEYS`: an object finds its way in the former by searching, and keeps the
+/// latter in memory.
+const MAX_HISTORY_EVENTS: u64 = 1_000_000;
+const MAX_IDEMPOTENCY_KEYS: u64 = 16_384;
+
+/// The largest `HISTORY_BYTES`. The platform gives an object 10 GB; up to twice the bytes held are stored.
+const MAX_HISTORY_BYTES: u64 = 1 << 30;
+
+/// The largest `HISTORY_SECONDS`: a year.
+const MAX_HISTORY_SECONDS: u64 = 365 * 86_400;
 
 /// A variable whose value cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +27,26 @@ pub struct SettingError {
     pub value: String,
     /// What would be right.
     pub expected: String,
+}
+
+/// What is held of a channel's events, whichever is reached first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryLimits {
+    /// `HISTORY_EVENTS`; 0 for no history.
+    pub events: u64,
+    /// `HISTORY_SECONDS`, in milliseconds.
+    pub age: Millis,
+    /// `HISTORY_BYTES`.
+    pub bytes: u64,
+}
+
+/// How long idempotency keys are remembered, whichever ends first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdempotencyLimits {
+    /// `IDEMPOTENCY_SECONDS`, in milliseconds.
+    pub age: Millis,
+    /// `IDEMPOTENCY_KEYS`.
+    pub keys: u64,
 }
 
 /// Everything that a deployment can set. Shapes, units and defaults are in `README.md`, "Settings".
@@ -31,6 +62,10 @@ pub struct Settings {
     pub max_batch_events: usize,
     /// `MAX_SUBSCRIBERS`: open streams per channel.
     pub max_subscribers: usize,
+    /// `HISTORY_EVENTS`, `HISTORY_SECONDS`, `HISTORY_BYTES`.
+    pub history: HistoryLimits,
+    /// `IDEMPOTENCY_SECONDS`, `IDEMPOTENCY_KEYS`.
+    pub idempotency: IdempotencyLimits,
     /// `LOG_LEVEL`.
     pub log_level: Level,
 }
@@ -67,6 +102,9 @@ impl Settings {
             buffer_events,
             " (BUFFER_EVENTS)",
         )?;
+        let history_seconds =
+            source.number("HISTORY_SECONDS", 86_400, 1, MAX_HISTORY_SECONDS, "")?;
+        let idempotency_seconds = source.number("IDEMPOTENCY_SECONDS", 600, 1, 86_400, "")?;
         Ok(Self {
             limits: Limits {
                 buffer_events: to_usize(buffer_events),
@@ -80,6 +118,15 @@ impl Settings {
             max_batch_events: to_usize(max_batch_events),
             // workerd keeps about 70 KiB per open stream, and an object has 128 MiB: 2,000 is near what it can hold.
             max_subscribers: to_usize(source.number("MAX_SUBSCRIBERS", 2_000, 1, 32_768, "")?),
+            history: HistoryLimits {
+                events: source.number("HISTORY_EVENTS", 1_000, 0, MAX_HISTORY_EVENTS, "")?,
+                age: history_seconds.saturating_mul(1_000),
+                bytes: source.number("HISTORY_BYTES", 16 << 20, 1, MAX_HISTORY_BYTES, "")?,
+            },
+            idempotency: IdempotencyLimits {
+                age: idempotency_seconds.saturating_mul(1_000),
+                keys: source.number("IDEMPOTENCY_KEYS", 1_024, 1, MAX_IDEMPOTENCY_KEYS, "")?,
+            },
             log_level: source.log_level()?,
         })
     }
@@ -157,6 +204,11 @@ mod tests {
         assert_eq!(settings.max_batch_bytes, 1_048_576);
         assert_eq!(settings.max_batch_events, 256);
         assert_eq!(settings.max_subscribers, 2_000);
+        assert_eq!(settings.history.events, 1_000);
+        assert_eq!(settings.history.age, 86_400_000);
+        assert_eq!(settings.history.bytes, 16_777_216);
+        assert_eq!(settings.idempotency.age, 600_000);
+        assert_eq!(settings.idempotency.keys, 1_024);
         assert_eq!(settings.log_level, Level::Info);
     }
 
@@ -199,6 +251,11 @@ mod tests {
             ("MAX_EVENT_BYTES", "1048577"),
             ("MAX_BATCH_BYTES", "99999999999999999999"),
             ("MAX_SUBSCRIBERS", " 5"),
+            ("HISTORY_EVENTS", "-1"),
+            ("HISTORY_SECONDS", "0"),
+            ("HISTORY_BYTES", "0"),
+            ("IDEMPOTENCY_SECONDS", "86401"),
+            ("IDEMPOTENCY_KEYS", "0"),
             ("LOG_LEVEL", "INFO!"),
         ] {
             let error = read(&[(name, value)]).unwrap_err();

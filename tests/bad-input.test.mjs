@@ -58,7 +58,8 @@ test("known paths with another method are 405, with Allow", async () => {
   const cases = [
     ["/", ["POST", "PUT", "DELETE", "PATCH"], "GET, HEAD, OPTIONS"],
     ["/healthz", ["POST", "DELETE"], "GET, HEAD, OPTIONS"],
-    ["/channels/victim", ["POST", "PUT", "DELETE", "PROPFIND"], "GET, HEAD, OPTIONS"],
+    ["/channels/victim", ["POST", "PUT", "PROPFIND"], "GET, HEAD, DELETE, OPTIONS"],
+    ["/channels/victim/events", ["POST", "DELETE"], "GET, HEAD, OPTIONS"],
     ["/channels/victim/stats", ["POST", "PUT"], "GET, HEAD, OPTIONS"],
     ["/channels/victim/broadcast", ["GET", "HEAD", "PUT", "REPORT"], "POST, OPTIONS"],
   ];
@@ -73,11 +74,18 @@ test("known paths with another method are 405, with Allow", async () => {
 });
 
 test("OPTIONS is 204 on every path of the API, with what a preflight asks for", async () => {
-  for (const path of ["/", "/healthz", "/channels/victim", "/channels/victim/broadcast", "/channels/victim/stats"]) {
+  const read = "GET, HEAD, OPTIONS";
+  for (const [path, allowed] of [
+    ["/", read],
+    ["/healthz", read],
+    ["/channels/victim", "GET, HEAD, DELETE, OPTIONS"],
+    ["/channels/victim/broadcast", "POST, OPTIONS"],
+    ["/channels/victim/events", read],
+    ["/channels/victim/stats", read],
+  ]) {
     const response = await hub.fetch(path, { method: "OPTIONS" });
     assert.equal(response.status, 204);
     assert.equal(response.headers.get("access-control-allow-origin"), "*");
-    const allowed = path.endsWith("/broadcast") ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
     assert.equal(response.headers.get("access-control-allow-methods"), allowed);
     assert.equal(
       response.headers.get("access-control-allow-headers"),

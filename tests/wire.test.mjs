@@ -138,25 +138,33 @@ test("stats count what the channel has seen", async () => {
     dropped: 0,
     connected: 2,
     uptime_seconds: stats.uptime_seconds,
+    history: {
+      oldest: `${stats.epoch}-1`,
+      events: 4,
+      bytes: "data: a\n\n".length * 4,
+      rows_written: stats.history.rows_written,
+    },
   });
+  // One for each commit: the rest of the channel's beginning.
+  assert.ok(stats.history.rows_written >= 3 && stats.history.rows_written <= 10, stats.history.rows_written);
 });
 
-test("an object that starts again begins a larger epoch", async () => {
+test("an object that starts again goes on where it was", async () => {
   const channel = hub.channel("epoch");
-  const before = await channel.publish("x");
+  const { id } = await channel.publish("x");
   await hub.server.getWorker().evictDurableObject("CHANNEL", { name: "epoch" });
+  assert.equal((await channel.publish("x")).id, id.replace(/-1$/, "-2"));
+});
+
+test("without a history it begins a larger epoch", async () => {
+  const forgetful = await startHub({ HISTORY_EVENTS: "0" });
+  const channel = forgetful.channel("epoch");
+  const before = await channel.publish("x");
+  assert.equal((await channel.stats()).history, null);
+  await forgetful.server.getWorker().evictDurableObject("CHANNEL", { name: "epoch" });
   const after = await channel.publish("x");
   assert.match(after.id, /-1$/);
   assert.ok(after.id > before.id);
-});
-
-test("a resume request simply starts live", async () => {
-  const channel = hub.channel("resume");
-  const { id } = await channel.publish("before");
-  const listener = await listen(channel, { headers: { "Last-Event-ID": id.replace(/-1$/, "-0") } });
-  await channel.publish("after");
-  await listener.untilEvents(1);
-  assert.equal(listener.events[0].data, "after");
 });
 
 test("HEAD answers like GET and opens no stream", async () => {

@@ -3,16 +3,23 @@
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod reader;
+#[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod simulation;
 
 use std::collections::BTreeMap;
 
+use super::history::{History, HistoryError, Since, Start};
 use super::log::Log;
 use super::pacing::Pacer;
 use super::subscriber::{Place, Serving, Subscriber};
-use super::{Before, Change, ConnId, Limits, Millis, Receipt, Stats, Stream, Work};
+use super::{
+    Before, Change, ConnId, EndReceipt, Joining, Limits, Millis, Receipt, Stats, Stream, Work,
+};
 use crate::sse::{self, Batch, EventId};
 
 /// How many streams are written to before the event loop goes round. The runtime takes each chunk through many steps of
@@ -28,7 +35,7 @@ pub struct Hub<S> {
     subscribers: BTreeMap<ConnId, Subscriber<S>>,
     pacer: Pacer,
     stall: Option<Millis>,
-    /// How many subscribers have their cursor below the log's tail: each drops one more with every event removed.
+    /// How many subscribers have dropped events that they were not told of: each drops one more with every event removed.
     fallen: u64,
     /// No subscriber whose cursor is in the log has it below this. Spares most appends a look at every stream.
     lowest: u64,
@@ -55,15 +62,15 @@ pub struct Hub<S> {
 }
 
 impl<S: Stream> Hub<S> {
-    /// A channel without streams, whose first event will be `<epoch>-1`.
-    pub fn new(epoch: u64, limits: &Limits) -> Self {
+    /// A channel without streams, whose next event will have the id `next`.
+    pub fn new(next: EventId, limits: &Limits) -> Self {
         Self {
-            log: Log::new(epoch, limits.buffer_events, limits.buffer_bytes),
+            log: Log::new(next, limits.buffer_events, limits.buffer_bytes),
             subscribers: BTreeMap::new(),
             pacer: Pacer::new(limits.flush_max, limits.heartbeat, limits.stall),
             stall: limits.stall,
             fallen: 0,
-            lowest: 1,
+            lowest: next.seq,
             turn: 0,
             flushing: None,
             progress: false,
@@ -79,18 +86,48 @@ impl<S: Stream> Hub<S> {
         }
     }
 
-    /// Gives out the number for a stream that is about to open. Its first block says where the channel stands now.
-    pub fn open(&mut self) -> (ConnId, EventId) {
+    /// Gives out the number for a stream that is about to open.
+    pub fn open(&mut self) -> ConnId {
         self.connected = self.connected.saturating_add(1);
-        (self.connected, self.log.newest())
+        self.connected
     }
 
-    /// Takes in a stream whose first block was written. From here on it gets every event.
-    pub fn join(&mut self, conn: ConnId, stream: S, now: Millis) {
+    /// Where a stream starts that asks for the events `since`. To be asked in the turn in which it joins.
+    pub fn start(
+        &self,
+        since: &Since,
+        history: &mut dyn History,
+        now: Millis,
+    ) -> Result<Start, HistoryError> {
+        let held = history.tail(now)?.unwrap_or(self.log.tail());
+        let head = self.next_id();
+        Ok(Start::new(since, held.min(head.seq), head))
+    }
+
+    /// The id that the next event will get.
+    pub fn next_id(&self) -> EventId {
+        EventId {
+            epoch: self.log.epoch(),
+            seq: self.log.head(),
+        }
+    }
+
+    /// Takes in a stream whose first block was written. From its place on it gets every event.
+    pub fn join(&mut self, conn: ConnId, stream: S, joining: &Joining, now: Millis) {
         if self.subscribers.is_empty() {
             self.next_tick = now.saturating_add(self.pacer.tick());
         }
-        let subscriber = Subscriber::new(stream, self.log.head(), now, self.turn);
+        let behind = joining.cursor < self.log.head();
+        let reads_history = joining.history && (behind || joining.catch_up);
+        let place = Place::at(joining.cursor, reads_history);
+        if behind {
+            self.unflushed_since.get_or_insert(now);
+        }
+        if joining.cursor >= self.log.tail() {
+            self.lowest = self.lowest.min(joining.cursor);
+        }
+        let catch_up = joining.history && joining.catch_up;
+        let subscriber = Subscriber::new(stream, place, catch_up, now, self.turn);
         self.subscribers.insert(conn, subscriber);
     }
 
@@ -118,14 +155,24 @@ impl<S: Stream> Hub<S> {
     /// What has to be done before `batch` is appended, so that no stream that keeps up drops: it takes events out of
     /// the log, and a stream may not have had them. To be asked again after each step; the steps come to an end.
     pub fn before_append(&mut self, batch: &Batch) -> Before {
-        let tail = self.log.tail_with_room_for(batch);
+        self.before_removing(self.log.tail_with_room_for(batch))
+    }
+
+    /// The same before the channel's [`end`](Self::end), which takes everything out of the log.
+    pub fn before_end(&mut self) -> Before {
+        self.before_removing(self.log.head())
+    }
+
+    fn before_removing(&mut self, tail: u64) -> Before {
         let loses_nothing = tail == self.log.tail() || (self.lowest >= tail && self.fallen == 0);
         if loses_nothing {
             return Before::Append;
         }
         let mut before = Before::Append;
         for subscriber in self.subscribers.values_mut() {
-            if subscriber.place.cursor >= tail {
+            let place = &subscriber.place;
+            let reads_history = place.reads_history && place.cursor < self.log.tail();
+            if place.cursor >= tail || reads_history {
                 continue;
             }
             if subscriber.stream.is_ready() {
@@ -186,6 +233,9 @@ impl<S: Stream> Hub<S> {
                     self.lowest = self.lowest.min(cursor);
                     continue;
                 }
+                if subscriber.place.reads_history {
+                    continue;
+                }
                 dropped = dropped.saturating_add(subscriber.place.untold(tail));
                 self.fallen = self.fallen.saturating_add(1);
                 if subscriber.start_dropping() {
@@ -197,10 +247,84 @@ impl<S: Stream> Hub<S> {
         dropped
     }
 
+    /// Ends the channel: everything that it holds is removed, and all streams are told and ended. What they were not
+    /// given they have dropped, which the receipt counts. The next event will have the id `next`, of another epoch.
+    pub fn end(&mut self, next: EventId) -> (EndReceipt, Work<S>) {
+        let head = self.next_id();
+        let dropped = self.make_room(head.seq);
+        self.dropped = self.dropped.saturating_add(dropped);
+        let receipt = EndReceipt {
+            id: self.log.newest(),
+            subscribers: self.subscribers.len(),
+            dropped,
+        };
+        let mut work = Work::new();
+        let mut served: Vec<(&Place, usize)> = Vec::new();
+        for (conn, subscriber) in &self.subscribers {
+            let place = &subscriber.place;
+            let known = served.iter().find(|(at, _)| *at == place);
+            let chunk = known.map(|(_, chunk)| *chunk).unwrap_or_else(|| {
+                let chunk = work.add_chunk(place.serve_end(head));
+                served.push((place, chunk));
+                chunk
+            });
+            work.write(*conn, &subscriber.stream, chunk);
+            work.ended.push((*conn, subscriber.stream.clone()));
+        }
+        for (conn, _) in &work.ended {
+            self.leave(*conn);
+        }
+        self.log.begin_again(next);
+        self.lowest = next.seq;
+        (receipt, work)
+    }
+
+    /// The events from number `from` on, encoded, with their numbers: at most `max_events`, and no more once they
+    /// have `max_bytes`.
+    pub fn read(
+        &self,
+        from: u64,
+        max_events: usize,
+        max_bytes: usize,
+        history: &mut dyn History,
+    ) -> Result<Vec<(EventId, String)>, HistoryError> {
+        let mut events = Vec::new();
+        let mut bytes = 0_usize;
+        let head = self.log.head();
+        let mut next = EventId {
+            epoch: self.log.epoch(),
+            seq: from,
+        };
+        while next.seq < head && events.len() < max_events && bytes < max_bytes {
+            let page = if next.seq < self.log.tail() {
+                history.page(next.seq)?
+            } else {
+                self.log.page(next.seq)
+            };
+            let skipped = usize::try_from(next.seq.saturating_sub(page.first));
+            let batch = Batch::from_wire(page.wire);
+            let held = usize::try_from(head.saturating_sub(next.seq)).unwrap_or(usize::MAX);
+            let room = max_events.saturating_sub(events.len()).min(held);
+            let before = events.len();
+            for event in batch.iter().skip(skipped.unwrap_or(usize::MAX)).take(room) {
+                if bytes >= max_bytes {
+                    break;
+                }
+                bytes = bytes.saturating_add(event.len());
+                events.push((next, event.to_owned()));
+                next.seq = next.seq.saturating_add(1);
+            }
+            if events.len() == before {
+                return Err(HistoryError(format!("event {} is missing", next.seq)));
+            }
+        }
+        Ok(events)
+    }
+
     /// Does what is due at `now`: a flush, heartbeats, the end of stalled streams.
-    pub fn poll(&mut self, now: Millis) -> Work<S> {
+    pub fn poll(&mut self, history: &mut dyn History, now: Millis) -> Work<S> {
         let mut work = if self.flush_at().is_some_and(|at| at <= now) {
-            self.flush(now)
+            self.flush(history, now)
         } else {
             Work::new()
         };
@@ -235,7 +359,8 @@ impl<S: Stream> Hub<S> {
 
     /// Goes on with the flush under way, or begins one: serves the next [`GROUP`] streams that something is due to and
     /// that are ready. Streams at the same place share a chunk.
-    pub fn flush(&mut self, now: Millis) -> Work<S> {
+    /// One whose history cannot be read is ended: its client resumes.
+    pub fn flush(&mut self, history: &mut dyn History, now: Millis) -> Work<S> {
         let mut work = Work::new();
         let from = self.flushing.take().unwrap_or_else(|| {
             self.progress = self.unflushed_since.take().is_some();
@@ -262,7 +387,14 @@ impl<S: Stream> Hub<S> {
             }
             let known = served.iter().position(|(at, ..)| *at == subscriber.place);
             if known.is_none() {
-                let mut serving = subscriber.place.serve(&mut self.log);
+                let mut serving = match subscriber.place.serve(&mut self.log, history, now) {
+                    Ok(serving) => serving,
+                    Err(error) => {
+                        work.ended.push((*conn, subscriber.stream.clone()));
+                        work.error = Some(error);
+                        continue;
+                    }
+                };
                 let chunk = work.add_chunk(std::mem::take(&mut serving.chunk));
                 served.push((subscriber.place.clone(), serving, chunk));
             }
@@ -271,7 +403,9 @@ impl<S: Stream> Hub<S> {
                 continue;
             };
             if at.cursor < tail && serving.then.cursor >= tail {
-                self.fallen = self.fallen.saturating_sub(1);
+                if !at.reads_history {
+                    self.fallen = self.fallen.saturating_sub(1);
+                }
                 self.lowest = self.lowest.min(serving.then.cursor);
             }
             let caught_up = subscriber.served(serving, head, now, self.turn);
@@ -280,6 +414,9 @@ impl<S: Stream> Hub<S> {
             }
             self.left_over |= subscriber.place.is_behind(head);
             work.write(*conn, &subscriber.stream, *chunk);
+        }
+        for (conn, _) in &work.ended {
+            self.leave(*conn);
         }
         self.progress |= !work.writes.is_empty();
         if self.flushing.is_some() {
@@ -298,10 +435,10 @@ impl<S: Stream> Hub<S> {
         };
         for (conn, subscriber) in &self.subscribers {
             if subscriber.has_waited_since(moment) && !subscriber.stream.is_ready() {
-                work.stalled.push((*conn, subscriber.stream.clone()));
+                work.ended.push((*conn, subscriber.stream.clone()));
             }
         }
-        for (conn, _) in &work.stalled {
+        for (conn, _) in &work.ended {
             self.leave(*conn);
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
+use super::history::Page;
 use crate::sse::{self, Batch, EventId};
 
 /// Encoded events with dense sequence numbers. Holds at most so many events and so many bytes; making room removes
@@ -28,14 +29,14 @@ pub struct Log {
 }
 
 impl Log {
-    /// An empty log whose first event will be number 1.
-    pub fn new(epoch: u64, max_events: usize, max_bytes: usize) -> Self {
+    /// An empty log whose first event will have the id `next`.
+    pub fn new(next: EventId, max_events: usize, max_bytes: usize) -> Self {
         Self {
-            epoch,
+            epoch: next.epoch,
             bytes: VecDeque::new(),
             ends: VecDeque::new(),
             start: 0,
-            tail: 1,
+            tail: next.seq,
             max_events,
             max_bytes,
             in_pieces: Vec::new(),
@@ -142,6 +143,23 @@ impl Log {
         event
     }
 
+    /// Event number `seq` by itself, without its id.
+    pub fn page(&self, seq: u64) -> Page {
+        let mut bytes = Vec::new();
+        self.read_one(seq, &mut bytes);
+        let event = String::from_utf8(bytes).unwrap_or_default();
+        let (_id, event) = event.split_once('\n').unwrap_or_default();
+        Page {
+            first: seq,
+            wire: event.to_owned(),
+        }
+    }
+
+    /// An empty one for the events of another epoch, within the same bounds.
+    pub fn begin_again(&mut self, next: EventId) {
+        *self = Self::new(next, self.max_events, self.max_bytes);
+    }
+
     /// Copies event number `seq`, however large it is.
     fn read_one(&self, seq: u64, out: &mut Vec<u8>) {
         self.copy(
@@ -190,6 +208,8 @@ impl Log {
 mod tests {
     use super::*;
 
+    const FIRST: EventId = EventId { epoch: 1, seq: 1 };
+
     fn text(log: &Log, from: u64, room: usize) -> (u64, String) {
         let mut out = Vec::new();
         let next = log.read(from, room, &mut out);
@@ -204,7 +224,7 @@ mod tests {
 
     #[test]
     fn keeps_the_newest_events() {
-        let mut log = Log::new(1, 3, 10_000);
+        let mut log = Log::new(FIRST, 3, 10_000);
         assert_eq!((log.tail(), log.head(), log.newest().seq), (1, 1, 0));
         for n in 1..=5 {
             push(&mut log, &format!("data: {n}\n\n"));
@@ -225,7 +245,7 @@ mod tests {
 
     #[test]
     fn reads_whole_events_into_the_room_there_is() {
-        let mut log = Log::new(1, 10, 10_000);
+        let mut log = Log::new(FIRST, 10, 10_000);
         for n in 1..=3 {
             push(&mut log, &format!("data: {n}\n\n"));
         }
@@ -238,7 +258,7 @@ mod tests {
 
     #[test]
     fn is_bounded_in_bytes_across_the_rings_seam() {
-        let mut log = Log::new(1, 1_000, 500);
+        let mut log = Log::new(FIRST, 1_000, 500);
         for n in 0..200_usize {
             push(&mut log, &format!("data: {}\n\n", "x".repeat(n % 90)));
             assert!(log.bytes() <= 500);

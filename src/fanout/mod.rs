@@ -6,9 +6,15 @@
 //! and told to the stream by a `hub.dropped` notice, before the next event it gets. Other streams, and publishers,
 //! notice nothing of it.
 //!
+//! **Catching up.** A stream that starts in the past, or asked never to drop, *reads the history* where it is behind the
+//! log: the same place in the same flushes, but its chunks are made of the history's pages. It needs no memory of its
+//! own, and once it is level with the log's head it is a stream as any other. What the history does not hold any more is
+//! told by a `hub.gap` notice.
+//!
 //! Pure: time comes in as a value, streams are the trait [`Stream`], and nothing is written here. What has to be
 //! written comes out as [`Work`], so that the caller can let go of the hub before it touches a stream.
 
+mod history;
 mod hub;
 mod log;
 mod pacing;
@@ -16,6 +22,7 @@ mod subscriber;
 
 use serde::Serialize;
 
+pub use self::history::{History, HistoryError, Page, Since, Start};
 pub use self::hub::Hub;
 use crate::sse::EventId;
 
@@ -57,6 +64,36 @@ pub struct Receipt {
     pub subscribers: usize,
     /// How many deliveries of older events it pushed out of streams that were full.
     pub dropped: u64,
+}
+
+impl Receipt {
+    /// The answer's body.
+    pub fn to_json(&self) -> String {
+        // Strings and numbers always serialize.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// What the one is told who ends a channel: the shape of the answer to a DELETE.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EndReceipt {
+    /// The id of the last event.
+    pub id: EventId,
+    /// How many streams were open, and were ended.
+    pub subscribers: usize,
+    /// How many deliveries of events they had not been given in time, and will not get.
+    pub dropped: u64,
+}
+
+/// How a stream takes part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joining {
+    /// The number of its first event.
+    pub cursor: u64,
+    /// There is a history: until the stream is level with the channel once, what has left the log comes out of that.
+    pub history: bool,
+    /// It is to be so always, as far as there is a history.
+    pub catch_up: bool,
 }
 
 /// The channel's counters.
@@ -103,8 +140,11 @@ pub struct Work<S> {
     pub chunks: Vec<Vec<u8>>,
     /// Which stream gets which chunk.
     pub writes: Vec<Write<S>>,
-    /// Streams that took nothing for too long. The hub has forgotten them already.
-    pub stalled: Vec<(ConnId, S)>,
+    /// Streams to be ended, after what is written to them: they took nothing for too long, or what they are due cannot
+    /// be had. The hub has forgotten them already.
+    pub ended: Vec<(ConnId, S)>,
+    /// Why the history could not be read, where it could not.
+    pub error: Option<HistoryError>,
 }
 
 /// One chunk for one stream.
@@ -123,7 +163,8 @@ impl<S: Clone> Work<S> {
         Self {
             chunks: Vec::new(),
             writes: Vec::new(),
-            stalled: Vec::new(),
+            ended: Vec::new(),
+            error: None,
         }
     }
 

@@ -17,6 +17,10 @@ pub const MEDIA_TYPE: &str = "text/event-stream";
 /// A comment and nothing else: dispatches no event, but shows that the connection lives.
 pub const HEARTBEAT: &[u8] = b":\n\n";
 
+/// The most bytes that one event may take once it is encoded. A row of the history holds whole events, and the platform
+/// allows a row 2 MB.
+pub const MAX_ENCODED_EVENT: usize = 1 << 20;
+
 /// The longest event type, in characters.
 pub const MAX_TYPE_CHARS: usize = 64;
 
@@ -44,6 +48,26 @@ impl EventId {
         format!("{:0EPOCH_DIGITS$}", self.epoch)
     }
 }
+
+impl std::str::FromStr for EventId {
+    type Err = UnknownId;
+
+    /// Takes what an id is displayed as, and nothing else: other spellings are not this hub's.
+    fn from_str(text: &str) -> Result<Self, UnknownId> {
+        let (epoch, seq) = text.split_once('-').ok_or(UnknownId)?;
+        let number = |digits: &str| digits.parse().map_err(|_| UnknownId);
+        let id = Self {
+            epoch: number(epoch)?,
+            seq: number(seq)?,
+        };
+        (id.to_string() == text).then_some(id).ok_or(UnknownId)
+    }
+}
+
+/// Not an id that this hub gives out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an event's id")]
+pub struct UnknownId;
 
 impl std::fmt::Display for EventId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -149,18 +173,80 @@ pub fn write_id(out: &mut String, id: EventId) {
 }
 
 /// The block that opens a stream: how long to wait before a reconnect, a comment that flushes headers on their way,
-/// and where the channel stands. It dispatches nothing.
-pub fn opening(retry_ms: u32, at: EventId) -> String {
-    format!("retry: {retry_ms}\n: sse-broadcaster\nid: {at}\n\n")
+/// and the id to resume from, if the connection is lost before the first event. It dispatches nothing.
+pub fn opening(retry_ms: u32, at: Option<EventId>) -> String {
+    let mut out = format!("retry: {retry_ms}\n: sse-broadcaster\n");
+    if let Some(at) = at {
+        write_id(&mut out, at);
+    }
+    out.push('\n');
+    out
 }
 
-/// Tells a stream which events it will not get: `hub.dropped` for `from` to `to`, both included.
-pub fn dropped_notice(epoch: u64, from: u64, to: u64) -> String {
-    let (from, to) = (EventId { epoch, seq: from }, EventId { epoch, seq: to });
-    let count = to.seq.saturating_sub(from.seq).saturating_add(1);
-    format!(
-        "event: hub.dropped\ndata: {{\"count\":{count},\"from\":\"{from}\",\"to\":\"{to}\"}}\nid: {to}\n\n"
-    )
+/// Events that a reader will not get. The shape of a notice's data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// How many they are, where that can be known.
+    pub count: Option<u64>,
+    /// The first of them, where that can be known.
+    pub from: Option<EventId>,
+    /// The last of them: the next event of its epoch is the one that follows.
+    pub to: EventId,
+}
+
+impl Missing {
+    /// The events `from` to `to` of `epoch`, both included.
+    pub fn between(epoch: u64, from: u64, to: u64) -> Self {
+        Self {
+            count: Some(to.saturating_sub(from).saturating_add(1)),
+            from: Some(EventId { epoch, seq: from }),
+            to: EventId { epoch, seq: to },
+        }
+    }
+
+    /// Nobody knows which or how many, up to `to`.
+    pub fn unknown(to: EventId) -> Self {
+        Self {
+            count: None,
+            from: None,
+            to,
+        }
+    }
+}
+
+/// Why a stream will not get events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// `hub.dropped`: it did not take them in time.
+    Dropped,
+    /// `hub.gap`: they are not held any more.
+    Gap,
+}
+
+impl Notice {
+    /// The notice of `missing` as it stands in the stream.
+    pub fn encode(self, missing: &Missing) -> String {
+        let event_type = match self {
+            Self::Dropped => "hub.dropped",
+            Self::Gap => "hub.gap",
+        };
+        notice(event_type, missing, missing.to)
+    }
+}
+
+/// The last event of a stream whose channel has been deleted after event `last`.
+pub fn end_notice(last: EventId) -> String {
+    #[derive(Serialize)]
+    struct End {
+        id: EventId,
+    }
+    notice("hub.end", &End { id: last }, last)
+}
+
+fn notice(event_type: &str, data: &impl Serialize, id: EventId) -> String {
+    // Numbers and strings always serialize.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    format!("event: {event_type}\ndata: {data}\nid: {id}\n\n")
 }
 
 /// A whole stream that only says what is wrong, for clients that would not read another status: `hub.error` with
@@ -212,6 +298,59 @@ mod tests {
         }
         assert_eq!(check_type("hub.end"), Err(TypeError::Reserved));
         assert_eq!(check_type("hubble"), Ok(()));
+    }
+
+    #[test]
+    fn ids_are_read_as_they_are_written() {
+        let id = EventId {
+            epoch: 1_795_354_163_077,
+            seq: 0,
+        };
+        assert_eq!("1795354163077-0".parse(), Ok(id));
+        for other in [
+            "",
+            "-",
+            "7",
+            "1795354163077",
+            "1795354163077-",
+            "1795354163077-00",
+            "+795354163077-1",
+            "1795354163077-+1",
+            "1795354163077-1 ",
+            "01795354163077-1",
+            "7-1",
+            "1795354163077-99999999999999999999",
+        ] {
+            assert_eq!(other.parse::<EventId>(), Err(UnknownId), "{other}");
+        }
+    }
+
+    #[test]
+    fn notices_say_what_is_missing() {
+        let notice = Notice::Dropped.encode(&Missing::between(17, 3, 5));
+        assert_eq!(
+            notice,
+            "event: hub.dropped\ndata: {\"count\":3,\"from\":\"0000000000017-3\",\"to\":\"0000000000017-5\"}\nid: 0000000000017-5\n\n"
+        );
+        let id = EventId { epoch: 17, seq: 5 };
+        assert_eq!(
+            Notice::Gap.encode(&Missing::unknown(id)),
+            "event: hub.gap\ndata: {\"count\":null,\"from\":null,\"to\":\"0000000000017-5\"}\nid: 0000000000017-5\n\n"
+        );
+        assert_eq!(
+            end_notice(id),
+            "event: hub.end\ndata: {\"id\":\"0000000000017-5\"}\nid: 0000000000017-5\n\n"
+        );
+    }
+
+    #[test]
+    fn a_stream_opens_with_the_place_to_resume_from_or_without() {
+        let at = EventId { epoch: 17, seq: 5 };
+        assert_eq!(
+            opening(3_000, Some(at)),
+            "retry: 3000\n: sse-broadcaster\nid: 0000000000017-5\n\n"
+        );
+        assert_eq!(opening(3_000, None), "retry: 3000\n: sse-broadcaster\n\n");
     }
 
     #[test]

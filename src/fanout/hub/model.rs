@@ -1,67 +1,78 @@
-//! The rules of `README.md`, "What a subscriber may rely on", tried against every interleaving that proptest finds.
-//! The model knows what was published; what it checks is the bytes that the streams got.
+//! A channel in a test, as `channel` drives it: a hub with fake streams, a fake history, and every event ever published at
+//! hand. What is checked is the bytes that the streams got.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
-use proptest::prelude::*;
-
+use super::super::history::{HistoryError, Page, Since};
 use super::super::subscriber::MAX_CHUNK;
+use super::reader::{Account, FakeStream, Published, Reader};
 use super::*;
 
 const EPOCH: u64 = 1_700_000_000_000;
 
-/// A stream as the runtime keeps it: one chunk waits until it is taken.
-#[derive(Debug, Default)]
-pub struct Pipe {
-    pub waiting: Option<Vec<u8>>,
-    taken: Vec<u8>,
+/// A history that holds the newest events: so many, or none where it is switched off.
+#[derive(Debug)]
+pub struct FakeHistory {
+    /// How many; `None` where there is none.
+    pub holds: Option<u64>,
+    /// What was appended together, with the number of its first event.
+    rows: Vec<Page>,
+    next: u64,
+    /// What is gone once does not come back when more may be held.
+    tail: u64,
 }
 
-#[derive(Clone, Debug, Default)]
-pub struct FakeStream(pub Rc<RefCell<Pipe>>);
-
-impl FakeStream {
-    pub fn take(&self) {
-        let mut pipe = self.0.borrow_mut();
-        let chunk = pipe.waiting.take().unwrap_or_default();
-        pipe.taken.extend(chunk);
+impl FakeHistory {
+    fn new(holds: Option<u64>) -> Self {
+        Self {
+            holds,
+            rows: Vec::new(),
+            next: 1,
+            tail: 1,
+        }
     }
 
-    pub fn all(&self) -> Vec<u8> {
-        let pipe = self.0.borrow();
-        let mut all = pipe.taken.clone();
-        all.extend(pipe.waiting.iter().flatten());
-        all
+    fn store(&mut self, batch: &Batch) {
+        self.rows.push(Page {
+            first: self.next,
+            wire: batch.wire.clone(),
+        });
+        self.next += batch.events as u64;
     }
 }
 
-impl Stream for FakeStream {
-    fn is_ready(&self) -> bool {
-        self.0.borrow().waiting.is_none()
+impl History for FakeHistory {
+    fn tail(&mut self, _now: Millis) -> Result<Option<u64>, HistoryError> {
+        let Some(holds) = self.holds else {
+            return Ok(None);
+        };
+        self.tail = self.tail.max(self.next.saturating_sub(holds));
+        Ok(Some(self.tail))
+    }
+
+    fn page(&mut self, from: u64) -> Result<Page, HistoryError> {
+        let after = self.rows.partition_point(|row| row.first <= from);
+        // Rows are read two at a time, where there are two.
+        let mut page = self.rows[after - 1].clone();
+        if let Some(row) = self.rows.get(after) {
+            page.wire.push_str(&row.wire);
+        }
+        Ok(page)
     }
 }
 
-/// One reader, and what it has been told.
-pub struct Reader {
-    conn: ConnId,
-    pub stream: FakeStream,
-    /// Takes its chunk in every turn of the event loop.
-    keeps_up: bool,
-    joined_after: u64,
-    pub open: bool,
-}
-
-/// A channel as `channel` drives it, with every event ever published at hand.
+/// The channel.
 pub struct Model {
     pub hub: Hub<FakeStream>,
+    pub history: FakeHistory,
     limits: Limits,
     pub now: Millis,
     pub readers: Vec<Reader>,
-    published: Vec<String>,
+    pub published: Published,
     pub receipts_dropped: u64,
     left_untold: u64,
+    /// Dropped before the last restart.
+    dropped_before: u64,
     /// Who is busy, and how many events were caught up with, by the changes that the hub told of.
     busy: BTreeSet<ConnId>,
     caught_up: u64,
@@ -69,10 +80,15 @@ pub struct Model {
     pub waited: u64,
     /// A whole group was served in this turn, and more of the flush is to come.
     group_served: bool,
+    pub group: usize,
 }
 
 impl Model {
     pub fn new(buffer_events: usize, buffer_bytes: usize) -> Self {
+        Self::with_history(buffer_events, buffer_bytes, None)
+    }
+
+    pub fn with_history(buffer_events: usize, buffer_bytes: usize, holds: Option<u64>) -> Self {
         let limits = Limits {
             buffer_events,
             buffer_bytes,
@@ -80,22 +96,30 @@ impl Model {
             stall: Some(60_000),
             flush_max: 25,
         };
+        let first = EventId {
+            epoch: EPOCH,
+            seq: 1,
+        };
         Self {
-            hub: Hub::new(EPOCH, &limits),
+            hub: Hub::new(first, &limits),
+            history: FakeHistory::new(holds),
             limits,
             now: 1,
             readers: Vec::new(),
-            published: Vec::new(),
+            published: Published::from([(EPOCH, Vec::new())]),
             receipts_dropped: 0,
             left_untold: 0,
+            dropped_before: 0,
             busy: BTreeSet::new(),
             caught_up: 0,
             waited: 0,
             group_served: false,
+            group: GROUP,
         }
     }
 
     pub fn perform(&mut self, work: Work<FakeStream>) {
+        assert_eq!(work.error, None);
         self.group_served |= self.hub.is_flushing();
         for write in work.writes {
             let chunk = &work.chunks[write.chunk];
@@ -103,10 +127,15 @@ impl Model {
             let waiting = write.stream.0.borrow_mut().waiting.replace(chunk.clone());
             assert_eq!(waiting, None, "only a stream that is ready is written to");
         }
-        for (conn, _) in work.stalled {
-            let reader = self.readers.iter_mut().find(|reader| reader.conn == conn);
-            reader.unwrap().open = false;
+        for (conn, _) in work.ended {
+            self.close(conn);
         }
+    }
+
+    fn close(&mut self, conn: ConnId) {
+        let mut readers = self.readers.iter_mut();
+        let reader = readers.find(|reader| reader.open && reader.conn == conn);
+        reader.unwrap().open = false;
     }
 
     /// The event loop goes round: whoever keeps up takes what it was given, and a flush under way serves its next group.
@@ -127,15 +156,15 @@ impl Model {
 
     pub fn flush(&mut self) {
         assert!(!self.group_served, "the next group has to wait for a turn");
-        let work = self.hub.flush(self.now);
+        let work = self.hub.flush(&mut self.history, self.now);
         self.perform(work);
     }
 
     pub fn publish(&mut self, sizes: &[usize]) {
+        let published = self.hub.next_id().seq;
         let mut wire = String::new();
         let mut events = Vec::new();
-        for size in sizes {
-            let seq = self.published.len() + events.len() + 1;
+        for (seq, size) in (published..).zip(sizes) {
             let data = format!("{seq}:{}", "x".repeat(*size));
             sse::write_event(&mut wire, "", &data);
             events.push(data);
@@ -144,43 +173,54 @@ impl Model {
         if batch.cost() > self.limits.buffer_bytes {
             return;
         }
-        loop {
-            match self.hub.before_append(&batch) {
-                Before::Flush => self.flush(),
-                Before::Turn => {
-                    self.turn();
-                    // The channel's timer may be due in the middle of it.
-                    self.now += 1;
-                    if !self.hub.is_flushing() {
-                        self.poll();
-                    }
-                    self.waited += 1;
-                }
-                Before::Append => break,
-            }
-        }
+        self.history.store(&batch);
+        while self.step(|hub| hub.before_append(&batch)) {}
         let open = self.readers.iter().filter(|reader| reader.open).count();
         let receipt = self.hub.append(&batch, self.now);
-        self.published.extend(events);
+        let epoch = receipt.id.epoch;
+        self.published.get_mut(&epoch).unwrap().extend(events);
         self.receipts_dropped += receipt.dropped;
         assert_eq!(receipt.events, sizes.len());
         assert_eq!(receipt.subscribers, open);
-        assert_eq!(receipt.id.seq, self.published.len() as u64);
+        assert_eq!(receipt.id.seq, self.published[&epoch].len() as u64);
         if !self.hub.is_flushing() {
             self.poll();
         }
     }
 
+    /// Does what has to be done before events are removed. Returns whether there was something.
+    fn step(&mut self, before: impl Fn(&mut Hub<FakeStream>) -> Before) -> bool {
+        match before(&mut self.hub) {
+            Before::Flush => self.flush(),
+            Before::Turn => {
+                self.turn();
+                // The channel's timer may be due in the middle of it.
+                self.now += 1;
+                if !self.hub.is_flushing() {
+                    self.poll();
+                }
+                self.waited += 1;
+            }
+            Before::Append => return false,
+        }
+        true
+    }
+
     pub fn poll(&mut self) {
-        let tail = self.hub.log.tail();
-        let untold: BTreeMap<ConnId, u64> = (self.hub.subscribers.iter())
-            .map(|(conn, subscriber)| (*conn, subscriber.place.untold(tail)))
-            .collect();
-        let work = self.hub.poll(self.now);
-        for (conn, _) in &work.stalled {
+        let untold = self.untold();
+        let work = self.hub.poll(&mut self.history, self.now);
+        for (conn, _) in &work.ended {
             self.left_untold += untold[conn];
         }
         self.perform(work);
+    }
+
+    fn untold(&self) -> BTreeMap<ConnId, u64> {
+        let tail = self.hub.log.tail();
+        let subscribers = self.hub.subscribers.iter();
+        subscribers
+            .map(|(conn, subscriber)| (*conn, subscriber.place.untold(tail)))
+            .collect()
     }
 
     /// Waits until something is due, and does it.
@@ -192,16 +232,30 @@ impl Model {
     }
 
     pub fn join(&mut self, keeps_up: bool) {
-        let (conn, at) = self.hub.open();
+        self.join_since(Since::Now, keeps_up, false);
+    }
+
+    pub fn join_since(&mut self, since: Since, keeps_up: bool, catch_up: bool) {
+        let conn = self.hub.open();
+        let start = self.hub.start(&since, &mut self.history, self.now).unwrap();
+        let joining = Joining {
+            cursor: start.cursor,
+            history: self.history.holds.is_some(),
+            catch_up,
+        };
         let stream = FakeStream::default();
-        // Its opening block; a comment will do.
-        stream.0.borrow_mut().waiting = Some(sse::HEARTBEAT.to_vec());
-        self.hub.join(conn, stream.clone(), self.now);
+        let mut opening = sse::opening(3_000, start.at);
+        if let Some(gap) = &start.gap {
+            opening.push_str(&sse::Notice::Gap.encode(gap));
+        }
+        stream.0.borrow_mut().waiting = Some(opening.into_bytes());
+        self.hub.join(conn, stream.clone(), &joining, self.now);
         self.readers.push(Reader {
             conn,
             stream,
             keeps_up,
-            joined_after: at.seq,
+            catches_up: joining.history && catch_up,
+            since,
             open: true,
         });
     }
@@ -212,80 +266,114 @@ impl Model {
         self.readers.last().unwrap().stream.take();
     }
 
+    /// A reader is cut off, and comes back as the same kind of reader with the last id that it has taken.
+    pub fn reconnect(&mut self, index: usize, keeps_up: bool, catch_up: bool) {
+        self.leave(index);
+        let reader = &self.readers[index];
+        let taken = reader.stream.0.borrow().taken.clone();
+        let since = match reader.account(taken, &self.published).last {
+            Some(last) => Since::After(last),
+            None => reader.since.clone(),
+        };
+        self.join_since(since, keeps_up, catch_up);
+    }
+
     pub fn leave(&mut self, index: usize) {
-        let conn = self.readers[index].conn;
-        let subscriber = self.hub.subscribers.get(&conn);
-        let untold =
-            subscriber.map_or(0, |subscriber| subscriber.place.untold(self.hub.log.tail()));
-        assert_eq!(self.hub.leave(conn), self.readers[index].open);
-        self.left_untold += untold;
+        let Reader { conn, open, .. } = self.readers[index];
+        if !open {
+            return;
+        }
+        self.left_untold += self.untold()[&conn];
+        assert!(self.hub.leave(conn));
         self.readers[index].open = false;
     }
 
-    /// Reads a stream's bytes as a client would: ids and notices have to be contiguous, and every event has to be
-    /// the one that was published under its id. Returns the last id read and how many events notices spoke of.
-    fn read(&self, reader: &Reader) -> (u64, u64) {
-        let bytes = String::from_utf8(reader.stream.all()).unwrap();
-        let (mut last, mut told) = (reader.joined_after, 0);
-        let seq = |id: &str| -> u64 {
-            let seq = id.strip_prefix(&format!("{EPOCH}-")).unwrap();
-            seq.parse().unwrap()
-        };
-        // The last piece is an event that is not all there yet, or nothing.
-        let whole = bytes.rsplit_once("\n\n").map_or("", |(whole, _)| whole);
-        for block in whole.split("\n\n").filter(|block| !block.is_empty()) {
-            let field = |name: &str| {
-                block
-                    .lines()
-                    .find_map(|line| line.strip_prefix(&format!("{name}: ")))
-            };
-            let Some(id) = field("id") else {
-                assert_eq!(block, ":", "a block without an id is a heartbeat");
-                continue;
-            };
-            let data = field("data").unwrap();
-            match field("event") {
-                Some("hub.dropped") => {
-                    assert!(!reader.keeps_up, "one that keeps up never drops");
-                    let notice: serde_json::Value = serde_json::from_str(data).unwrap();
-                    let (from, to) = (&notice["from"], &notice["to"]);
-                    let (from, to) = (seq(from.as_str().unwrap()), seq(to.as_str().unwrap()));
-                    assert_eq!(from, last + 1);
-                    assert_eq!(notice["count"].as_u64().unwrap(), to - from + 1);
-                    assert_eq!(seq(id), to);
-                    told += to - from + 1;
-                    last = to;
-                }
-                _ => {
-                    assert_eq!(seq(id), last + 1);
-                    assert_eq!(data, self.published[last as usize]);
-                    last += 1;
-                }
-            }
+    /// The object starts anew: its memory is gone, the history is not.
+    pub fn restart(&mut self) {
+        for index in 0..self.readers.len() {
+            self.leave(index);
         }
-        (last, told)
+        self.dropped_before += self.hub.stats().dropped;
+        self.now += 1;
+        let mut next = self.hub.next_id();
+        if self.history.holds.is_none() {
+            next = self.next_epoch();
+        }
+        self.hub = Hub::new(next, &self.limits);
+        self.hub.group = self.group;
+        self.busy.clear();
+        self.group_served = false;
+    }
+
+    /// The channel is deleted. Its readers' streams end with what they are due.
+    pub fn end(&mut self) {
+        while self.step(Hub::before_end) {}
+        let last = self.hub.next_id().seq - 1;
+        let open: Vec<_> = (self.readers.iter().enumerate())
+            .filter_map(|(index, reader)| reader.open.then_some(index))
+            .collect();
+        let next = self.next_epoch();
+        let (receipt, work) = self.hub.end(next);
+        assert_eq!(receipt.subscribers, open.len());
+        assert_eq!(receipt.id.seq, last);
+        self.receipts_dropped += receipt.dropped;
+        for write in work.writes {
+            let mut pipe = write.stream.0.borrow_mut();
+            let chunk = &work.chunks[write.chunk];
+            pipe.waiting
+                .get_or_insert_default()
+                .extend_from_slice(chunk);
+        }
+        for (conn, _) in work.ended {
+            self.close(conn);
+        }
+        for index in open {
+            let reader = &self.readers[index];
+            let account = reader.account(reader.stream.all(), &self.published);
+            assert!(!reader.open && account.ended);
+            assert_eq!(account.last.map(|id| id.seq), Some(last));
+        }
+        assert_eq!(self.hub.next_poll(), None);
+        self.group_served = false;
+    }
+
+    /// Begins the next epoch, with an empty history.
+    fn next_epoch(&mut self) -> EventId {
+        let epoch = self.hub.log.epoch() + 1;
+        self.published.insert(epoch, Vec::new());
+        self.history = FakeHistory::new(self.history.holds);
+        EventId { epoch, seq: 1 }
+    }
+
+    fn account(&self, reader: &Reader) -> Account {
+        reader.account(reader.stream.all(), &self.published)
     }
 
     pub fn check(&mut self) {
         assert!(self.hub.log.bytes() <= self.limits.buffer_bytes);
         let held = self.hub.log.head() - self.hub.log.tail();
         assert!(held <= self.limits.buffer_events as u64);
+        let tail = self.history.tail(self.now).unwrap();
+        let gone_before = tail.unwrap_or(self.hub.log.tail());
         let mut accounted = self.left_untold;
         for reader in &self.readers {
-            let (last, told) = self.read(reader);
-            accounted += told;
-            if let Some(subscriber) = self.hub.subscribers.get(&reader.conn) {
-                accounted += subscriber.place.untold(self.hub.log.tail());
-                assert!(last < subscriber.place.cursor);
+            let account = self.account(reader);
+            accounted += account.dropped;
+            for to in account.gaps {
+                let gone = to.epoch < self.hub.log.epoch() || to.seq < gone_before;
+                assert!(gone || account.ended, "what is held is no gap");
             }
+            if !reader.open {
+                continue;
+            }
+            let subscriber = &self.hub.subscribers[&reader.conn];
+            accounted += subscriber.place.untold(self.hub.log.tail());
+            let last = account.last.map_or(0, |last| last.seq);
+            assert!(last < subscriber.place.cursor);
         }
         assert_eq!(self.receipts_dropped, accounted);
-        let fallen = self
-            .hub
-            .subscribers
-            .values()
-            .filter(|subscriber| subscriber.place.untold(self.hub.log.tail()) > 0);
-        assert_eq!(self.hub.fallen, fallen.count() as u64);
+        let fallen = self.untold().values().filter(|count| **count > 0).count();
+        assert_eq!(self.hub.fallen, fallen as u64);
         self.check_changes();
     }
 
@@ -317,11 +405,13 @@ impl Model {
         }
         assert_eq!(self.hub.flush_at(), None, "there comes an end to it");
         self.check();
+        let newest = self.hub.log.newest();
         for reader in self.readers.iter().filter(|reader| reader.open) {
-            assert_eq!(self.read(reader).0, self.published.len() as u64);
+            assert_eq!(self.account(reader).last, Some(newest));
         }
         assert_eq!(self.hub.stats().busy, 0);
-        assert_eq!(self.hub.stats().dropped, self.receipts_dropped);
+        let dropped = self.dropped_before + self.hub.stats().dropped;
+        assert_eq!(dropped, self.receipts_dropped);
         if self.readers.iter().all(|reader| reader.open) {
             assert_eq!(self.caught_up, self.receipts_dropped);
         }
@@ -329,78 +419,5 @@ impl Model {
             self.leave(reader);
         }
         assert_eq!(self.hub.next_poll(), None, "nobody is left to wake up for");
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Publish(Vec<usize>),
-    Take(prop::sample::Index),
-    Turn,
-    Wait(Millis),
-    Join { keeps_up: bool },
-    Leave(prop::sample::Index),
-}
-
-fn steps(sizes: impl Strategy<Value = usize> + 'static) -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        8 => prop::collection::vec(sizes, 1..=8).prop_map(Step::Publish),
-        4 => any::<prop::sample::Index>().prop_map(Step::Take),
-        2 => Just(Step::Turn),
-        3 => (0..40_u64).prop_map(Step::Wait),
-        1 => (400..30_000_u64).prop_map(Step::Wait),
-        2 => any::<bool>().prop_map(|keeps_up| Step::Join { keeps_up }),
-        1 => any::<prop::sample::Index>().prop_map(Step::Leave),
-    ];
-    prop::collection::vec(step, 1..120)
-}
-
-/// `group`: how many streams a flush serves at once.
-fn run(mut model: Model, group: usize, steps: Vec<Step>) {
-    model.hub.group = group;
-    for step in steps {
-        match step {
-            Step::Publish(sizes) => model.publish(&sizes),
-            Step::Take(index) if !model.readers.is_empty() => {
-                index.get(&model.readers).stream.take();
-            }
-            Step::Leave(index) if !model.readers.is_empty() => {
-                model.leave(index.index(model.readers.len()));
-            }
-            Step::Take(_) | Step::Leave(_) => {}
-            Step::Turn => model.turn(),
-            Step::Wait(ms) => {
-                model.turn();
-                model.now += ms;
-                model.poll();
-            }
-            Step::Join { keeps_up } => model.join(keeps_up),
-        }
-        model.check();
-    }
-    model.settle();
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
-
-    #[test]
-    fn small_events_bounded_by_count(group in 1..5_usize, steps in steps(0..20_usize)) {
-        run(Model::new(8, 100_000), group, steps);
-    }
-
-    #[test]
-    fn small_events_bounded_by_bytes(group in 1..5_usize, steps in steps(0..200_usize)) {
-        run(Model::new(1_000, 2_000), group, steps);
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
-
-    /// Events around the size of a chunk, which have to be cut.
-    #[test]
-    fn large_events(steps in steps(prop_oneof![0..200_usize, 60_000..140_000_usize])) {
-        run(Model::new(20, 400_000), GROUP, steps);
     }
 }

@@ -269,7 +269,7 @@ fn a_herd_that_comes_alive_shares_chunks_and_is_served_fairly() {
         for reader in &model.readers {
             reader.stream.take();
         }
-        let work = model.hub.flush(model.now);
+        let work = model.hub.flush(&mut model.history, model.now);
         let bytes: usize = work.chunks.iter().map(Vec::len).sum();
         assert!(bytes <= GROUP * MAX_CHUNK, "{bytes}");
         model.perform(work);

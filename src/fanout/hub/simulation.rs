@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use super::super::history::NoHistory;
 use super::*;
 
 /// What a write takes of the thread, in microseconds, as measured on workerd.
@@ -67,7 +68,13 @@ impl Simulation {
             flush_max: 25,
         };
         let mut simulation = Self {
-            hub: Hub::new(1_700_000_000_000, &limits),
+            hub: Hub::new(
+                EventId {
+                    epoch: 1_700_000_000_000,
+                    seq: 1,
+                },
+                &limits,
+            ),
             now: 0,
             readers: Vec::new(),
             appended: Vec::new(),
@@ -77,9 +84,14 @@ impl Simulation {
             writes: 0,
         };
         for kind in kinds {
-            let (conn, _) = simulation.hub.open();
+            let conn = simulation.hub.open();
             let pipe = Pipe(Rc::new(Cell::new(true)));
-            simulation.hub.join(conn, pipe.clone(), 0);
+            let joining = Joining {
+                cursor: 1,
+                history: false,
+                catch_up: false,
+            };
+            simulation.hub.join(conn, pipe.clone(), &joining, 0);
             simulation.readers.push(Reader {
                 conn,
                 kind,
@@ -176,13 +188,13 @@ impl Simulation {
     fn poll(&mut self) {
         let ms = self.ms();
         let flushes = self.hub.flush_at().is_some_and(|at| at <= ms);
-        self.perform(flushes, |hub| hub.poll(ms));
+        self.perform(flushes, |hub| hub.poll(&mut NoHistory, ms));
     }
 
     /// The next group of a flush, or the first.
     fn flush(&mut self) {
         let ms = self.ms();
-        self.perform(true, |hub| hub.flush(ms));
+        self.perform(true, |hub| hub.flush(&mut NoHistory, ms));
     }
 
     fn perform(&mut self, flushes: bool, act: impl Fn(&mut Hub<Pipe>) -> Work<Pipe>) {

@@ -1,0 +1,378 @@
+//! Publishers: what they send is committed, then appended, then they have their receipt.
+//!
+//! Two tasks, one behind the other. The first takes what has come in and commits it; what comes in meanwhile is the next
+//! group. The second appends what is committed, in order, and waits for streams to keep up where it must; commits never
+//! wait for that.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_channel::oneshot;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::Response;
+use worker::Delay;
+
+use super::Shared;
+use super::database::StorageError;
+use super::idempotency::{self, Fingerprint, Published};
+use super::store::{KeyedPublish, Quiet};
+use super::stream::EventStream;
+use crate::fanout::{Before, EndReceipt, Hub, Millis, Receipt};
+use crate::problem::Problem;
+use crate::response::{self, Failure};
+use crate::sse::{Batch, EventId};
+
+/// For how long a channel that was ended tells its readers not to come back, in milliseconds: an hour.
+const STAYS_ENDED: Millis = 3_600_000;
+
+/// A receipt as JSON, or why there is none.
+type Outcome = Result<String, Problem>;
+
+/// A publish on its way.
+struct Submission {
+    batch: Batch,
+    /// Its `Idempotency-Key`, with what it stands for.
+    key: Option<(String, Fingerprint)>,
+    receipt: oneshot::Sender<Outcome>,
+}
+
+/// What is done one after the other.
+enum Order {
+    Publish(Submission),
+    End(oneshot::Sender<Result<EndReceipt, Problem>>),
+    ClearIfQuiet(oneshot::Sender<Result<(), Problem>>),
+}
+
+/// A publish with a key that has no receipt yet.
+struct UnderWay {
+    fingerprint: Fingerprint,
+    /// Whoever repeated it meanwhile.
+    repeats: Vec<oneshot::Sender<Outcome>>,
+}
+
+/// What publishers wait for.
+#[derive(Default)]
+pub struct Inbox {
+    /// In the order in which it came.
+    orders: RefCell<VecDeque<Order>>,
+    /// Whether a task is working the orders off.
+    working: Cell<bool>,
+    /// Committed, with the receipt that was stored where there is a key.
+    committed: RefCell<VecDeque<(Submission, String)>>,
+    /// Whether a task is appending what is committed.
+    appending: Cell<bool>,
+    /// Told when it has nothing left to append.
+    appended: RefCell<Option<oneshot::Sender<()>>>,
+    under_way: RefCell<HashMap<String, UnderWay>>,
+}
+
+impl Shared {
+    /// Submits events, and answers with their receipt once they are stored and in the log. With a `key` that was used
+    /// before, answers with the receipt of that time.
+    pub(super) async fn publish(
+        self: &Rc<Self>,
+        batch: Batch,
+        key: Option<String>,
+    ) -> Result<Response, Failure> {
+        let key = key.map(|key| (key, idempotency::fingerprint(&batch.wire)));
+        if let Some((key, fingerprint)) = &key {
+            if let Some(receipt) = self.repeated(key, fingerprint).await? {
+                return Ok(response::replayed(&receipt)?);
+            }
+            let under_way = UnderWay {
+                fingerprint: *fingerprint,
+                repeats: Vec::new(),
+            };
+            let mut all = self.inbox.under_way.borrow_mut();
+            all.insert(key.clone(), under_way);
+        }
+        let (receipt, outcome) = oneshot::channel();
+        self.order(Order::Publish(Submission {
+            batch,
+            key,
+            receipt,
+        }));
+        let receipt = outcome.await.map_err(|_| Problem::Internal)??;
+        Ok(response::json_text(&receipt)?)
+    }
+
+    /// The receipt of the publish that had this key before, if one had, once it is there.
+    async fn repeated(
+        &self,
+        key: &str,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<String>, Problem> {
+        let check = |first: &Fingerprint| {
+            let same = first == fingerprint;
+            same.then_some(()).ok_or(Problem::IdempotencyKeyReused)
+        };
+        if let Some(first) = self.store.borrow().published(key, self.clock.now()) {
+            check(&first.fingerprint)?;
+            return Ok(Some(first.receipt.clone()));
+        }
+        let (repeat, outcome) = oneshot::channel();
+        if let Some(first) = self.inbox.under_way.borrow_mut().get_mut(key) {
+            check(&first.fingerprint)?;
+            first.repeats.push(repeat);
+        } else {
+            return Ok(None);
+        }
+        let receipt = outcome.await.map_err(|_| Problem::Internal)??;
+        Ok(Some(receipt))
+    }
+
+    /// Ends the channel, and answers how that went.
+    pub(super) async fn end(self: &Rc<Self>) -> Result<Response, Failure> {
+        let (sender, receipt) = oneshot::channel();
+        self.order(Order::End(sender));
+        let receipt = receipt.await.map_err(|_| Problem::Internal)??;
+        Ok(response::json(&receipt)?)
+    }
+
+    /// Removes what is stored, if nobody needs it any more. Otherwise sets the alarm anew.
+    pub(super) async fn clear_if_quiet(self: &Rc<Self>) -> Result<(), Problem> {
+        let (sender, done) = oneshot::channel();
+        self.order(Order::ClearIfQuiet(sender));
+        done.await.map_err(|_| Problem::Internal)?
+    }
+
+    fn order(self: &Rc<Self>, order: Order) {
+        self.inbox.orders.borrow_mut().push_back(order);
+        if !self.inbox.working.replace(true) {
+            spawn_local(self.clone().work_off());
+        }
+    }
+
+    /// Does what was ordered until there is nothing left. Publishes that came while something else was done are done
+    /// together.
+    async fn work_off(self: Rc<Self>) {
+        loop {
+            let next = self.inbox.orders.borrow_mut().pop_front();
+            match next {
+                None => break,
+                Some(Order::Publish(first)) => {
+                    let group = self.take_group(first);
+                    self.commit(group).await;
+                }
+                // Nobody waits for these where the client has gone; they are done all the same.
+                Some(Order::End(done)) => {
+                    let _ = done.send(self.end_channel().await);
+                }
+                Some(Order::ClearIfQuiet(done)) => {
+                    let cleared = self.clear().await;
+                    let _ = done.send(cleared.map_err(|error| self.storage_failed(&error)));
+                }
+            }
+        }
+        self.inbox.working.set(false);
+    }
+
+    fn take_group(&self, first: Submission) -> Vec<Submission> {
+        let mut orders = self.inbox.orders.borrow_mut();
+        let mut group = vec![first];
+        while let Some(Order::Publish(_)) = orders.front() {
+            if let Some(Order::Publish(next)) = orders.pop_front() {
+                group.push(next);
+            }
+        }
+        group
+    }
+
+    /// Commits a group, and hands it on to be appended. Where that fails, nothing of it is published.
+    async fn commit(self: &Rc<Self>, group: Vec<Submission>) {
+        let now = self.clock.now();
+        let receipts = self.receipts(&group);
+        let keyed = self.keyed(&group, &receipts, now);
+        let batches: Vec<&Batch> = group.iter().map(|submission| &submission.batch).collect();
+        let committed = self.store.borrow_mut().commit(&batches, keyed, now);
+        let durable = match committed {
+            Ok(true) => self.make_durable().await,
+            Ok(false) => Ok(()),
+            Err(error) => {
+                let problem = self.storage_failed(&error);
+                for submission in group {
+                    self.settle(submission, Err(problem.clone()));
+                }
+                return;
+            }
+        };
+        if let Err(error) = durable {
+            let problem = self.storage_failed(&error);
+            for submission in group {
+                self.settle(submission, Err(problem.clone()));
+            }
+            // What is in memory is no longer what is stored.
+            self.database
+                .abort("what was published could not be stored");
+            return;
+        }
+        let mut committed = self.inbox.committed.borrow_mut();
+        committed.extend(group.into_iter().zip(receipts));
+        if !self.inbox.appending.replace(true) {
+            spawn_local(self.clone().append_all());
+        }
+    }
+
+    /// The receipts that the publishes of a group will have, if no stream drops anything for them and none comes or goes.
+    fn receipts(&self, group: &[Submission]) -> Vec<String> {
+        if group.iter().all(|submission| submission.key.is_none()) {
+            return vec![String::new(); group.len()];
+        }
+        let subscribers = self.hub.borrow().subscribers();
+        let next = self.store.borrow().next_id();
+        let mut last = next.seq.saturating_sub(1);
+        let receipt = |submission: &Submission| {
+            let events = submission.batch.events;
+            last = last.saturating_add(events as u64);
+            let receipt = Receipt {
+                id: EventId { seq: last, ..next },
+                events,
+                subscribers,
+                dropped: 0,
+            };
+            receipt.to_json()
+        };
+        group.iter().map(receipt).collect()
+    }
+
+    fn keyed(&self, group: &[Submission], receipts: &[String], now: Millis) -> Vec<KeyedPublish> {
+        let first = self.store.borrow().next_key();
+        let keyed = group
+            .iter()
+            .zip(receipts)
+            .filter_map(|(submission, receipt)| {
+                let (key, fingerprint) = submission.key.clone()?;
+                Some((key, fingerprint, receipt.clone()))
+            });
+        (first..)
+            .zip(keyed)
+            .map(|(number, (key, fingerprint, receipt))| KeyedPublish {
+                key,
+                published: Published {
+                    fingerprint,
+                    time: now,
+                    receipt,
+                    number,
+                },
+            })
+            .collect()
+    }
+
+    async fn make_durable(&self) -> Result<(), StorageError> {
+        self.set_first_alarm().await?;
+        self.database.sync().await
+    }
+
+    /// Has a channel of which something was stored for the first time looked at when that may be too old.
+    pub(super) async fn set_first_alarm(&self) -> Result<(), StorageError> {
+        if !std::mem::take(&mut self.store.borrow_mut().needs_alarm) {
+            return Ok(());
+        }
+        self.database.set_alarm(self.settings.history.age).await
+    }
+
+    /// Appends what is committed, in order, until there is nothing left.
+    async fn append_all(self: Rc<Self>) {
+        loop {
+            let next = self.inbox.committed.borrow_mut().pop_front();
+            let Some((submission, stored)) = next else {
+                break;
+            };
+            let batch = &submission.batch;
+            self.let_streams_keep_up(|hub| hub.before_append(batch))
+                .await;
+            let receipt = self.hub.borrow_mut().append(batch, self.clock.now());
+            let receipt = receipt.to_json();
+            if let Some((key, _)) = submission.key.as_ref().filter(|_| stored != receipt) {
+                // The answer leaves the object when this is durable, too.
+                let corrected = self.store.borrow_mut().correct_receipt(key, &receipt);
+                if let Err(error) = corrected {
+                    self.storage_failed(&error);
+                }
+            }
+            self.settle(submission, Ok(receipt));
+            // A flush under way goes on when the event loop has gone round.
+            if self.hub.borrow().is_flushing() {
+                self.set_timer();
+            } else {
+                self.poll();
+            }
+        }
+        self.inbox.appending.set(false);
+        if let Some(appended) = self.inbox.appended.take() {
+            let _ = appended.send(());
+        }
+    }
+
+    /// Tells a publisher how it went, and whoever repeated it.
+    fn settle(&self, submission: Submission, outcome: Outcome) {
+        if let Some((key, _)) = &submission.key {
+            let under_way = self.inbox.under_way.borrow_mut().remove(key);
+            for repeat in under_way.into_iter().flat_map(|first| first.repeats) {
+                let _ = repeat.send(outcome.clone());
+            }
+        }
+        // Nobody waits for it where the publisher has gone; the events are published all the same.
+        let _ = submission.receipt.send(outcome);
+    }
+
+    /// Before events leave the log that a stream which keeps up was not given yet: gives them to it, and lets the event
+    /// loop go round for it to take them. Streams that back up are not waited for.
+    async fn let_streams_keep_up(&self, before: impl Fn(&mut Hub<EventStream>) -> Before) {
+        loop {
+            let step = before(&mut self.hub.borrow_mut());
+            match step {
+                Before::Flush => self.flush(),
+                Before::Turn => {
+                    self.hub.borrow_mut().begin_turn();
+                    Delay::from(Duration::ZERO).await;
+                }
+                Before::Append => return,
+            }
+        }
+    }
+
+    /// Clears what is stored, and tells and ends all streams.
+    async fn end_channel(self: &Rc<Self>) -> Result<EndReceipt, Problem> {
+        if self.inbox.appending.get() {
+            let (sender, appended) = oneshot::channel();
+            self.inbox.appended.replace(Some(sender));
+            let _ = appended.await;
+        }
+        self.let_streams_keep_up(Hub::before_end).await;
+        let now = self.clock.now();
+        let ended = {
+            let mut store = self.store.borrow_mut();
+            store.end(now, now.saturating_add(STAYS_ENDED))
+        };
+        ended.map_err(|error| self.storage_failed(&error))?;
+        let next = self.store.borrow().next_id();
+        let (receipt, work) = self.hub.borrow_mut().end(next);
+        self.perform(work);
+        self.set_timer();
+        let durable = match self.database.set_alarm(STAYS_ENDED).await {
+            Ok(()) => self.database.sync().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = durable {
+            let problem = self.storage_failed(&error);
+            self.database.abort("the channel's end could not be stored");
+            return Err(problem);
+        }
+        Ok(receipt)
+    }
+
+    async fn clear(&self) -> Result<(), StorageError> {
+        let listening = self.hub.borrow().subscribers() > 0;
+        let quiet = {
+            let mut store = self.store.borrow_mut();
+            store.clear_if_quiet(self.clock.now(), listening)?
+        };
+        match quiet {
+            Quiet::NotYet(left) | Quiet::Cleared(left) => self.database.set_alarm(left).await,
+            Quiet::Over => self.database.delete_all().await,
+        }
+    }
+}

@@ -1,0 +1,584 @@
+//! What a channel keeps in its object's storage: its epoch, its history, the keys of its publishes, and for an hour
+//! that it was ended.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use serde::Serialize;
+use worker::SqlStorageValue;
+
+use super::database::{Database, Found, Statement, StorageError, number};
+use super::idempotency::{Keys, Published};
+use super::retention::{Retention, Row, Table};
+use crate::fanout::{History, HistoryError, Millis, Page};
+use crate::settings::{HistoryLimits, IdempotencyLimits, Settings};
+use crate::sse::{Batch, EventId, MAX_ENCODED_EVENT};
+
+/// How many rows' heads are read at once.
+const HEADS: u64 = 64;
+
+const TABLES: &str = "SELECT name FROM sqlite_master WHERE type = 'table'";
+
+/// One row: the epoch, the number of its first event that is not (or no longer) in the history, and when that was.
+const CREATE_CHANNEL: &str = "CREATE TABLE IF NOT EXISTS channel (one INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, \
+     next INTEGER NOT NULL, time INTEGER NOT NULL, ended_until INTEGER)";
+const READ_CHANNEL: &str = "SELECT epoch, next, time, ended_until FROM channel";
+const WRITE_CHANNEL: &str = "INSERT OR REPLACE INTO channel VALUES (1, ?, ?, ?, ?)";
+
+const CREATE_KEYS: &str = "CREATE TABLE IF NOT EXISTS idempotency_keys (slot INTEGER PRIMARY KEY, \
+     number INTEGER NOT NULL, time INTEGER NOT NULL, key TEXT NOT NULL, fingerprint BLOB NOT NULL, receipt TEXT NOT NULL)";
+const READ_KEYS: &str =
+    "SELECT number, time, key, fingerprint, receipt FROM idempotency_keys ORDER BY number";
+const WRITE_KEY: &str = "INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?, ?, ?)";
+const CORRECT_RECEIPT: &str =
+    "UPDATE idempotency_keys SET receipt = ? WHERE slot = ? AND number = ?";
+const DROP_KEYS: &str = "DROP TABLE IF EXISTS idempotency_keys";
+
+/// The statements about one of the two tables of the history. A row is a group of events that was committed together.
+struct TableSql {
+    name: &'static str,
+    create: &'static str,
+    drop: &'static str,
+    insert: &'static str,
+    heads: &'static str,
+    newest: &'static str,
+    page: &'static str,
+}
+
+macro_rules! table_sql {
+    ($name:literal) => {
+        TableSql {
+            name: $name,
+            create: concat!(
+                "CREATE TABLE IF NOT EXISTS ", $name, " (last INTEGER PRIMARY KEY, first INTEGER NOT NULL, \
+                 time INTEGER NOT NULL, start INTEGER NOT NULL, wire BLOB NOT NULL)"
+            ),
+            drop: concat!("DROP TABLE IF EXISTS ", $name),
+            insert: concat!("INSERT INTO ", $name, " VALUES (?, ?, ?, ?, ?)"),
+            heads: concat!(
+                "SELECT first, last, time, start, length(wire) FROM ", $name, " WHERE last >= ? ORDER BY last LIMIT ?"
+            ),
+            newest: concat!(
+                "SELECT first, last, time, start, length(wire) FROM ", $name, " ORDER BY last DESC LIMIT 1"
+            ),
+            // Rows until they make 64 KiB, the size of a chunk; of 256 at most, so that a page of tiny events does not
+            // look at the heads of all rows.
+            page: concat!(
+                "WITH heads AS (SELECT last, start FROM ", $name, " WHERE last >= ?1 ORDER BY last LIMIT 256), \
+                 until AS (SELECT max(last) AS last FROM heads WHERE start < (SELECT min(start) FROM heads) + 65536) \
+                 SELECT min(first), CAST(group_concat(wire, '') AS BLOB) FROM (SELECT first, wire FROM ", $name,
+                " WHERE last BETWEEN ?1 AND (SELECT last FROM until) ORDER BY last)"
+            ),
+        }
+    };
+}
+
+const EVEN: TableSql = table_sql!("history_even");
+const ODD: TableSql = table_sql!("history_odd");
+
+impl Table {
+    fn sql(self) -> &'static TableSql {
+        match self {
+            Self::Even => &EVEN,
+            Self::Odd => &ODD,
+        }
+    }
+}
+
+/// A publish to be stored under a key.
+pub struct KeyedPublish {
+    /// The key.
+    pub key: String,
+    /// What is to be remembered of it.
+    pub published: Published,
+}
+
+/// What an alarm finds to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Quiet {
+    /// The channel has not been quiet for long enough: so many milliseconds are left.
+    NotYet(Millis),
+    /// Its history is cleared. Its streams hold the rest; another look is due in so many milliseconds.
+    Cleared(Millis),
+    /// Nothing of it is needed: everything stored can be removed.
+    Over,
+}
+
+/// What a channel keeps.
+pub struct Store {
+    database: Rc<Database>,
+    history: HistoryLimits,
+    idempotency: IdempotencyLimits,
+    /// The id of the next event that is committed.
+    next: EventId,
+    /// Since when the channel's row is there, with this epoch. Without it, nothing is stored that counts.
+    born: Option<Millis>,
+    /// Until when a channel that was ended stays so, if nothing is published.
+    ended_until: Option<Millis>,
+    retention: Retention,
+    keys: Keys,
+    has_keys_table: bool,
+    /// The channel's row was written, and no alarm was set yet that will clear it some day.
+    pub needs_alarm: bool,
+}
+
+impl Store {
+    /// What is found in `database`.
+    pub fn load(
+        database: Rc<Database>,
+        settings: &Settings,
+        now: Millis,
+    ) -> Result<Self, StorageError> {
+        let first = EventId { epoch: now, seq: 1 };
+        let mut store = Self {
+            database,
+            history: settings.history,
+            idempotency: settings.idempotency,
+            next: first,
+            born: None,
+            ended_until: None,
+            retention: Retention::new(settings.history, first.seq),
+            keys: Keys::new(settings.idempotency),
+            has_keys_table: false,
+            needs_alarm: false,
+        };
+        let mut tables = BTreeSet::new();
+        for mut table in store.database.query(TABLES, Vec::new())? {
+            tables.extend(table.text(0));
+        }
+        if tables.contains("channel") {
+            store.load_channel(&tables, now)?;
+        }
+        if tables.contains("idempotency_keys") {
+            store.load_keys(now)?;
+        }
+        Ok(store)
+    }
+
+    fn load_channel(&mut self, tables: &BTreeSet<String>, now: Millis) -> Result<(), StorageError> {
+        let rows = self.database.query(READ_CHANNEL, Vec::new())?;
+        let Some(row) = rows.first() else {
+            return Ok(());
+        };
+        let column = |column| row.number(column).unwrap_or_default();
+        let ended_until = row.number(3);
+        self.next = EventId {
+            epoch: column(0),
+            seq: column(1),
+        };
+        self.born = Some(column(2));
+        self.ended_until = ended_until;
+        self.retention = Retention::new(self.history, self.next.seq);
+        if self.history.events == 0 && !self.is_ended(now) {
+            return self.begin_without_history(tables, now);
+        }
+        let mut found = Vec::new();
+        for table in [Table::Even, Table::Odd] {
+            let sql = table.sql();
+            if tables.contains(sql.name) {
+                let first = self.rows(sql.heads, vec![number(0), number(1)])?;
+                let newest = self.rows(sql.newest, Vec::new())?;
+                found.extend(
+                    first
+                        .first()
+                        .zip(newest.first())
+                        .map(|(first, newest)| (table, first.first, *newest)),
+                );
+            }
+        }
+        found.sort_by_key(|(.., newest)| newest.last);
+        if let (Some((_, first, _)), Some((table, in_newer, newest))) =
+            (found.first(), found.last())
+        {
+            self.retention = Retention::found(self.history, *first, (*table, *in_newer), *newest);
+            self.next.seq = self.next.seq.max(self.retention.next());
+        }
+        Ok(())
+    }
+
+    /// What an earlier deployment left is of no use without a history, and its epoch is over.
+    fn begin_without_history(
+        &mut self,
+        tables: &BTreeSet<String>,
+        now: Millis,
+    ) -> Result<(), StorageError> {
+        self.next = self.next_epoch(now);
+        self.born = None;
+        self.ended_until = None;
+        if tables.contains(EVEN.name) || tables.contains(ODD.name) {
+            let statements = [
+                (EVEN.drop, Vec::new()),
+                (ODD.drop, Vec::new()),
+                self.channel_row(now, None),
+            ];
+            self.database.write(&statements)?;
+            self.born = Some(now);
+        }
+        Ok(())
+    }
+
+    fn load_keys(&mut self, now: Millis) -> Result<(), StorageError> {
+        self.has_keys_table = true;
+        for mut row in self.database.query(READ_KEYS, Vec::new())? {
+            let fingerprint = row.bytes(3).and_then(|bytes| bytes.try_into().ok());
+            let (Some(number), Some(time)) = (row.number(0), row.number(1)) else {
+                continue;
+            };
+            if let (Some(key), Some(fingerprint), Some(receipt)) =
+                (row.text(2), fingerprint, row.text(4))
+            {
+                let published = Published {
+                    fingerprint,
+                    time,
+                    receipt,
+                    number,
+                };
+                self.keys.add(key, published, now);
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(
+        &self,
+        statement: &str,
+        values: Vec<SqlStorageValue>,
+    ) -> Result<Vec<Row>, StorageError> {
+        read_rows(&self.database, statement, values)
+    }
+
+    /// The id that the next event will get.
+    pub fn next_id(&self) -> EventId {
+        self.next
+    }
+
+    /// Whether there is a history.
+    pub fn keeps_history(&self) -> bool {
+        self.history.events > 0
+    }
+
+    /// Whether the channel was ended, and nobody has published since.
+    pub fn is_ended(&self, now: Millis) -> bool {
+        self.ended_until.is_some_and(|until| now < until)
+    }
+
+    /// What was published under `key`, if that is remembered.
+    pub fn published(&self, key: &str, now: Millis) -> Option<&Published> {
+        self.keys.get(key, now)
+    }
+
+    /// A first epoch is only known to whoever hears of it now: stores it, so that it goes on after a restart.
+    pub fn keep_epoch(&mut self, now: Millis) -> Result<(), StorageError> {
+        if self.keeps_history() && self.born.is_none() {
+            let statements = self.birth(now);
+            self.database.write(&statements)?;
+            self.was_born(now);
+        }
+        Ok(())
+    }
+
+    fn birth(&self, now: Millis) -> Vec<Statement> {
+        vec![(CREATE_CHANNEL, Vec::new()), self.channel_row(now, None)]
+    }
+
+    fn was_born(&mut self, now: Millis) {
+        self.born = Some(now);
+        self.ended_until = None;
+        self.needs_alarm = true;
+    }
+
+    fn channel_row(&self, now: Millis, ended_until: Option<Millis>) -> Statement {
+        let EventId { epoch, seq } = self.next;
+        let ended_until = ended_until.map_or(SqlStorageValue::Null, number);
+        (
+            WRITE_CHANNEL,
+            vec![number(epoch), number(seq), number(now), ended_until],
+        )
+    }
+
+    /// Writes `batches` with the next ids, and what is to be remembered of those that came with a key: all or nothing.
+    /// It is durable after the database's `sync`. Returns whether there was anything to write.
+    pub fn commit(
+        &mut self,
+        batches: &[&Batch],
+        keyed: Vec<KeyedPublish>,
+        now: Millis,
+    ) -> Result<bool, StorageError> {
+        let mut statements = Vec::new();
+        let writes = self.keeps_history() || !keyed.is_empty();
+        let is_born = self.born.is_some() && self.ended_until.is_none();
+        let bears = !is_born && (writes || self.ended_until.is_some());
+        if bears {
+            statements.extend(self.birth(now));
+        }
+        let mut added = Vec::new();
+        let mut table = Table::default();
+        if self.keeps_history() {
+            let tail = self.held_from(now)?;
+            let (target, empty) = self.retention.target(tail);
+            table = target;
+            let sql = table.sql();
+            if empty {
+                statements.push((sql.drop, Vec::new()));
+            }
+            if empty || !self.retention.has_table() {
+                statements.push((sql.create, Vec::new()));
+            }
+            for (row, wire) in self.split(batches, now) {
+                let head = [row.last, row.first, row.time, row.start].map(number);
+                let values = head.into_iter().chain([SqlStorageValue::Blob(wire)]);
+                statements.push((sql.insert, values.collect()));
+                added.push(row);
+            }
+        }
+        if !keyed.is_empty() && !self.has_keys_table {
+            statements.push((CREATE_KEYS, Vec::new()));
+        }
+        statements.extend(keyed.iter().map(|keyed| self.key_row(keyed)));
+        if !statements.is_empty() {
+            self.database.write(&statements)?;
+        }
+        if bears {
+            self.was_born(now);
+        }
+        for row in added {
+            self.retention.added(table, row);
+        }
+        self.has_keys_table |= !keyed.is_empty();
+        for KeyedPublish { key, published } in keyed {
+            self.keys.add(key, published, now);
+        }
+        let events = batches.iter().map(|batch| batch.events as u64);
+        self.next.seq = events.fold(self.next.seq, u64::saturating_add);
+        Ok(!statements.is_empty())
+    }
+
+    /// The events of `batches` as rows: one, or several where it would be too large.
+    fn split(&self, batches: &[&Batch], now: Millis) -> Vec<(Row, Vec<u8>)> {
+        let mut rows: Vec<(Row, Vec<u8>)> = Vec::new();
+        let mut next = self.next.seq;
+        for event in batches.iter().flat_map(|batch| batch.iter()) {
+            match rows.last_mut() {
+                Some((row, wire))
+                    if wire.len().saturating_add(event.len()) <= MAX_ENCODED_EVENT =>
+                {
+                    wire.extend_from_slice(event.as_bytes());
+                    row.last = next;
+                    row.bytes = wire.len() as u64;
+                }
+                before => {
+                    let start = match before {
+                        Some((row, _)) => row.start.saturating_add(row.bytes),
+                        None => self.retention.end(),
+                    };
+                    let (bytes, time) = (event.len() as u64, now);
+                    let row = Row {
+                        first: next,
+                        last: next,
+                        time,
+                        start,
+                        bytes,
+                    };
+                    rows.push((row, event.as_bytes().to_vec()));
+                }
+            }
+            next = next.saturating_add(1);
+        }
+        rows
+    }
+
+    fn key_row(&self, keyed: &KeyedPublish) -> Statement {
+        let KeyedPublish { key, published } = keyed;
+        let values = vec![
+            number(self.slot(published.number)),
+            number(published.number),
+            number(published.time),
+            SqlStorageValue::String(key.clone()),
+            SqlStorageValue::Blob(published.fingerprint.to_vec()),
+            SqlStorageValue::String(published.receipt.clone()),
+        ];
+        (WRITE_KEY, values)
+    }
+
+    /// Where a key is stored: in place of the one that is forgotten for it.
+    fn slot(&self, key_number: u64) -> u64 {
+        key_number
+            .checked_rem(self.idempotency.keys)
+            .unwrap_or_default()
+    }
+
+    /// The number for the next key.
+    pub fn next_key(&self) -> u64 {
+        self.keys.next()
+    }
+
+    /// Replaces the receipt under `key`, which turned out to be another one than was committed.
+    pub fn correct_receipt(&mut self, key: &str, receipt: &str) -> Result<(), StorageError> {
+        let Some(number_of_key) = self.keys.correct(key, receipt) else {
+            return Ok(());
+        };
+        let values = vec![
+            SqlStorageValue::String(receipt.to_owned()),
+            number(self.slot(number_of_key)),
+            number(number_of_key),
+        ];
+        self.database.write(&[(CORRECT_RECEIPT, values)])
+    }
+
+    /// Clears everything that is stored, and keeps until `ended_until` that the channel was ended. The next event begins
+    /// another epoch.
+    pub fn end(&mut self, now: Millis, ended_until: Millis) -> Result<(), StorageError> {
+        let before = self.next;
+        self.next = self.next_epoch(now);
+        let mut statements = vec![
+            (CREATE_CHANNEL, Vec::new()),
+            self.channel_row(now, Some(ended_until)),
+        ];
+        statements.extend([EVEN.drop, ODD.drop, DROP_KEYS].map(|drop| (drop, Vec::new())));
+        if let Err(error) = self.database.write(&statements) {
+            self.next = before;
+            return Err(error);
+        }
+        self.forget();
+        self.was_born(now);
+        self.ended_until = Some(ended_until);
+        Ok(())
+    }
+
+    /// Later than any epoch before, whatever the clock says.
+    fn next_epoch(&self, now: Millis) -> EventId {
+        EventId {
+            epoch: now.max(self.next.epoch.saturating_add(1)),
+            seq: 1,
+        }
+    }
+
+    /// All that was held of history and keys is gone.
+    fn forget(&mut self) {
+        self.retention = Retention::new(self.history, self.next.seq);
+        self.keys = Keys::new(self.idempotency);
+        self.has_keys_table = false;
+    }
+
+    /// Clears what is stored, if the channel has been quiet for so long that nothing of it is held any more. While
+    /// somebody is `listening`, the epoch and its numbers stay.
+    pub fn clear_if_quiet(&mut self, now: Millis, listening: bool) -> Result<Quiet, StorageError> {
+        let left = self.needed_until().saturating_sub(now);
+        if left > 0 {
+            return Ok(Quiet::NotYet(left));
+        }
+        if listening && self.keeps_history() {
+            let mut statements = vec![self.channel_row(now, None)];
+            statements.extend([EVEN.drop, ODD.drop, DROP_KEYS].map(|drop| (drop, Vec::new())));
+            self.database.write(&statements)?;
+            self.forget();
+            self.born = Some(now);
+            self.ended_until = None;
+            return Ok(Quiet::Cleared(self.history.age));
+        }
+        self.forget();
+        self.born = None;
+        self.ended_until = None;
+        Ok(Quiet::Over)
+    }
+
+    fn needed_until(&self) -> Millis {
+        if let Some(until) = self.ended_until {
+            return until;
+        }
+        let newest = self.retention.newest().map(|row| row.time);
+        let quiet_since = newest.max(self.born).unwrap_or_default();
+        let history = quiet_since.saturating_add(self.history.age);
+        history.max(self.keys.until().unwrap_or_default())
+    }
+
+    fn held_from(&mut self, now: Millis) -> Result<u64, StorageError> {
+        let database = &self.database;
+        self.retention.tail(now, |table, from| {
+            read_rows(
+                database,
+                table.sql().heads,
+                vec![number(from), number(HEADS)],
+            )
+        })
+    }
+
+    /// Reads from the storage, as an object that has been replaced cannot.
+    pub fn check(&self) -> Result<(), StorageError> {
+        let statement = if self.born.is_some() {
+            READ_CHANNEL
+        } else {
+            TABLES
+        };
+        self.database.query(statement, Vec::new())?;
+        Ok(())
+    }
+
+    /// What is held: the id of the oldest event, how many there are, how many bytes they take with what is stored in
+    /// the same row, and how many rows this object has written. `None` without a history.
+    pub fn stats(&mut self, now: Millis) -> Result<Option<HistoryStats>, StorageError> {
+        if !self.keeps_history() {
+            return Ok(None);
+        }
+        let tail = self.held_from(now)?;
+        let events = self.next.seq.saturating_sub(tail);
+        let oldest = EventId {
+            seq: tail,
+            ..self.next
+        };
+        Ok(Some(HistoryStats {
+            oldest: (events > 0).then_some(oldest),
+            events,
+            bytes: self.retention.bytes_held(),
+            rows_written: self.database.rows_written(),
+        }))
+    }
+}
+
+/// The shape of `history` in `GET /channels/{id}/stats`.
+#[derive(Serialize)]
+pub struct HistoryStats {
+    oldest: Option<EventId>,
+    events: u64,
+    bytes: u64,
+    rows_written: u64,
+}
+
+impl History for Store {
+    fn tail(&mut self, now: Millis) -> Result<Option<u64>, HistoryError> {
+        if !self.keeps_history() {
+            return Ok(None);
+        }
+        Ok(Some(self.held_from(now)?))
+    }
+
+    fn page(&mut self, from: u64) -> Result<Page, HistoryError> {
+        let statement = self.retention.table_of(from).sql().page;
+        let mut rows = self.database.query(statement, vec![number(from)])?;
+        let page = rows.first_mut().and_then(|row| {
+            Some(Page {
+                first: row.number(0)?,
+                wire: row.text(1)?,
+            })
+        });
+        page.ok_or_else(|| HistoryError(format!("event {from} is not there")))
+    }
+}
+
+fn read_rows(
+    database: &Database,
+    statement: &str,
+    values: Vec<SqlStorageValue>,
+) -> Result<Vec<Row>, StorageError> {
+    let read = |row: &Found| {
+        Some(Row {
+            first: row.number(0)?,
+            last: row.number(1)?,
+            time: row.number(2)?,
+            start: row.number(3)?,
+            bytes: row.number(4)?,
+        })
+    };
+    let rows = database.query(statement, values)?;
+    Ok(rows.iter().filter_map(read).collect())
+}
