@@ -163,12 +163,12 @@ impl Retention {
         young && few && (small || is_newest)
     }
 
-    /// Where the next rows go, and whether the other table is to be emptied for them first: `tail` events are all that is
-    /// held, and they are all in the table that was the newer one until now.
+    /// Where the next rows go, and whether that is the other table, to be emptied first: nothing in it is held any more,
+    /// nor is all of the newer one, if the oldest event held is number `tail`.
     pub fn target(&self, tail: u64) -> (Table, bool) {
         let (table, first) = self.newer;
         match first {
-            Some(first) if tail >= first => (table.other(), true),
+            Some(first) if tail > first => (table.other(), true),
             _ => (table, false),
         }
     }
@@ -332,9 +332,21 @@ mod tests {
         let mut stored = Stored::new(LIMITS);
         for _ in 0..200 {
             stored.add(1, 1);
-            assert!(stored.all().len() <= 21, "{}", stored.all().len());
+            assert!(stored.all().len() <= 22, "{}", stored.all().len());
             stored.check();
         }
+    }
+
+    #[test]
+    fn one_table_is_enough_until_something_is_not_held_any_more() {
+        let mut stored = Stored::new(LIMITS);
+        for _ in 0..10 {
+            stored.add(1, 1);
+            assert!(stored.tables[1].is_empty());
+        }
+        stored.add(2, 1);
+        stored.add(1, 1);
+        assert_eq!(stored.tables[1].len(), 1);
     }
 
     proptest! {
