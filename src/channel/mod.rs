@@ -5,6 +5,7 @@
 //! call its `cancel` at once. Asking the time, whether a stream is ready, or the storage, calls nothing back.
 
 mod database;
+mod ending;
 mod idempotency;
 mod publishing;
 mod retention;

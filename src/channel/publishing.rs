@@ -17,21 +17,18 @@ use worker::Delay;
 use super::Shared;
 use super::database::StorageError;
 use super::idempotency::{self, Fingerprint, Published};
-use super::store::{KeyedPublish, Quiet};
+use super::store::KeyedPublish;
 use super::stream::EventStream;
 use crate::fanout::{Before, EndReceipt, Hub, Millis, Receipt};
 use crate::problem::Problem;
 use crate::response::{self, Failure};
 use crate::sse::{Batch, EventId};
 
-/// For how long a channel that was ended tells its readers not to come back, in milliseconds: an hour.
-const STAYS_ENDED: Millis = 3_600_000;
-
 /// A receipt as JSON, or why there is none.
 type Outcome = Result<String, Problem>;
 
 /// A publish on its way.
-struct Submission {
+pub struct Submission {
     batch: Batch,
     /// Its `Idempotency-Key`, with what it stands for.
     key: Option<(String, Fingerprint)>,
@@ -39,9 +36,12 @@ struct Submission {
 }
 
 /// What is done one after the other.
-enum Order {
+pub enum Order {
+    /// See [`Shared::publish`].
     Publish(Submission),
+    /// See [`Shared::end`].
     End(oneshot::Sender<Result<EndReceipt, Problem>>),
+    /// See [`Shared::clear_if_quiet`].
     ClearIfQuiet(oneshot::Sender<Result<(), Problem>>),
 }
 
@@ -123,22 +123,7 @@ impl Shared {
         Ok(Some(receipt))
     }
 
-    /// Ends the channel, and answers how that went.
-    pub(super) async fn end(self: &Rc<Self>) -> Result<Response, Failure> {
-        let (sender, receipt) = oneshot::channel();
-        self.order(Order::End(sender));
-        let receipt = receipt.await.map_err(|_| Problem::Internal)??;
-        Ok(response::json(&receipt)?)
-    }
-
-    /// Removes what is stored, if nobody needs it any more. Otherwise sets the alarm anew.
-    pub(super) async fn clear_if_quiet(self: &Rc<Self>) -> Result<(), Problem> {
-        let (sender, done) = oneshot::channel();
-        self.order(Order::ClearIfQuiet(sender));
-        done.await.map_err(|_| Problem::Internal)?
-    }
-
-    fn order(self: &Rc<Self>, order: Order) {
+    pub(super) fn order(self: &Rc<Self>, order: Order) {
         self.inbox.orders.borrow_mut().push_back(order);
         if !self.inbox.working.replace(true) {
             spawn_local(self.clone().work_off());
@@ -306,6 +291,15 @@ impl Shared {
         }
     }
 
+    /// Waits until what is committed is appended.
+    pub(super) async fn let_all_be_appended(&self) {
+        if self.inbox.appending.get() {
+            let (sender, appended) = oneshot::channel();
+            self.inbox.appended.replace(Some(sender));
+            let _ = appended.await;
+        }
+    }
+
     /// Tells a publisher how it went, and whoever repeated it.
     fn settle(&self, submission: Submission, outcome: Outcome) {
         if let Some((key, _)) = &submission.key {
@@ -320,7 +314,10 @@ impl Shared {
 
     /// Before events leave the log that a stream which keeps up was not given yet: gives them to it, and lets the event
     /// loop go round for it to take them. Streams that back up are not waited for.
-    async fn let_streams_keep_up(&self, before: impl Fn(&mut Hub<EventStream>) -> Before) {
+    pub(super) async fn let_streams_keep_up(
+        &self,
+        before: impl Fn(&mut Hub<EventStream>) -> Before,
+    ) {
         loop {
             let step = before(&mut self.hub.borrow_mut());
             match step {
@@ -331,48 +328,6 @@ impl Shared {
                 }
                 Before::Append => return,
             }
-        }
-    }
-
-    /// Clears what is stored, and tells and ends all streams.
-    async fn end_channel(self: &Rc<Self>) -> Result<EndReceipt, Problem> {
-        if self.inbox.appending.get() {
-            let (sender, appended) = oneshot::channel();
-            self.inbox.appended.replace(Some(sender));
-            let _ = appended.await;
-        }
-        self.let_streams_keep_up(Hub::before_end).await;
-        let now = self.clock.now();
-        let ended = {
-            let mut store = self.store.borrow_mut();
-            store.end(now, now.saturating_add(STAYS_ENDED))
-        };
-        ended.map_err(|error| self.storage_failed(&error))?;
-        let next = self.store.borrow().next_id();
-        let (receipt, work) = self.hub.borrow_mut().end(next);
-        self.perform(work);
-        self.set_timer();
-        let durable = match self.database.set_alarm(STAYS_ENDED).await {
-            Ok(()) => self.database.sync().await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = durable {
-            let problem = self.storage_failed(&error);
-            self.database.abort("the channel's end could not be stored");
-            return Err(problem);
-        }
-        Ok(receipt)
-    }
-
-    async fn clear(&self) -> Result<(), StorageError> {
-        let listening = self.hub.borrow().subscribers() > 0;
-        let quiet = {
-            let mut store = self.store.borrow_mut();
-            store.clear_if_quiet(self.clock.now(), listening)?
-        };
-        match quiet {
-            Quiet::NotYet(left) | Quiet::Cleared(left) => self.database.set_alarm(left).await,
-            Quiet::Over => self.database.delete_all().await,
         }
     }
 }

@@ -1,5 +1,8 @@
 //! One channel's log and streams, and what happens to them: join, leave, append, flush, tick.
 
+mod flush;
+mod past;
+
 #[cfg(test)]
 mod model;
 #[cfg(test)]
@@ -13,14 +16,14 @@ mod simulation;
 
 use std::collections::BTreeMap;
 
-use super::history::{History, HistoryError, Since, Start};
 use super::log::Log;
 use super::pacing::Pacer;
-use super::subscriber::{Place, Serving, Subscriber};
+use super::serving::Place;
+use super::subscriber::Subscriber;
 use super::{
     Before, Change, ConnId, EndReceipt, Joining, Limits, Millis, Receipt, Stats, Stream, Work,
 };
-use crate::sse::{self, Batch, EventId};
+use crate::sse::{Batch, EventId};
 
 /// How many streams are written to before the event loop goes round. The runtime takes each chunk through many steps of
 /// its event loop; that a stream's memory is still in the caches for the next one is the likely gain. Measured with 1,000 streams, groups of 64 to 256 cost 5 to 20 % less than all at once, and
@@ -90,18 +93,6 @@ impl<S: Stream> Hub<S> {
     pub fn open(&mut self) -> ConnId {
         self.connected = self.connected.saturating_add(1);
         self.connected
-    }
-
-    /// Where a stream starts that asks for the events `since`. To be asked in the turn in which it joins.
-    pub fn start(
-        &self,
-        since: &Since,
-        history: &mut dyn History,
-        now: Millis,
-    ) -> Result<Start, HistoryError> {
-        let held = history.tail(now)?.unwrap_or(self.log.tail());
-        let head = self.next_id();
-        Ok(Start::new(since, held.min(head.seq), head))
     }
 
     /// The id that the next event will get.
@@ -277,188 +268,6 @@ impl<S: Stream> Hub<S> {
         self.log.begin_again(next);
         self.lowest = next.seq;
         (receipt, work)
-    }
-
-    /// The events from number `from` on, encoded, with their numbers: at most `max_events`, and no more once they
-    /// have `max_bytes`.
-    pub fn read(
-        &self,
-        from: u64,
-        max_events: usize,
-        max_bytes: usize,
-        history: &mut dyn History,
-    ) -> Result<Vec<(EventId, String)>, HistoryError> {
-        let mut events = Vec::new();
-        let mut bytes = 0_usize;
-        let head = self.log.head();
-        let mut next = EventId {
-            epoch: self.log.epoch(),
-            seq: from,
-        };
-        while next.seq < head && events.len() < max_events && bytes < max_bytes {
-            let page = if next.seq < self.log.tail() {
-                history.page(next.seq)?
-            } else {
-                self.log.page(next.seq)
-            };
-            let skipped = usize::try_from(next.seq.saturating_sub(page.first));
-            let batch = Batch::from_wire(page.wire);
-            let held = usize::try_from(head.saturating_sub(next.seq)).unwrap_or(usize::MAX);
-            let room = max_events.saturating_sub(events.len()).min(held);
-            let before = events.len();
-            for event in batch.iter().skip(skipped.unwrap_or(usize::MAX)).take(room) {
-                if bytes >= max_bytes {
-                    break;
-                }
-                bytes = bytes.saturating_add(event.len());
-                events.push((next, event.to_owned()));
-                next.seq = next.seq.saturating_add(1);
-            }
-            if events.len() == before {
-                return Err(HistoryError(format!("event {} is missing", next.seq)));
-            }
-        }
-        Ok(events)
-    }
-
-    /// Does what is due at `now`: a flush, heartbeats, the end of stalled streams.
-    pub fn poll(&mut self, history: &mut dyn History, now: Millis) -> Work<S> {
-        let mut work = if self.flush_at().is_some_and(|at| at <= now) {
-            self.flush(history, now)
-        } else {
-            Work::new()
-        };
-        if !self.subscribers.is_empty() && self.next_tick <= now {
-            self.next_tick = now.saturating_add(self.pacer.tick());
-            self.end_stalled(now, &mut work);
-            self.beat(now, &mut work);
-        }
-        work
-    }
-
-    /// The moment at which [`poll`](Self::poll) has something to do, if there is one. None without subscribers.
-    pub fn next_poll(&self) -> Option<Millis> {
-        let tick = (!self.subscribers.is_empty()).then_some(self.next_tick);
-        self.flush_at().into_iter().chain(tick).min()
-    }
-
-    fn flush_at(&self) -> Option<Millis> {
-        if self.flushing.is_some() {
-            Some(0)
-        } else if let Some(since) = self.unflushed_since {
-            Some(self.pacer.next_flush(self.subscribers.len(), since))
-        } else {
-            self.left_over.then(|| self.pacer.next_retry())
-        }
-    }
-
-    /// Whether a flush is under way: its next group is due after a turn of the event loop.
-    pub fn is_flushing(&self) -> bool {
-        self.flushing.is_some()
-    }
-
-    /// Goes on with the flush under way, or begins one: serves the next [`GROUP`] streams that something is due to and
-    /// that are ready. Streams at the same place share a chunk.
-    /// One whose history cannot be read is ended: its client resumes.
-    pub fn flush(&mut self, history: &mut dyn History, now: Millis) -> Work<S> {
-        let mut work = Work::new();
-        let from = self.flushing.take().unwrap_or_else(|| {
-            self.progress = self.unflushed_since.take().is_some();
-            self.left_over = false;
-            if self.progress {
-                self.pacer.begin_flush(now);
-            }
-            0
-        });
-        let mut served: Vec<(Place, Serving, usize)> = Vec::new();
-        let (head, tail) = (self.log.head(), self.log.tail());
-        for (conn, subscriber) in self.subscribers.range_mut(from..) {
-            if !subscriber.place.is_behind(head) {
-                continue;
-            }
-            if !subscriber.stream.is_ready() {
-                subscriber.pass_over(now);
-                self.left_over = true;
-                continue;
-            }
-            if work.writes.len() >= self.group {
-                self.flushing = Some(*conn);
-                break;
-            }
-            let known = served.iter().position(|(at, ..)| *at == subscriber.place);
-            if known.is_none() {
-                let mut serving = match subscriber.place.serve(&mut self.log, history, now) {
-                    Ok(serving) => serving,
-                    Err(error) => {
-                        work.ended.push((*conn, subscriber.stream.clone()));
-                        work.error = Some(error);
-                        continue;
-                    }
-                };
-                let chunk = work.add_chunk(std::mem::take(&mut serving.chunk));
-                served.push((subscriber.place.clone(), serving, chunk));
-            }
-            let last = served.len().saturating_sub(1);
-            let Some((at, serving, chunk)) = served.get(known.unwrap_or(last)) else {
-                continue;
-            };
-            if at.cursor < tail && serving.then.cursor >= tail {
-                if !at.reads_history {
-                    self.fallen = self.fallen.saturating_sub(1);
-                }
-                self.lowest = self.lowest.min(serving.then.cursor);
-            }
-            let caught_up = subscriber.served(serving, head, now, self.turn);
-            if let Some(dropped) = caught_up {
-                self.changes.push(Change::CaughtUp(*conn, dropped));
-            }
-            self.left_over |= subscriber.place.is_behind(head);
-            work.write(*conn, &subscriber.stream, *chunk);
-        }
-        for (conn, _) in &work.ended {
-            self.leave(*conn);
-        }
-        self.progress |= !work.writes.is_empty();
-        if self.flushing.is_some() {
-            self.last_group_in = Some(self.turn);
-        } else {
-            self.pacer
-                .end_flush(now, self.subscribers.len(), self.progress);
-        }
-        work
-    }
-
-    /// Forgets the streams that have kept events waiting for too long.
-    fn end_stalled(&mut self, now: Millis, work: &mut Work<S>) {
-        let Some(moment) = self.stall.and_then(|stall| now.checked_sub(stall)) else {
-            return;
-        };
-        for (conn, subscriber) in &self.subscribers {
-            if subscriber.has_waited_since(moment) && !subscriber.stream.is_ready() {
-                work.ended.push((*conn, subscriber.stream.clone()));
-            }
-        }
-        for (conn, _) in &work.ended {
-            self.leave(*conn);
-        }
-    }
-
-    /// Writes heartbeats to the streams that have been silent for long enough.
-    fn beat(&mut self, now: Millis, work: &mut Work<S>) {
-        let mut heartbeat = None;
-        let head = self.log.head();
-        for (conn, subscriber) in &mut self.subscribers {
-            // One that something is due to is written to by the next flush, and may be in the middle of an event.
-            if !subscriber.place.is_behind(head)
-                && self.pacer.heartbeat_due(*conn, subscriber.written_at, now)
-                && subscriber.stream.is_ready()
-            {
-                let chunk =
-                    *heartbeat.get_or_insert_with(|| work.add_chunk(sse::HEARTBEAT.to_vec()));
-                subscriber.wrote_heartbeat(now, self.turn);
-                work.write(*conn, &subscriber.stream, chunk);
-            }
-        }
     }
 
     /// What has changed for streams since this was last asked.

@@ -18,6 +18,7 @@ mod history;
 mod hub;
 mod log;
 mod pacing;
+mod serving;
 mod subscriber;
 
 use serde::Serialize;

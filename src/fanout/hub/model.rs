@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::super::history::{HistoryError, Page, Since};
-use super::super::subscriber::MAX_CHUNK;
+use super::super::history::{History, HistoryError, Page, Since};
+use super::super::serving::MAX_CHUNK;
 use super::reader::{Account, FakeStream, Published, Reader};
 use super::*;
+use crate::sse;
 
 const EPOCH: u64 = 1_700_000_000_000;
 

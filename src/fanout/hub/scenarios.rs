@@ -2,7 +2,8 @@
 
 use super::model::Model;
 use super::*;
-use crate::fanout::subscriber::MAX_CHUNK;
+use crate::fanout::serving::MAX_CHUNK;
+use crate::sse;
 
 /// A reader that takes one chunk in ten turns, beside one that keeps up, under bursts larger than the buffer.
 #[test]

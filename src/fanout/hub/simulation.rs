@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::super::history::NoHistory;
 use super::*;
+use crate::sse;
 
 /// What a write takes of the thread, in microseconds, as measured on workerd.
 const WRITE: u64 = 30;

@@ -1,89 +1,27 @@
 //! What a channel keeps in its object's storage: its epoch, its history, the keys of its publishes, and for an hour
 //! that it was ended.
 
-use std::collections::BTreeSet;
+mod load;
+mod sql;
+
 use std::rc::Rc;
 
 use serde::Serialize;
 use worker::SqlStorageValue;
 
+use self::sql::{
+    CORRECT_RECEIPT, CREATE_CHANNEL, CREATE_KEYS, DROP_KEYS, EVEN, ODD, READ_CHANNEL, TABLES,
+    WRITE_CHANNEL, WRITE_KEY,
+};
 use super::database::{Database, Found, Statement, StorageError, number};
 use super::idempotency::{Keys, Published};
 use super::retention::{Retention, Row, Table};
 use crate::fanout::{History, HistoryError, Millis, Page};
-use crate::settings::{HistoryLimits, IdempotencyLimits, Settings};
+use crate::settings::{HistoryLimits, IdempotencyLimits};
 use crate::sse::{Batch, EventId, MAX_ENCODED_EVENT};
 
 /// How many rows' heads are read at once.
 const HEADS: u64 = 64;
-
-const TABLES: &str = "SELECT name FROM sqlite_master WHERE type = 'table'";
-
-/// One row: the epoch, the number of its first event that is not (or no longer) in the history, and when that was.
-const CREATE_CHANNEL: &str = "CREATE TABLE IF NOT EXISTS channel (one INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, \
-     next INTEGER NOT NULL, time INTEGER NOT NULL, ended_until INTEGER)";
-const READ_CHANNEL: &str = "SELECT epoch, next, time, ended_until FROM channel";
-const WRITE_CHANNEL: &str = "INSERT OR REPLACE INTO channel VALUES (1, ?, ?, ?, ?)";
-
-const CREATE_KEYS: &str = "CREATE TABLE IF NOT EXISTS idempotency_keys (slot INTEGER PRIMARY KEY, \
-     number INTEGER NOT NULL, time INTEGER NOT NULL, key TEXT NOT NULL, fingerprint BLOB NOT NULL, receipt TEXT NOT NULL)";
-const READ_KEYS: &str =
-    "SELECT number, time, key, fingerprint, receipt FROM idempotency_keys ORDER BY number";
-const WRITE_KEY: &str = "INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?, ?, ?)";
-const CORRECT_RECEIPT: &str =
-    "UPDATE idempotency_keys SET receipt = ? WHERE slot = ? AND number = ?";
-const DROP_KEYS: &str = "DROP TABLE IF EXISTS idempotency_keys";
-
-/// The statements about one of the two tables of the history. A row is a group of events that was committed together.
-struct TableSql {
-    name: &'static str,
-    create: &'static str,
-    drop: &'static str,
-    insert: &'static str,
-    heads: &'static str,
-    newest: &'static str,
-    page: &'static str,
-}
-
-macro_rules! table_sql {
-    ($name:literal) => {
-        TableSql {
-            name: $name,
-            create: concat!(
-                "CREATE TABLE IF NOT EXISTS ", $name, " (last INTEGER PRIMARY KEY, first INTEGER NOT NULL, \
-                 time INTEGER NOT NULL, start INTEGER NOT NULL, wire BLOB NOT NULL)"
-            ),
-            drop: concat!("DROP TABLE IF EXISTS ", $name),
-            insert: concat!("INSERT INTO ", $name, " VALUES (?, ?, ?, ?, ?)"),
-            heads: concat!(
-                "SELECT first, last, time, start, length(wire) FROM ", $name, " WHERE last >= ? ORDER BY last LIMIT ?"
-            ),
-            newest: concat!(
-                "SELECT first, last, time, start, length(wire) FROM ", $name, " ORDER BY last DESC LIMIT 1"
-            ),
-            // Rows until they make 64 KiB, the size of a chunk; of 256 at most, so that a page of tiny events does not
-            // look at the heads of all rows.
-            page: concat!(
-                "WITH heads AS (SELECT last, start FROM ", $name, " WHERE last >= ?1 ORDER BY last LIMIT 256), \
-                 until AS (SELECT max(last) AS last FROM heads WHERE start < (SELECT min(start) FROM heads) + 65536) \
-                 SELECT min(first), CAST(group_concat(wire, '') AS BLOB) FROM (SELECT first, wire FROM ", $name,
-                " WHERE last BETWEEN ?1 AND (SELECT last FROM until) ORDER BY last)"
-            ),
-        }
-    };
-}
-
-const EVEN: TableSql = table_sql!("history_even");
-const ODD: TableSql = table_sql!("history_odd");
-
-impl Table {
-    fn sql(self) -> &'static TableSql {
-        match self {
-            Self::Even => &EVEN,
-            Self::Odd => &ODD,
-        }
-    }
-}
 
 /// A publish to be stored under a key.
 pub struct KeyedPublish {
@@ -123,130 +61,6 @@ pub struct Store {
 }
 
 impl Store {
-    /// What is found in `database`.
-    pub fn load(
-        database: Rc<Database>,
-        settings: &Settings,
-        now: Millis,
-    ) -> Result<Self, StorageError> {
-        let first = EventId { epoch: now, seq: 1 };
-        let mut store = Self {
-            database,
-            history: settings.history,
-            idempotency: settings.idempotency,
-            next: first,
-            born: None,
-            ended_until: None,
-            retention: Retention::new(settings.history, first.seq),
-            keys: Keys::new(settings.idempotency),
-            has_keys_table: false,
-            needs_alarm: false,
-        };
-        let mut tables = BTreeSet::new();
-        for mut table in store.database.query(TABLES, Vec::new())? {
-            tables.extend(table.text(0));
-        }
-        if tables.contains("channel") {
-            store.load_channel(&tables, now)?;
-        }
-        if tables.contains("idempotency_keys") {
-            store.load_keys(now)?;
-        }
-        Ok(store)
-    }
-
-    fn load_channel(&mut self, tables: &BTreeSet<String>, now: Millis) -> Result<(), StorageError> {
-        let rows = self.database.query(READ_CHANNEL, Vec::new())?;
-        let Some(row) = rows.first() else {
-            return Ok(());
-        };
-        let column = |column| row.number(column).unwrap_or_default();
-        let ended_until = row.number(3);
-        self.next = EventId {
-            epoch: column(0),
-            seq: column(1),
-        };
-        self.born = Some(column(2));
-        self.ended_until = ended_until;
-        self.retention = Retention::new(self.history, self.next.seq);
-        if self.history.events == 0 && !self.is_ended(now) {
-            return self.begin_without_history(tables, now);
-        }
-        let mut found = Vec::new();
-        for table in [Table::Even, Table::Odd] {
-            let sql = table.sql();
-            if tables.contains(sql.name) {
-                let first = self.rows(sql.heads, vec![number(0), number(1)])?;
-                let newest = self.rows(sql.newest, Vec::new())?;
-                found.extend(
-                    first
-                        .first()
-                        .zip(newest.first())
-                        .map(|(first, newest)| (table, first.first, *newest)),
-                );
-            }
-        }
-        found.sort_by_key(|(.., newest)| newest.last);
-        if let (Some((_, first, _)), Some((table, in_newer, newest))) =
-            (found.first(), found.last())
-        {
-            self.retention = Retention::found(self.history, *first, (*table, *in_newer), *newest);
-            self.next.seq = self.next.seq.max(self.retention.next());
-        }
-        Ok(())
-    }
-
-    /// What an earlier deployment left is of no use without a history, and its epoch is over.
-    fn begin_without_history(
-        &mut self,
-        tables: &BTreeSet<String>,
-        now: Millis,
-    ) -> Result<(), StorageError> {
-        self.next = self.next_epoch(now);
-        self.born = None;
-        self.ended_until = None;
-        if tables.contains(EVEN.name) || tables.contains(ODD.name) {
-            let statements = [
-                (EVEN.drop, Vec::new()),
-                (ODD.drop, Vec::new()),
-                self.channel_row(now, None),
-            ];
-            self.database.write(&statements)?;
-            self.born = Some(now);
-        }
-        Ok(())
-    }
-
-    fn load_keys(&mut self, now: Millis) -> Result<(), StorageError> {
-        self.has_keys_table = true;
-        for mut row in self.database.query(READ_KEYS, Vec::new())? {
-            let fingerprint = row.bytes(3).and_then(|bytes| bytes.try_into().ok());
-            let (Some(number), Some(time)) = (row.number(0), row.number(1)) else {
-                continue;
-            };
-            if let (Some(key), Some(fingerprint), Some(receipt)) =
-                (row.text(2), fingerprint, row.text(4))
-            {
-                let published = Published {
-                    fingerprint,
-                    time,
-                    receipt,
-                    number,
-                };
-                self.keys.add(key, published, now);
-            }
-        }
-        Ok(())
-    }
-
-    fn rows(
-        &self,
-        statement: &str,
-        values: Vec<SqlStorageValue>,
-    ) -> Result<Vec<Row>, StorageError> {
-        read_rows(&self.database, statement, values)
-    }
-
     /// The id that the next event will get.
     pub fn next_id(&self) -> EventId {
         self.next

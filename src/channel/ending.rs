@@ -1,0 +1,72 @@
+//! The end of a channel: deleted by somebody, or gone quiet.
+
+use std::rc::Rc;
+
+use futures_channel::oneshot;
+use web_sys::Response;
+
+use super::Shared;
+use super::database::StorageError;
+use super::publishing::Order;
+use super::store::Quiet;
+use crate::fanout::{EndReceipt, Hub, Millis};
+use crate::problem::Problem;
+use crate::response::{self, Failure};
+
+/// For how long a channel that was ended tells its readers not to come back, in milliseconds: an hour.
+const STAYS_ENDED: Millis = 3_600_000;
+
+impl Shared {
+    /// Ends the channel, and answers how that went.
+    pub(super) async fn end(self: &Rc<Self>) -> Result<Response, Failure> {
+        let (sender, receipt) = oneshot::channel();
+        self.order(Order::End(sender));
+        let receipt = receipt.await.map_err(|_| Problem::Internal)??;
+        Ok(response::json(&receipt)?)
+    }
+
+    /// Removes what is stored, if nobody needs it any more. Otherwise sets the alarm anew.
+    pub(super) async fn clear_if_quiet(self: &Rc<Self>) -> Result<(), Problem> {
+        let (sender, done) = oneshot::channel();
+        self.order(Order::ClearIfQuiet(sender));
+        done.await.map_err(|_| Problem::Internal)?
+    }
+
+    /// Clears what is stored, and tells and ends all streams.
+    pub(super) async fn end_channel(self: &Rc<Self>) -> Result<EndReceipt, Problem> {
+        self.let_all_be_appended().await;
+        self.let_streams_keep_up(Hub::before_end).await;
+        let now = self.clock.now();
+        let ended = {
+            let mut store = self.store.borrow_mut();
+            store.end(now, now.saturating_add(STAYS_ENDED))
+        };
+        ended.map_err(|error| self.storage_failed(&error))?;
+        let next = self.store.borrow().next_id();
+        let (receipt, work) = self.hub.borrow_mut().end(next);
+        self.perform(work);
+        self.set_timer();
+        let durable = match self.database.set_alarm(STAYS_ENDED).await {
+            Ok(()) => self.database.sync().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = durable {
+            let problem = self.storage_failed(&error);
+            self.database.abort("the channel's end could not be stored");
+            return Err(problem);
+        }
+        Ok(receipt)
+    }
+
+    pub(super) async fn clear(&self) -> Result<(), StorageError> {
+        let listening = self.hub.borrow().subscribers() > 0;
+        let quiet = {
+            let mut store = self.store.borrow_mut();
+            store.clear_if_quiet(self.clock.now(), listening)?
+        };
+        match quiet {
+            Quiet::NotYet(left) | Quiet::Cleared(left) => self.database.set_alarm(left).await,
+            Quiet::Over => self.database.delete_all().await,
+        }
+    }
+}

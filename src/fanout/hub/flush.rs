@@ -1,0 +1,149 @@
+//! What a hub does in time: flushes, heartbeats, the end of stalled streams.
+
+use super::super::history::History;
+use super::super::serving::{Place, Serving};
+use super::super::{Change, Millis, Stream, Work};
+use super::Hub;
+use crate::sse;
+
+impl<S: Stream> Hub<S> {
+    /// Does what is due at `now`: a flush, heartbeats, the end of stalled streams.
+    pub fn poll(&mut self, history: &mut dyn History, now: Millis) -> Work<S> {
+        let mut work = if self.flush_at().is_some_and(|at| at <= now) {
+            self.flush(history, now)
+        } else {
+            Work::new()
+        };
+        if !self.subscribers.is_empty() && self.next_tick <= now {
+            self.next_tick = now.saturating_add(self.pacer.tick());
+            self.end_stalled(now, &mut work);
+            self.beat(now, &mut work);
+        }
+        work
+    }
+
+    /// The moment at which [`poll`](Self::poll) has something to do, if there is one. None without subscribers.
+    pub fn next_poll(&self) -> Option<Millis> {
+        let tick = (!self.subscribers.is_empty()).then_some(self.next_tick);
+        self.flush_at().into_iter().chain(tick).min()
+    }
+
+    pub(super) fn flush_at(&self) -> Option<Millis> {
+        if self.flushing.is_some() {
+            Some(0)
+        } else if let Some(since) = self.unflushed_since {
+            Some(self.pacer.next_flush(self.subscribers.len(), since))
+        } else {
+            self.left_over.then(|| self.pacer.next_retry())
+        }
+    }
+
+    /// Whether a flush is under way: its next group is due after a turn of the event loop.
+    pub fn is_flushing(&self) -> bool {
+        self.flushing.is_some()
+    }
+
+    /// Goes on with the flush under way, or begins one: serves the next [`GROUP`] streams that something is due to and
+    /// that are ready. Streams at the same place share a chunk.
+    /// One whose history cannot be read is ended: its client resumes.
+    pub fn flush(&mut self, history: &mut dyn History, now: Millis) -> Work<S> {
+        let mut work = Work::new();
+        let from = self.flushing.take().unwrap_or_else(|| {
+            self.progress = self.unflushed_since.take().is_some();
+            self.left_over = false;
+            if self.progress {
+                self.pacer.begin_flush(now);
+            }
+            0
+        });
+        let mut served: Vec<(Place, Serving, usize)> = Vec::new();
+        let (head, tail) = (self.log.head(), self.log.tail());
+        for (conn, subscriber) in self.subscribers.range_mut(from..) {
+            if !subscriber.place.is_behind(head) {
+                continue;
+            }
+            if !subscriber.stream.is_ready() {
+                subscriber.pass_over(now);
+                self.left_over = true;
+                continue;
+            }
+            if work.writes.len() >= self.group {
+                self.flushing = Some(*conn);
+                break;
+            }
+            let known = served.iter().position(|(at, ..)| *at == subscriber.place);
+            if known.is_none() {
+                let mut serving = match subscriber.place.serve(&mut self.log, history, now) {
+                    Ok(serving) => serving,
+                    Err(error) => {
+                        work.ended.push((*conn, subscriber.stream.clone()));
+                        work.error = Some(error);
+                        continue;
+                    }
+                };
+                let chunk = work.add_chunk(std::mem::take(&mut serving.chunk));
+                served.push((subscriber.place.clone(), serving, chunk));
+            }
+            let last = served.len().saturating_sub(1);
+            let Some((at, serving, chunk)) = served.get(known.unwrap_or(last)) else {
+                continue;
+            };
+            if at.cursor < tail && serving.then.cursor >= tail {
+                if !at.reads_history {
+                    self.fallen = self.fallen.saturating_sub(1);
+                }
+                self.lowest = self.lowest.min(serving.then.cursor);
+            }
+            let caught_up = subscriber.served(serving, head, now, self.turn);
+            if let Some(dropped) = caught_up {
+                self.changes.push(Change::CaughtUp(*conn, dropped));
+            }
+            self.left_over |= subscriber.place.is_behind(head);
+            work.write(*conn, &subscriber.stream, *chunk);
+        }
+        for (conn, _) in &work.ended {
+            self.leave(*conn);
+        }
+        self.progress |= !work.writes.is_empty();
+        if self.flushing.is_some() {
+            self.last_group_in = Some(self.turn);
+        } else {
+            self.pacer
+                .end_flush(now, self.subscribers.len(), self.progress);
+        }
+        work
+    }
+
+    /// Forgets the streams that have kept events waiting for too long.
+    fn end_stalled(&mut self, now: Millis, work: &mut Work<S>) {
+        let Some(moment) = self.stall.and_then(|stall| now.checked_sub(stall)) else {
+            return;
+        };
+        for (conn, subscriber) in &self.subscribers {
+            if subscriber.has_waited_since(moment) && !subscriber.stream.is_ready() {
+                work.ended.push((*conn, subscriber.stream.clone()));
+            }
+        }
+        for (conn, _) in &work.ended {
+            self.leave(*conn);
+        }
+    }
+
+    /// Writes heartbeats to the streams that have been silent for long enough.
+    fn beat(&mut self, now: Millis, work: &mut Work<S>) {
+        let mut heartbeat = None;
+        let head = self.log.head();
+        for (conn, subscriber) in &mut self.subscribers {
+            // One that something is due to is written to by the next flush, and may be in the middle of an event.
+            if !subscriber.place.is_behind(head)
+                && self.pacer.heartbeat_due(*conn, subscriber.written_at, now)
+                && subscriber.stream.is_ready()
+            {
+                let chunk =
+                    *heartbeat.get_or_insert_with(|| work.add_chunk(sse::HEARTBEAT.to_vec()));
+                subscriber.wrote_heartbeat(now, self.turn);
+                work.write(*conn, &subscriber.stream, chunk);
+            }
+        }
+    }
+}
