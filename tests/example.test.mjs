@@ -55,7 +55,7 @@ test("the page hears ten events of broadcast.py, and the terminal shows them", {
   await eventually(() => lines("listener connected: id=foo conn=").length === 1);
   const { stdout } = await broadcast();
   assert.equal(stdout.trim().split("\n").length, 10);
-  const items = page.locator("#messages li");
+  const items = page.locator("#messages .text");
   await items.nth(9).waitFor();
   assert.deepEqual(await items.allTextContents(), Array(10).fill("message: foo=bar"));
   await eventually(() => lines("sent to foo: foo=bar").length === 10);
@@ -71,7 +71,7 @@ test("the page works from the file system, pointed at the hub", { timeout: 60_00
   await page.getByLabel("Message").fill("7:3");
   await page.locator("#publish").getByLabel("Event type").fill("score");
   await page.getByRole("button", { name: "Broadcast" }).click();
-  const items = page.locator("#messages li");
+  const items = page.locator("#messages .text");
   await items.nth(2).waitFor();
   assert.deepEqual(await items.allTextContents(), ["score: 7:3", "message: foo=bar", "message: foo=bar"]);
 
@@ -107,7 +107,7 @@ test("events of a type that EventSource uses itself do not confuse the page", { 
   for (const type of ["error", "open"]) {
     await fetch(`${origin}/channels/odd-types/broadcast?event=${type}`, { method: "POST", body: "x" });
   }
-  const items = page.locator("#messages li");
+  const items = page.locator("#messages .text");
   await items.nth(1).waitFor();
   assert.deepEqual(await items.allTextContents(), ["open: x", "error: x"]);
   await subscribed.waitFor();

@@ -14,9 +14,14 @@ const lines = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)]
   .flatMap(([, block]) => block.trim().split("\n"))
   .filter((line) => line.includes("curl "));
 
+let epoch = "";
+
 /** Runs a line of the README against this test's hub; a stream is listened to for two seconds. */
 async function run(line) {
-  const command = line.replaceAll("http://127.0.0.1:8080", hub.origin).replace("curl ", "curl -sS --fail-with-body -m 2 ");
+  const command = line
+    .replaceAll("http://127.0.0.1:8080", hub.origin)
+    .replace(/\d{13}(?=-\d)/g, epoch)
+    .replace("curl ", "curl -sS --fail-with-body -m 2 ");
   const { stdout } = await promisify(execFile)("sh", ["-c", command]).catch((error) => {
     // 28: the time was up, as it should be for a stream.
     if (error.code === 28 && line.includes("-N")) return error;
@@ -25,28 +30,58 @@ async function run(line) {
   return stdout;
 }
 
+/** The line of JSON that the README shows which begins so. */
+function shown(start) {
+  return JSON.parse(readme.split("\n").find((line) => line.startsWith(`    ${start}`)));
+}
+
+/** The same object, but for values that differ from run to run. */
+function sameShape(actual, expected) {
+  assert.deepEqual(Object.keys(actual), Object.keys(expected));
+}
+
 test("the README shows the whole API with curl", () => {
-  for (const part of ["/broadcast", "?event=", "text/event-stream", "-N", "/stats"]) {
+  for (const part of ["/broadcast", "?event=", "text/event-stream", "-N", "/stats", "/events", "Last-Event-ID", "-X DELETE"]) {
     assert.ok(lines.some((line) => line.includes(part)), part);
   }
 });
 
-test("publishing gets receipts, listening a stream, stats the counters", { timeout: 30_000 }, async () => {
+test("every line does what the README says", { timeout: 60_000 }, async () => {
   let published = 0;
   for (const line of lines) {
     const output = await run(line);
-    if (line.includes("/broadcast")) {
+    if (line.includes("Idempotency-Key")) {
+      published += 1;
+      const receipt = (text) => JSON.parse(text.slice(text.indexOf("\r\n\r\n")));
+      assert.match(receipt(output).id, new RegExp(`-${published}$`));
+      const again = await run(line);
+      assert.match(again, /^idempotency-replayed: true\r$/im);
+      assert.deepEqual(receipt(again), receipt(output));
+    } else if (line.includes("/broadcast")) {
       const receipt = JSON.parse(output);
       published += receipt.events;
-      assert.deepEqual(Object.keys(receipt), ["id", "events", "subscribers", "dropped"]);
+      sameShape(receipt, shown('{"id":"1795354163077-1"'));
       assert.match(receipt.id, new RegExp(`^\\d{13}-${published}$`));
+      epoch = receipt.id.slice(0, 13);
     } else if (line.includes("-N")) {
-      assert.match(output, new RegExp(`^retry: \\d+\n: sse-broadcaster\nid: \\d{13}-${published}\n\n`));
+      const after = line.includes("Last-Event-ID") ? 2 : line.includes("history=") ? 0 : published;
+      assert.match(output, new RegExp(`^retry: \\d+\n: sse-broadcaster\nid: ${epoch}-${after}\n\n`));
+      const ids = [...output.matchAll(/^id: \d{13}-(\d+)$/gm)].map(([, seq]) => Number(seq));
+      assert.deepEqual(ids, Array.from({ length: published - after + 1 }, (_, n) => after + n));
+    } else if (line.includes("/events")) {
+      const page = JSON.parse(output.replaceAll(epoch, "1795354163077"));
+      assert.deepEqual(page, shown('{"events":'));
+    } else if (line.includes("DELETE")) {
+      sameShape(JSON.parse(output), shown('{"id":"1795354163077-5"'));
+      assert.equal(JSON.parse(output).id, `${epoch}-${published}`);
+      assert.equal((await hub.fetch("/channels/foo")).status, 204);
     } else {
       const stats = JSON.parse(output);
-      const shown = JSON.parse(readme.match(/^ {4}(\{"channel":.+\})$/m)[1]);
-      assert.deepEqual(Object.keys(stats), Object.keys(shown));
+      const expected = shown('{"channel":');
+      sameShape(stats, expected);
+      sameShape(stats.history, expected.history);
       assert.equal(stats.published, published);
+      assert.deepEqual({ ...stats.history, oldest: `${epoch}-1` }, { ...expected.history, oldest: `${epoch}-1` });
     }
   }
 });
