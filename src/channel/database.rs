@@ -126,17 +126,18 @@ impl Database {
     }
 
     /// Writes all of `statements` or, where that fails, none of them.
-    pub fn write(&self, statements: &[Statement]) -> Result<(), StorageError> {
+    pub fn write(&self, mut statements: Vec<Statement>) -> Result<(), StorageError> {
+        let is_one = statements.len() == 1;
         let mut run = || {
             let mut rows = 0_usize;
-            for (statement, values) in statements {
-                let cursor = self.sql.exec(statement, values.clone())?;
+            for (statement, values) in std::mem::take(&mut statements) {
+                let cursor = self.sql.exec(statement, values)?;
                 rows = rows.saturating_add(cursor.rows_written());
             }
             self.count(rows);
             Ok(())
         };
-        let result: Result<(), JsValue> = if statements.len() == 1 {
+        let result: Result<(), JsValue> = if is_one {
             run()
         } else {
             let storage: &SyncStorage = self.storage.as_raw().unchecked_ref();

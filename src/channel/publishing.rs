@@ -22,7 +22,10 @@ use super::stream::EventStream;
 use crate::fanout::{Before, EndReceipt, Hub, Millis, Receipt};
 use crate::problem::Problem;
 use crate::response::{self, Failure};
-use crate::sse::{Batch, EventId};
+use crate::sse::{Batch, EventId, MAX_ENCODED_EVENT};
+
+/// The most bytes that are committed together, unless one publish has more: a row's worth, as each is copied on its way.
+const GROUP_BYTES: usize = MAX_ENCODED_EVENT;
 
 /// A receipt as JSON, or why there is none.
 type Outcome = Result<String, Problem>;
@@ -154,10 +157,16 @@ impl Shared {
         self.inbox.working.set(false);
     }
 
+    /// The publishes that come next, until they have [`GROUP_BYTES`].
     fn take_group(&self, first: Submission) -> Vec<Submission> {
         let mut orders = self.inbox.orders.borrow_mut();
+        let mut bytes = first.batch.wire.len();
         let mut group = vec![first];
-        while let Some(Order::Publish(_)) = orders.front() {
+        while let Some(Order::Publish(next)) = orders.front() {
+            bytes = bytes.saturating_add(next.batch.wire.len());
+            if bytes > GROUP_BYTES {
+                break;
+            }
             if let Some(Order::Publish(next)) = orders.pop_front() {
                 group.push(next);
             }

@@ -55,7 +55,7 @@ pub struct Retention {
     newest: Option<Row>,
     /// No event before this number is held. Only grows.
     held_from: u64,
-    /// The rows from there on, as far as they were read; what is held is looked for here.
+    /// The rows from there on, or from before, as far as they were read; what is held is looked for here.
     oldest: VecDeque<Row>,
 }
 
@@ -130,6 +130,8 @@ impl Retention {
         mut rows: impl FnMut(Table, u64) -> Result<Vec<Row>, E>,
     ) -> Result<u64, E> {
         let next = self.next();
+        let by_number = next.saturating_sub(self.limits.events);
+        self.held_from = self.held_from.max(by_number);
         loop {
             let Some(row) = self.oldest.front() else {
                 if self.held_from >= next {
@@ -145,22 +147,21 @@ impl Retention {
                 }
                 continue;
             };
-            if self.holds(row, now) {
-                let by_number = next.saturating_sub(self.limits.events);
-                return Ok(row.first.max(by_number));
+            if row.last >= self.held_from {
+                if self.holds(row, now) {
+                    return Ok(row.first.max(self.held_from));
+                }
+                self.held_from = row.last.saturating_add(1);
             }
-            self.held_from = row.last.saturating_add(1);
             self.oldest.pop_front();
         }
     }
 
     fn holds(&self, row: &Row, now: Millis) -> bool {
-        let next = self.next();
-        let is_newest = row.last.saturating_add(1) == next;
+        let is_newest = row.last.saturating_add(1) == self.next();
         let young = now.saturating_sub(row.time) < self.limits.age;
-        let few = next.saturating_sub(row.last) <= self.limits.events;
         let small = self.end().saturating_sub(row.start) <= self.limits.bytes;
-        young && few && (small || is_newest)
+        young && (small || is_newest)
     }
 
     /// Where the next rows go, and whether that is the other table, to be emptied first: nothing in it is held any more,

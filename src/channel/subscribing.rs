@@ -86,12 +86,14 @@ impl Shared {
     fn keep_epoch(self: &std::rc::Rc<Self>) -> Result<(), Problem> {
         let kept = self.store.borrow_mut().keep_epoch(self.clock.now());
         kept.map_err(|error| self.storage_failed(&error))?;
-        let shared = self.clone();
-        spawn_local(async move {
-            if let Err(error) = shared.set_first_alarm().await {
-                shared.storage_failed(&error);
-            }
-        });
+        if self.store.borrow().needs_alarm {
+            let shared = self.clone();
+            spawn_local(async move {
+                if let Err(error) = shared.set_first_alarm().await {
+                    shared.storage_failed(&error);
+                }
+            });
+        }
         Ok(())
     }
 

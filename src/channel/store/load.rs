@@ -96,12 +96,12 @@ impl Store {
         self.born = None;
         self.ended_until = None;
         if tables.contains(EVEN.name) || tables.contains(ODD.name) {
-            let statements = [
+            let statements = vec![
                 (EVEN.drop, Vec::new()),
                 (ODD.drop, Vec::new()),
                 self.channel_row(now, None),
             ];
-            self.database.write(&statements)?;
+            self.database.write(statements)?;
             self.born = Some(now);
         }
         Ok(())

@@ -85,7 +85,7 @@ impl Store {
     pub fn keep_epoch(&mut self, now: Millis) -> Result<(), StorageError> {
         if self.keeps_history() && self.born.is_none() {
             let statements = self.birth(now);
-            self.database.write(&statements)?;
+            self.database.write(statements)?;
             self.was_born(now);
         }
         Ok(())
@@ -149,8 +149,9 @@ impl Store {
             statements.push((CREATE_KEYS, Vec::new()));
         }
         statements.extend(keyed.iter().map(|keyed| self.key_row(keyed)));
-        if !statements.is_empty() {
-            self.database.write(&statements)?;
+        let wrote = !statements.is_empty();
+        if wrote {
+            self.database.write(statements)?;
         }
         if bears {
             self.was_born(now);
@@ -164,7 +165,7 @@ impl Store {
         }
         let events = batches.iter().map(|batch| batch.events as u64);
         self.next.seq = events.fold(self.next.seq, u64::saturating_add);
-        Ok(!statements.is_empty())
+        Ok(wrote)
     }
 
     /// The events of `batches` as rows: one, or several where it would be too large.
@@ -236,7 +237,7 @@ impl Store {
             number(self.slot(number_of_key)),
             number(number_of_key),
         ];
-        self.database.write(&[(CORRECT_RECEIPT, values)])
+        self.database.write(vec![(CORRECT_RECEIPT, values)])
     }
 
     /// Clears everything that is stored, and keeps until `ended_until` that the channel was ended. The next event begins
@@ -249,7 +250,7 @@ impl Store {
             self.channel_row(now, Some(ended_until)),
         ];
         statements.extend([EVEN.drop, ODD.drop, DROP_KEYS].map(|drop| (drop, Vec::new())));
-        if let Err(error) = self.database.write(&statements) {
+        if let Err(error) = self.database.write(statements) {
             self.next = before;
             return Err(error);
         }
@@ -284,7 +285,7 @@ impl Store {
         if listening && self.keeps_history() {
             let mut statements = vec![self.channel_row(now, None)];
             statements.extend([EVEN.drop, ODD.drop, DROP_KEYS].map(|drop| (drop, Vec::new())));
-            self.database.write(&statements)?;
+            self.database.write(statements)?;
             self.forget();
             self.born = Some(now);
             self.ended_until = None;

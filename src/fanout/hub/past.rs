@@ -40,7 +40,10 @@ impl<S: Stream> Hub<S> {
             } else {
                 self.log.page(next.seq)
             };
-            let skipped = usize::try_from(next.seq.saturating_sub(page.first));
+            let skipped = next
+                .seq
+                .checked_sub(page.first)
+                .and_then(|skipped| usize::try_from(skipped).ok());
             let batch = Batch::from_wire(page.wire);
             let held = usize::try_from(head.saturating_sub(next.seq)).unwrap_or(usize::MAX);
             let room = max_events.saturating_sub(events.len()).min(held);
