@@ -1,5 +1,6 @@
 //! Single stories, told with the model: what happens to whom, and when.
 
+use super::super::history::Since;
 use super::model::Model;
 use super::*;
 use crate::fanout::serving::MAX_CHUNK;
@@ -298,4 +299,64 @@ fn catching_up_is_not_slowed_down_by_the_back_off() {
     let took = model.now - begun;
     assert!(took < 1_000, "15 chunks took {took} ms");
     model.settle();
+}
+
+/// One that was away is given what it missed; from then on it drops as any other does.
+#[test]
+fn one_that_resumed_and_is_level_drops_like_the_others() {
+    for catch_up in [false, true] {
+        let mut model = Model::with_history(8, 10_000, Some(1_000));
+        model.publish(&[1; 8]);
+        model.publish(&[1; 8]);
+        model.join_since(Since::Oldest, false, catch_up);
+        while model.account(0).last.map(|id| id.seq) != Some(16) {
+            model.readers[0].stream.take();
+            model.wake();
+        }
+        for _ in 0..5 {
+            model.publish(&[1; 8]);
+        }
+        assert_eq!(model.receipts_dropped > 0, !catch_up);
+        model.settle();
+        let account = model.account(0);
+        assert_eq!(account.dropped > 0, !catch_up);
+        assert!(account.gaps.is_empty());
+    }
+}
+
+/// A publisher does not wait for one that reads the history, however far behind and however quick it is.
+#[test]
+fn publishers_do_not_wait_for_a_reader_of_the_history() {
+    let mut model = Model::with_history(8, 100_000, Some(1_000));
+    for _ in 0..100 {
+        model.publish(&[3_000; 8]);
+    }
+    model.join_since(Since::Oldest, true, false);
+    model.turn();
+    for _ in 0..10 {
+        model.publish(&[3_000; 8]);
+    }
+    assert_eq!(model.waited, 0);
+    let last = model.account(0).last.unwrap().seq;
+    assert!(last < 800, "it reads as the flushes come: {last}");
+    model.settle();
+    assert!(model.account(0).gaps.is_empty());
+}
+
+/// What is stored may not be durable yet: nobody is given it before it is appended.
+#[test]
+fn nothing_is_read_from_the_history_that_was_not_appended() {
+    let mut model = Model::with_history(4, 10_000, Some(1_000));
+    model.publish(&[1; 4]);
+    model.publish(&[1]);
+    model
+        .history
+        .store(&Batch::from_wire("data: 6:\n\n".into()));
+    model.join_since(Since::Oldest, true, false);
+    for _ in 0..10 {
+        model.turn();
+        model.now += 50;
+        model.poll();
+    }
+    assert_eq!(model.account(0).last.unwrap().seq, 5);
 }
