@@ -266,7 +266,6 @@ impl<S: Stream> Hub<S> {
             self.leave(*conn);
         }
         self.log.begin_again(next);
-        self.lowest = next.seq;
         (receipt, work)
     }
 
