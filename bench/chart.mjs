@@ -10,6 +10,7 @@ const TEXT = "#333";
 // Colours that most people who see few of them tell apart (Okabe and Ito), and a symbol each.
 const STYLES = {
   ours: { color: "#d55e00", symbol: "circle", width: 3 },
+  history: { color: "#56b4e9", symbol: "arrow", width: 1.5 },
   "js-object": { color: "#0072b2", symbol: "rect", width: 1.5 },
   nchan: { color: "#009e73", symbol: "triangle", width: 1.5 },
   "from-stream": { color: "#cc79a7", symbol: "diamond", width: 1.5 },

@@ -42,7 +42,7 @@ export const ROWS = [
     id: "F",
     title: "500 subscribers, batches of 100 events in one SSE body, back to back",
     load: { subscribers: 500, batch: 100, events: 60_000, warmUp: 10_000 },
-    servers: ["ours", "js-object"],
+    servers: ["ours", "history", "js-object"],
     once: true,
     quick: 0.1,
   },

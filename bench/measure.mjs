@@ -2,7 +2,8 @@
 import { figuresOf } from "./figures.mjs";
 import { measure } from "./generator.mjs";
 import { QUICK_SWEEP, ROWS, SOAK, SWEEP, keptUp, scaled, sweepLoads } from "./loads.mjs";
-import { OURS, SERVERS, serverOf } from "./servers.mjs";
+import { isJudged } from "./requirements.mjs";
+import { HISTORY, OURS, SERVERS, serverOf } from "./servers.mjs";
 import { runLine } from "./table.mjs";
 
 export class Bench {
@@ -26,7 +27,7 @@ export class Bench {
       this.say(`${label}: ${runLine(figuresOf(report), load)}`);
       return report;
     } catch ({ message }) {
-      if (server.id === OURS) this.failures += 1;
+      if ([OURS, HISTORY].includes(server.id)) this.failures += 1;
       this.say(`${label}: failed: ${message}`);
       return { error: message };
     }
@@ -39,9 +40,10 @@ export class Bench {
     const length = quick ? row.quick * scale : scale;
     const load = scaled(row.load, length);
     const turns = row.once ? 1 : this.options.runs;
+    const turnsOf = (server) => (server.once && !isJudged(id, server.id) ? 1 : turns);
     const contestants = this.servers
       .filter((server) => !row.servers || row.servers.includes(server.id))
-      .map((server) => ({ key: server.id, name: server.name, server, load, turns: server.plain ? 1 : turns }));
+      .map((server) => ({ key: server.id, name: server.name, server, load, turns: turnsOf(server) }));
     if (row.beside && contestants.length > 0) {
       const { id: key, name, load } = row.beside;
       contestants.push({ key, name, server: serverOf(OURS), load: scaled(load, length), turns });

@@ -14,12 +14,15 @@ const FROM_STREAM = join("bench", "peers", "from-stream");
 // More streams on a channel than the hub allows by default; the peers have no such limit.
 const MANY = 2_000;
 
-/** The settings that the hub gets for `subscribers` on a channel. It logs errors only, as the others log nothing. */
+/** What every form of the hub gets for `subscribers` on a channel. It logs errors only, as the others log nothing. */
 function settingsFor(subscribers) {
   const settings = { LOG_LEVEL: "error" };
   if (subscribers > MANY) settings.MAX_SUBSCRIBERS = "10000";
   return settings;
 }
+
+/** The others have no history that outlives them. */
+const NO_HISTORY = { HISTORY_EVENTS: "0" };
 
 /** Starts a Worker on workerd as `npm run serve` does, but for its storage, which goes with it. */
 async function startWorker(options) {
@@ -52,14 +55,21 @@ async function startNginx() {
 /**
  * All servers. `id` is what the command line calls it, `start(subscribers)` resolves to { origin, pid, stop } and
  * perhaps `versions`, `missing()` says why it cannot be started on this machine. `build` is the folder of a Worker that
- * has to be built first. A `plain` one is this project in a simpler form.
+ * has to be built first. With `once`, one run says enough in a row where no requirement is of it.
  */
 export const SERVERS = [
   {
     id: "ours",
     name: "sse-broadcaster",
     build: ".",
-    start: (subscribers) => startWorker({ settings: settingsFor(subscribers) }),
+    start: (subscribers) => startWorker({ settings: { ...settingsFor(subscribers), ...NO_HISTORY } }),
+  },
+  {
+    id: "history",
+    name: "history on",
+    build: ".",
+    once: true,
+    start: (subscribers, settings) => startWorker({ settings: { ...settingsFor(subscribers), ...settings } }),
   },
   {
     id: "js-object",
@@ -70,21 +80,25 @@ export const SERVERS = [
   {
     id: "from-stream",
     name: "from_stream",
-    plain: true,
+    once: true,
     build: FROM_STREAM,
     start: () => startWorker({ worker: join(root, FROM_STREAM, "build") }),
   },
   {
     id: "no-pacing",
     name: "no pacing",
-    plain: true,
+    once: true,
     build: ".",
-    start: (subscribers) => startWorker({ settings: { ...settingsFor(subscribers), FLUSH_MAX_MS: "0" } }),
+    start: (subscribers) =>
+      startWorker({ settings: { ...settingsFor(subscribers), ...NO_HISTORY, FLUSH_MAX_MS: "0" } }),
   },
 ];
 
 /** The server that the others are peers of. */
 export const OURS = "ours";
+
+/** The same with durable history, which the others have not. */
+export const HISTORY = "history";
 
 export function serverOf(id) {
   return SERVERS.find((server) => server.id === id);

@@ -1,6 +1,6 @@
 // The table, as text for a terminal and for Markdown.
 import { completed, mediansOf } from "./figures.mjs";
-import { SERVERS } from "./servers.mjs";
+import { SERVERS, serverOf } from "./servers.mjs";
 
 /** A number as people read it: three digits say enough. */
 export function number(value) {
@@ -63,8 +63,9 @@ const FIGURES = {
 };
 
 /** A judgement in words: [verdict, requirement, numbers]. */
-export function verdict({ figure, least, most, times, met, value, ours, theirs, reason }) {
-  const [name, unit] = FIGURES[figure] ?? [figure, ""];
+export function verdict({ figure, of, least, most, times, met, value, ours, theirs, reason }) {
+  const [title, unit] = FIGURES[figure] ?? [figure, ""];
+  const name = of ? `${title} with ${serverOf(of).name}` : title;
   const word = met === undefined ? "unknown" : met ? "met" : "NOT MET";
   const limit = `${least === undefined ? "≤" : "≥"} ${number(least ?? most)}`;
   const other = SERVERS.find(({ id }) => id === times)?.name ?? `that of ${times}`;

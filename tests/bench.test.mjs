@@ -9,7 +9,7 @@ import { ROWS, SWEEP, argumentsOf, keptUp, sweepLoads } from "../bench/loads.mjs
 import { pointOf } from "../bench/measure.mjs";
 import { readOptions } from "../bench/options.mjs";
 import { markdown, merge, pointsOf, today } from "../bench/report.mjs";
-import { REQUIREMENTS, judge, judgeSoak } from "../bench/requirements.mjs";
+import { REQUIREMENTS, isJudged, judge, judgeSoak } from "../bench/requirements.mjs";
 import { SERVERS, missingServers, serverOf } from "../bench/servers.mjs";
 import { markdownRow, plainRow, plainSoak } from "../bench/table.mjs";
 
@@ -97,6 +97,16 @@ test("stalled streams are compared with the load beside it", () => {
   assert.deepEqual(Object.keys(REQUIREMENTS), ROWS.map(({ id }) => id));
 });
 
+test("history is compared with the hub without it, on row C", () => {
+  const runs = { ours: [report({ cpu: 10 })], nchan: [report()], history: [report({ cpu: 11 })] };
+  const of = (runs) => judge("C", runs).at(-1);
+  assert.deepEqual([of(runs).met, of(runs).value], [true, 1.1]);
+  assert.equal(of({ ...runs, history: [report({ cpu: 11.6 })] }).met, false);
+  assert.equal(of({ ...runs, history: [{ error: "no answer" }] }).met, false);
+  assert.ok(isJudged("C", "history") && !isJudged("D", "history"));
+  assert.match(plainRow({ ...ROWS[2], runs }, judge("C", runs), {}), /met +CPU per delivery with history on ≤ 1.15 × sse-b/);
+});
+
 test("a soak is flat, or is not", () => {
   const soak = (rssAt) => ({
     lost: 0,
@@ -124,7 +134,7 @@ test("options that cannot be used are named, with what there is", () => {
   for (const [args, message] of [
     [["--fast"], /'--fast'[^]*--quick/],
     [["--rows", "A,X"], /--rows has "X" in it: there are A, B/],
-    [["--servers", "nginx"], /--servers has "nginx" in it: there are ours, js-object/],
+    [["--servers", "nginx"], /--servers has "nginx" in it: there are ours, history, js-object/],
     [["--runs", "1.5"], /--runs is "1.5": it has to be a whole number/],
     [["--scale", "0"], /--scale is "0": it has to be a number above 0/],
     [["A"], /'A'/],
@@ -177,6 +187,9 @@ test("a quick look replaces nothing that was measured in full", () => {
   for (const part of ["results/2026-01-02.svg", "nchan is missing: nginx", "### C: 500 subscribers"]) {
     assert.ok(text.includes(part), part);
   }
+  // Results may be older than a server.
+  assert.doesNotMatch(text, /^\| history on/m);
+  assert.match(text, /CPU per delivery with history on .* it was not measured \| unknown/);
 });
 
 for (const id of ["ours", "js-object", "nchan"]) {
