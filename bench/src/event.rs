@@ -44,7 +44,8 @@ impl Event {
     }
 }
 
-fn number(digits: &[u8]) -> Option<u64> {
+/// A number in decimal digits.
+pub fn number(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0_u64, |number, digit| {
         digit
             .is_ascii_digit()

@@ -53,6 +53,13 @@ pub struct Options {
     /// Take a sample every so many seconds
     #[arg(long)]
     pub sample_seconds: Option<f64>,
+    /// When all is published, so many more streams resume at the same time from where the channel began, while events
+    /// go on at the same rate. Takes one publisher, one channel, and a rate
+    #[arg(long, default_value_t = 0)]
+    pub herd: usize,
+    /// How many events there are then, those included that are published at the rate; those before are not measured
+    #[arg(long, default_value_t = 10_000)]
+    pub replay: u32,
 }
 
 impl Options {
@@ -89,6 +96,16 @@ impl Options {
             "--publishers has to be at most {publishers}"
         );
         ensure!(self.events <= events, "--events has to be at most {events}");
+        if self.herd > 0 {
+            ensure!(
+                self.rate.is_some() && share == 1 && self.channels == 1,
+                "--herd takes one publisher, batches of one event, one channel, and a rate"
+            );
+            ensure!(
+                (self.events..=events).contains(&self.replay),
+                "--replay has to be at least --events, and at most {events}"
+            );
+        }
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::check::Faults;
 use crate::process::Usage;
 use crate::tally::Counts;
 
@@ -33,6 +34,35 @@ pub struct Report {
     /// At `--sample-seconds`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<Sample>,
+}
+
+/// The result of a run with a herd, printed as JSON.
+#[derive(Debug, Serialize)]
+pub struct Replay {
+    /// How many streams came back, and how many events there were for each of them.
+    pub streams: usize,
+    pub events: u32,
+    /// From when they set out until the last of them had all these events. `None` where not all got them.
+    pub seconds: Option<f64>,
+    /// The same for half of them.
+    pub median_seconds: Option<f64>,
+    /// What was wrong with any of them, until the end of the run.
+    #[serde(flatten)]
+    pub faults: Faults,
+    /// Streams that the server ended, of the herd and of the others.
+    pub ended: usize,
+    /// Of the other streams, which are live: deliveries that never came, or came late or twice.
+    pub live_lost: u64,
+    pub live_out_of_order: u64,
+    /// Their latency: of what came before the herd set out, and of what came from then on.
+    pub before: Latency,
+    pub during: Latency,
+    /// The server's CPU time in `seconds`, by all events of all streams of the herd, in microseconds.
+    pub cpu_us_per_delivery: Option<f64>,
+    /// The server's resident memory, in bytes: before the herd, and when the last had all.
+    pub rss: Option<[u64; 2]>,
+    /// This program's CPU time by `seconds`, to tell whether it was the bottleneck. It has two threads.
+    pub generator_cores: f64,
 }
 
 /// From when an event was due to be published until it arrived.

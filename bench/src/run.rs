@@ -108,7 +108,7 @@ fn memory(options: &Options, usages: [Option<Usage>; 4]) -> Option<Memory> {
 }
 
 /// Opens all streams. Those that never read are returned: they stay open for as long as they are kept.
-async fn open(options: &Options, shared: &Rc<Shared>) -> Result<Vec<TcpStream>> {
+pub async fn open(options: &Options, shared: &Rc<Shared>) -> Result<Vec<TcpStream>> {
     let mut stalled = Vec::new();
     let mut opening = JoinSet::new();
     for number in 0..options.subscribers {
@@ -131,7 +131,7 @@ async fn open(options: &Options, shared: &Rc<Shared>) -> Result<Vec<TcpStream>> 
     Ok(stalled)
 }
 
-fn publishers(options: &Options, shared: &Shared) -> Result<Vec<Rc<Publisher>>> {
+pub fn publishers(options: &Options, shared: &Shared) -> Result<Vec<Rc<Publisher>>> {
     let publisher = |number| {
         let (url, _) = target(&options.publish, number % options.channels)?;
         Ok(Rc::new(Publisher::new(
@@ -183,7 +183,7 @@ async fn fill(options: &Options, publishers: &[Rc<Publisher>]) -> Result<()> {
 }
 
 /// How many deliveries it makes when each publisher has published `events` events.
-fn due(options: &Options, events: u32) -> u64 {
+pub fn due(options: &Options, events: u32) -> u64 {
     let readers = |channel: usize| {
         (options.stalled..options.subscribers).filter(move |n| n % options.channels == channel)
     };
@@ -194,7 +194,7 @@ fn due(options: &Options, events: u32) -> u64 {
 
 /// Waits until all of the first `events` events of each publisher have come, or nothing comes any more. Returns what
 /// `look` says when the last of them had come.
-async fn until_all_came<T>(
+pub async fn until_all_came<T>(
     options: &Options,
     shared: &Shared,
     events: u32,

@@ -1,4 +1,4 @@
-//! The bytes of a subscription -> the data of its events. Reads what servers of Server-Sent Events send: a head, and a
+//! The bytes of a subscription -> its lines. Reads what servers of Server-Sent Events send: a head, and a
 //! body in chunks or until the end. Lean, because this is what the generator does a million times a second.
 
 use anyhow::{Result, bail};
@@ -37,8 +37,8 @@ impl EventReader {
         !matches!(self.state, State::Head)
     }
 
-    /// Takes in `bytes`; calls `on_data` for each `data:` line. Fails where this is no stream of events.
-    pub fn read(&mut self, mut bytes: &[u8], mut on_data: impl FnMut(&[u8])) -> Result<()> {
+    /// Takes in `bytes`; calls `on_line` for each line of the stream. Fails where this is no stream of events.
+    pub fn read(&mut self, mut bytes: &[u8], mut on_line: impl FnMut(&[u8])) -> Result<()> {
         while !bytes.is_empty() {
             bytes = match self.state {
                 State::Head => self.head(bytes)?,
@@ -48,7 +48,7 @@ impl EventReader {
                     let (chunk, rest) = bytes.split_at(take as usize);
                     // What belongs to the chunk's own line end is not the body's.
                     let body = left.saturating_sub(CHUNK_END).min(take);
-                    self.lines(&chunk[..body as usize], &mut on_data);
+                    self.lines(&chunk[..body as usize], &mut on_line);
                     self.state = match left - take {
                         0 => State::ChunkSize,
                         left => State::Chunk(left),
@@ -56,7 +56,7 @@ impl EventReader {
                     rest
                 }
                 State::Plain => {
-                    self.lines(bytes, &mut on_data);
+                    self.lines(bytes, &mut on_line);
                     &[]
                 }
             };
@@ -114,14 +114,14 @@ impl EventReader {
         }
     }
 
-    fn lines(&mut self, mut bytes: &[u8], on_data: &mut impl FnMut(&[u8])) {
+    fn lines(&mut self, mut bytes: &[u8], on_line: &mut impl FnMut(&[u8])) {
         while let Some(end) = memchr(b'\n', bytes) {
             let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
             if self.line.is_empty() {
-                data_of(line, on_data);
+                on_line(line);
             } else {
                 self.line.extend_from_slice(line);
-                data_of(&self.line, on_data);
+                on_line(&self.line);
                 self.line.clear();
             }
             bytes = rest;
@@ -130,10 +130,10 @@ impl EventReader {
     }
 }
 
-fn data_of(line: &[u8], on_data: &mut impl FnMut(&[u8])) {
-    if let Some(data) = line.strip_prefix(b"data:") {
-        on_data(data.strip_prefix(b" ").unwrap_or(data));
-    }
+/// The value of a line of the field that `name`, which ends in a colon, says.
+pub fn field<'a>(line: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let value = line.strip_prefix(name.as_bytes())?;
+    Some(value.strip_prefix(b" ").unwrap_or(value))
 }
 
 #[cfg(test)]
@@ -151,7 +151,10 @@ mod tests {
                 let mut reader = EventReader::default();
                 let mut data = Vec::new();
                 for bytes in response.as_bytes().chunks(size) {
-                    let push = |line: &[u8]| data.push(String::from_utf8(line.to_vec()).unwrap());
+                    let push = |line: &[u8]| {
+                        let value = field(line, "data:").map(|value| value.to_vec());
+                        data.extend(value.map(|value| String::from_utf8(value).unwrap()));
+                    };
                     reader.read(bytes, push).unwrap();
                 }
                 assert!(reader.is_open());

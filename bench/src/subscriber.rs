@@ -13,11 +13,11 @@ use tokio::sync::oneshot;
 use url::Url;
 
 use crate::event::Event;
-use crate::stream::EventReader;
+use crate::stream::{EventReader, field};
 use crate::tally::{Expected, Tally};
 
 /// What is read at once: a stream that lags has more to read than one that keeps up.
-const READ: usize = 256 * 1024;
+pub const READ: usize = 256 * 1024;
 
 /// The receive buffer of a stream that never reads, so that it backs up soon.
 const STALLED_BUFFER: u32 = 4 * 1024;
@@ -51,7 +51,7 @@ impl Shared {
 
 /// Opens a stream that reads all that comes, until the server ends it. Returns once the server has accepted.
 pub async fn subscribe(url: &Url, address: SocketAddr, shared: Rc<Shared>) -> Result<()> {
-    let stream = request(TcpSocket::new_v4_or_v6(address)?, url, address).await?;
+    let stream = ask(url, address, None).await?;
     let (open, opened) = oneshot::channel();
     tokio::task::spawn_local(async move {
         let mut reader = Reader::new(stream, shared);
@@ -80,7 +80,13 @@ pub async fn subscribe(url: &Url, address: SocketAddr, shared: Rc<Shared>) -> Re
 pub async fn subscribe_stalled(url: &Url, address: SocketAddr) -> Result<TcpStream> {
     let socket = TcpSocket::new_v4_or_v6(address)?;
     socket.set_recv_buffer_size(STALLED_BUFFER)?;
-    request(socket, url, address).await
+    request(socket, url, address, None).await
+}
+
+/// Opens a connection and asks for a stream, after `last_event_id` where there is one. The answer is still to be read.
+pub async fn ask(url: &Url, address: SocketAddr, last_event_id: Option<&str>) -> Result<TcpStream> {
+    let socket = TcpSocket::new_v4_or_v6(address)?;
+    request(socket, url, address, last_event_id).await
 }
 
 trait SocketFor: Sized {
@@ -97,13 +103,37 @@ impl SocketFor for TcpSocket {
     }
 }
 
-async fn request(socket: TcpSocket, url: &Url, address: SocketAddr) -> Result<TcpStream> {
+async fn request(
+    socket: TcpSocket,
+    url: &Url,
+    address: SocketAddr,
+    last_event_id: Option<&str>,
+) -> Result<TcpStream> {
     let mut stream = socket.connect(address).await?;
     let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
-    let request =
-        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: text/event-stream\r\n\r\n");
+    let resume = last_event_id.map(|id| format!("Last-Event-ID: {id}\r\n"));
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: text/event-stream\r\n{}\r\n",
+        resume.unwrap_or_default()
+    );
     stream.write_all(request.as_bytes()).await?;
     Ok(stream)
+}
+
+/// Waits for bytes and has `take` take them in. Fails at the end of the stream.
+pub async fn read(
+    stream: &TcpStream,
+    buffer: &RefCell<Vec<u8>>,
+    take: impl FnOnce(&[u8]) -> Result<()>,
+) -> Result<()> {
+    stream.readable().await?;
+    let mut buffer = buffer.borrow_mut();
+    match stream.try_read(&mut buffer) {
+        Ok(0) => bail!("the server ended the stream"),
+        Ok(length) => take(&buffer[..length]),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 struct Reader {
@@ -126,25 +156,21 @@ impl Reader {
 
     /// Waits for bytes and takes them in. Fails at the end of the stream.
     async fn read(&mut self) -> Result<()> {
-        self.stream.readable().await?;
-        let mut buffer = self.shared.buffer.borrow_mut();
-        let length = match self.stream.try_read(&mut buffer) {
-            Ok(0) => bail!("the server ended the stream"),
-            Ok(length) => length,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error.into()),
+        let (shared, expected) = (&self.shared, &mut self.expected);
+        let take = |bytes: &[u8]| {
+            let now = shared.begun.elapsed();
+            let mut tally = shared.tally.borrow_mut();
+            self.events.read(bytes, |line| {
+                let Some(event) = field(line, "data:").and_then(Event::read) else {
+                    return;
+                };
+                if expected.in_order(event) {
+                    tally.arrived(event, now, event.number >= shared.warm_up);
+                } else {
+                    tally.out_of_order += 1;
+                }
+            })
         };
-        let now = self.shared.begun.elapsed();
-        let mut tally = self.shared.tally.borrow_mut();
-        self.events.read(&buffer[..length], |data| {
-            let Some(event) = Event::read(data) else {
-                return;
-            };
-            if self.expected.in_order(event) {
-                tally.arrived(event, now, event.number >= self.shared.warm_up);
-            } else {
-                tally.out_of_order += 1;
-            }
-        })
+        read(&self.stream, &shared.buffer, take).await
     }
 }

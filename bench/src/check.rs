@@ -1,0 +1,189 @@
+//! Whether a stream that resumes gets every event exactly once, under the ids that belong to them.
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::event::{Event, number};
+use crate::stream::field;
+
+/// Where a stream resumes: an id, `<epoch>-<seq>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    epoch: String,
+    seq: u64,
+}
+
+impl Place {
+    pub fn read(id: &[u8]) -> Result<Self> {
+        let (epoch, seq) = std::str::from_utf8(id)?
+            .rsplit_once('-')
+            .context("the channel's ids are not of the form <epoch>-<seq>")?;
+        Ok(Self {
+            epoch: epoch.to_owned(),
+            seq: seq.parse()?,
+        })
+    }
+
+    pub fn id(&self) -> String {
+        format!("{}-{}", self.epoch, self.seq)
+    }
+
+    /// How many events after this place an event with `id` is, counted from 1. `None` where it is not after it.
+    fn steps_to(&self, id: &[u8]) -> Option<u64> {
+        let seq = id.strip_prefix(self.epoch.as_bytes())?.strip_prefix(b"-")?;
+        number(seq)?.checked_sub(self.seq)
+    }
+}
+
+/// What was wrong with streams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Faults {
+    /// Events that never came.
+    pub missed: u64,
+    /// Events that came twice, or after a later one.
+    pub doubled: u64,
+    /// Events whose id was another's, or none.
+    pub wrong_ids: u64,
+    /// Notices of events that the hub did not deliver.
+    pub notices: u64,
+}
+
+impl Faults {
+    pub fn add(&mut self, other: Self) {
+        self.missed += other.missed;
+        self.doubled += other.doubled;
+        self.wrong_ids += other.wrong_ids;
+        self.notices += other.notices;
+    }
+}
+
+/// Checks one stream. All events after the place are of one publisher, which began to count there.
+#[derive(Debug)]
+pub struct Check {
+    from: Place,
+    /// The number of the next event.
+    pub next: u32,
+    pub faults: Faults,
+    /// Of the block that is being read.
+    event: Option<Event>,
+    steps: Option<u64>,
+}
+
+impl Check {
+    pub fn new(from: Place) -> Self {
+        Self {
+            from,
+            next: 0,
+            faults: Faults::default(),
+            event: None,
+            steps: None,
+        }
+    }
+
+    /// Takes in a line of the stream.
+    pub fn line(&mut self, line: &[u8]) {
+        if line.is_empty() {
+            self.end_of_block();
+        } else if let Some(data) = field(line, "data:") {
+            self.event = Event::read(data);
+        } else if let Some(id) = field(line, "id:") {
+            self.steps = self.from.steps_to(id);
+        } else if field(line, "event:").is_some_and(|event| event.starts_with(b"hub.")) {
+            self.faults.notices += 1;
+        }
+    }
+
+    fn end_of_block(&mut self) {
+        let (event, steps) = (self.event.take(), self.steps.take());
+        let Some(Event { number, .. }) = event else {
+            return;
+        };
+        if steps != Some(u64::from(number) + 1) {
+            self.faults.wrong_ids += 1;
+        }
+        if number < self.next {
+            self.faults.doubled += 1;
+            return;
+        }
+        self.faults.missed += u64::from(number - self.next);
+        self.next = number + 1;
+    }
+
+    /// What was wrong, where `events` events are all that there are.
+    pub fn faults_of(&self, events: u32) -> Faults {
+        Faults {
+            missed: self.faults.missed + u64::from(events.saturating_sub(self.next)),
+            ..self.faults
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Reads blocks, each of an id and an event's number, after the id `7-100`.
+    fn check(blocks: &[(&str, u32)]) -> Check {
+        let mut check = Check::new(Place::read(b"7-100").unwrap());
+        for line in ["retry: 3000", ": hello", "id: 7-100", ""] {
+            check.line(line.as_bytes());
+        }
+        for (id, number) in blocks {
+            let mut data = "data: ".to_owned();
+            let event = Event {
+                publisher: 0,
+                number: *number,
+                at: Duration::ZERO,
+            };
+            event.write(64, &mut data);
+            for line in [format!("id: {id}"), data, String::new()] {
+                check.line(line.as_bytes());
+            }
+        }
+        check
+    }
+
+    #[test]
+    fn every_event_once_is_right() {
+        let check = check(&[("7-101", 0), ("7-102", 1), ("7-103", 2)]);
+        assert_eq!((check.next, check.faults_of(3)), (3, Faults::default()));
+        assert_eq!(check.faults_of(5).missed, 2, "what never came");
+    }
+
+    #[test]
+    fn whatever_else_comes_is_wrong() {
+        let faults = |blocks: &[(&str, u32)]| check(blocks).faults;
+        let found = |missed, doubled, wrong_ids| Faults {
+            missed,
+            doubled,
+            wrong_ids,
+            notices: 0,
+        };
+        assert_eq!(faults(&[("7-101", 0), ("7-104", 3)]), found(2, 0, 0));
+        assert_eq!(faults(&[("7-101", 0), ("7-101", 0)]), found(0, 1, 0));
+        assert_eq!(faults(&[("7-102", 1), ("7-101", 0)]), found(1, 1, 0));
+        assert_eq!(faults(&[("7-102", 0)]), found(0, 0, 1));
+        assert_eq!(faults(&[("8-101", 0)]), found(0, 0, 1));
+        assert_eq!(faults(&[("7-99", 0)]), found(0, 0, 1));
+        let mut check = check(&[]);
+        for line in [
+            "event: hub.gap",
+            "data: {\"count\":1,\"from\":\"7-101\",\"to\":\"7-101\"}",
+            "id: 7-101",
+            "",
+        ] {
+            check.line(line.as_bytes());
+        }
+        assert_eq!((check.faults.notices, check.faults_of(1).missed), (1, 1));
+    }
+
+    #[test]
+    fn a_place_is_an_id() {
+        assert_eq!(Place::read(b"7-100").unwrap().id(), "7-100");
+        assert_eq!(Place::read(b"a-b-0").unwrap().id(), "a-b-0");
+        assert!(Place::read(b"7").is_err());
+        assert!(Place::read(b"7-x").is_err());
+    }
+}

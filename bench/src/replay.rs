@@ -1,0 +1,93 @@
+//! One run with a herd: the history is filled, streams are live, and then the herd comes back and reads all of it.
+
+use std::mem::replace;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tokio::sync::oneshot::error::TryRecvError;
+
+use crate::herd::{Herd, Plan, place};
+use crate::options::{Options, target};
+use crate::process::ProcessTree;
+use crate::report::{Latency, Replay};
+use crate::run::{due, open, publishers, until_all_came};
+use crate::subscriber::Shared;
+use crate::tally::Counts;
+
+/// Does all of it.
+pub async fn run(options: &Options) -> Result<Replay> {
+    options.check()?;
+    let mut server = options.pid.map(ProcessTree::new);
+    let mut usage = || server.as_mut().map(ProcessTree::usage);
+    let mut own = ProcessTree::new(std::process::id());
+    let interval = options.interval().context("--herd takes a rate")?;
+    let filled = options.replay - options.events;
+    let shared = Shared::new(1, filled + options.warm_up);
+    let publishers = publishers(options, &shared)?;
+    let publisher = publishers.first().context("--herd takes a publisher")?;
+
+    let (url, address) = target(&options.subscribe, 0)?;
+    let from = place(&url, address).await?;
+    let now = Instant::now();
+    publisher.publish(0, filled, now, None).await?;
+    let _stalled = open(options, &shared).await?;
+
+    // Each event has its time, however late the one before it was.
+    let begun = Instant::now();
+    let time_of = |number: u32| begun + interval * (number - filled);
+    let mut published = options.replay;
+    publisher
+        .publish(filled, published, time_of(filled), Some(interval))
+        .await?;
+    let (at_start, own_at_start) = (usage(), own.usage());
+    let before = replace(&mut shared.tally.borrow_mut().load, Counts::new());
+    let mut herd = Herd::set_out(Plan {
+        url,
+        address,
+        streams: options.herd,
+        from,
+        events: options.replay,
+    });
+    while herd.caught_up.try_recv() == Err(TryRecvError::Empty) {
+        let time = time_of(published);
+        publisher
+            .publish(published, published + 1, time, Some(interval))
+            .await?;
+        published += 1;
+    }
+    let (at_end, own_at_end) = (usage(), own.usage());
+    until_all_came(options, &shared, published - filled, || ()).await;
+    let found = herd.end(published).await?;
+
+    let tally = shared.tally.borrow();
+    let all = found.took.len() == options.herd;
+    let seconds = found.took.last().filter(|_| all).map(Duration::as_secs_f64);
+    let deliveries = options.herd as f64 * f64::from(options.replay);
+    Ok(Replay {
+        streams: options.herd,
+        events: options.replay,
+        seconds,
+        median_seconds: found
+            .took
+            .get(options.herd / 2)
+            .filter(|_| all)
+            .map(Duration::as_secs_f64),
+        faults: found.faults,
+        ended: found.ended + tally.ended,
+        live_lost: due(options, published - filled).saturating_sub(tally.seen),
+        live_out_of_order: tally.out_of_order,
+        before: Latency::of(&before),
+        during: Latency::of(&tally.load),
+        cpu_us_per_delivery: at_start
+            .zip(at_end)
+            .map(|(start, end)| end.cpu.saturating_sub(start.cpu).as_secs_f64() * 1e6 / deliveries),
+        rss: at_start
+            .zip(at_end)
+            .map(|(start, end)| [start.rss, end.rss]),
+        generator_cores: own_at_end
+            .cpu
+            .saturating_sub(own_at_start.cpu)
+            .as_secs_f64()
+            / seconds.unwrap_or(f64::NAN),
+    })
+}
