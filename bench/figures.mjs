@@ -40,3 +40,29 @@ export function mediansOf(runs) {
   const lost = figures.reduce((sum, one) => sum + one.lost, 0);
   return { ...Object.fromEntries(entries), lost };
 }
+
+/** Whatever went wrong in a replay: each event was to come exactly once, under its id, to the herd and the others. */
+export function wrongOf(report) {
+  const { missed, doubled, wrong_ids, notices, ended, live_lost, live_out_of_order } = report;
+  return missed + doubled + wrong_ids + notices + ended + live_lost + live_out_of_order;
+}
+
+/** Of a replay's runs the medians, but all that was wrong. Undefined where none came to an end. */
+export function replayFigures(runs) {
+  const reports = completed(runs);
+  if (reports.length === 0) return undefined;
+  const medianOf = (of) => median(reports.map(of));
+  // Where some did not get all, it would have taken for ever.
+  const secondsOf = (time) => medianOf((report) => report[time] ?? Infinity);
+  return {
+    seconds: secondsOf("seconds"),
+    half: secondsOf("median_seconds"),
+    rate: medianOf(({ streams, events, seconds }) => (streams * events) / (seconds ?? Infinity)),
+    cpu: medianOf((report) => report.cpu_us_per_delivery),
+    generatorCores: medianOf((report) => report.generator_cores ?? 0),
+    before: medianOf(({ before }) => before.p99_ms),
+    during: medianOf(({ during }) => during.p99_ms),
+    growth: medianOf(({ rss: [start, end] }) => (end - start) / 1e6),
+    wrong: reports.reduce((sum, report) => sum + wrongOf(report), 0),
+  };
+}

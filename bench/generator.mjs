@@ -23,12 +23,17 @@ export function buildGenerator(profile = "release") {
   return join(target, FOLDERS[profile] ?? profile, "sse-load");
 }
 
+/** Where a channel is, on every server. */
+export function channelPath(number) {
+  return `/channels/bench-${number}`;
+}
+
 /**
  * Puts a load on a server that was started, and returns what the generator reports. Both servers and generator would
  * go on for ever where a server answers nothing; so there is an end to it.
  */
 export async function generate(program, server, load) {
-  const path = "/channels/bench-{channel}";
+  const path = channelPath("{channel}");
   const urls = ["--subscribe", `${server.origin}${path}`, "--publish", `${server.origin}${path}/broadcast`];
   const child = spawn(program, [...urls, "--pid", server.pid, ...argumentsOf(load)], {
     stdio: ["ignore", "pipe", "pipe"],
@@ -45,12 +50,19 @@ export async function generate(program, server, load) {
   return JSON.parse(said.stdout);
 }
 
-/** Starts a server, puts a load on it and stops it. Returns { report, versions }. */
-export async function measure(program, { start }, load) {
-  const server = await start(Math.ceil(load.subscribers / (load.channels ?? 1)));
+/** Starts a server for a load, has `work` do something with it, and stops it. Resolves to what `work` resolves to. */
+export async function withServer({ start }, { subscribers, channels = 1, herd = 0, settings }, work) {
+  const server = await start(Math.ceil(subscribers / channels) + herd, settings);
   try {
-    return { report: await generate(program, server, load), versions: server.versions };
+    return await work(server);
   } finally {
     await server.stop();
   }
+}
+
+/** Starts a server, puts a load on it and stops it. Returns { report, versions }. */
+export function measure(program, server, load) {
+  return withServer(server, load, async (server) => {
+    return { report: await generate(program, server, load), versions: server.versions };
+  });
 }

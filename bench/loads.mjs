@@ -93,17 +93,51 @@ function sweepLoad({ subscribers, rate }) {
 /** Load C for ten minutes. */
 export const SOAK = { ...C, seconds: 600, warmUpSeconds: 15, sampleSeconds: 30 };
 
+/** The row on which history is compared with none. */
+export const HISTORY_ROW = "C";
+
+/** The rates at which written rows are counted. One stream reads: with many the hub is busier, and writes fewer rows. */
+export const WRITES = [
+  { subscribers: 1, publishers: 1, rate: 1, seconds: 30 },
+  { subscribers: 1, publishers: 4, rate: 100, seconds: 10 },
+  { subscribers: 1, publishers: 8, rate: 1_000, seconds: 10 },
+];
+
+// More events than the default history has, so that it is full: from then on a write trims, too.
+const FULL = 1_200;
+
+/** What fills the history before, in rows like those that follow: where it publishes faster, it does so one by one. */
+export function fillFor({ subscribers, publishers, rate }) {
+  const fast = Math.max(rate, 100);
+  return { subscribers, publishers, rate: fast, seconds: FULL / fast };
+}
+
+/** How many streams read the whole history at the same time. */
+const HERDS = [1, 500];
+
+/** The others meanwhile: an event goes to 100 live streams every 10 ms. */
+export const REPLAYS = HERDS.map((herd) => ({
+  subscribers: 100,
+  rate: 100,
+  seconds: 10,
+  warmUpSeconds: 2,
+  herd,
+  replay: 10_000,
+  // What is published during the replay must not push out what is replayed.
+  settings: { HISTORY_EVENTS: "20000" },
+}));
+
 /** A load `scale` times as long. */
 export function scaled(load, scale) {
   const result = { ...load };
-  for (const name of ["seconds", "warmUpSeconds", "events", "warmUp", "sampleSeconds"]) {
+  for (const name of ["seconds", "warmUpSeconds", "events", "warmUp", "sampleSeconds", "replay"]) {
     if (name in load) result[name] = load[name] * scale;
   }
   return result;
 }
 
 /** How many events are measured, and published before: as the generator wants it, the same number by each publisher. */
-function countsOf({ rate, seconds, warmUpSeconds, events, warmUp = 0, publishers = 1, batch = 1 }) {
+export function countsOf({ rate, seconds, warmUpSeconds, events, warmUp = 0, publishers = 1, batch = 1 }) {
   const share = publishers * batch;
   const whole = (events) => Math.ceil(events / share) * share;
   return rate
@@ -125,6 +159,8 @@ export function argumentsOf(load) {
     events: before + measured,
     "warm-up": before,
     "sample-seconds": load.sampleSeconds,
+    herd: load.herd,
+    replay: load.replay && Math.ceil(load.replay),
   };
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return given.flatMap(([name, value]) => [`--${name}`, String(value)]);

@@ -19,13 +19,21 @@ export class Bench {
     return SERVERS.filter(({ id }) => this.options.servers.includes(id) && !this.missing[id]);
   }
 
-  /** One run. Returns what the generator reports, or { error } where that came to nothing: the others go on. */
-  async run(label, server, load) {
-    try {
+  /** One run of a load. Returns what the generator reports, or { error }. */
+  run(label, server, load, line = (report) => runLine(figuresOf(report), load)) {
+    return this.attempt(label, server, line, async () => {
       const { report, versions } = await measure(this.program, server, load);
       Object.assign(this.versions, versions);
-      this.say(`${label}: ${runLine(figuresOf(report), load)}`);
       return report;
+    });
+  }
+
+  /** Returns what `work` resolves to, and says it as `line` does; or { error } where it failed: the others go on. */
+  async attempt(label, server, line, work) {
+    try {
+      const result = await work();
+      this.say(`${label}: ${line(result)}`);
+      return result;
     } catch ({ message }) {
       if ([OURS, HISTORY].includes(server.id)) this.failures += 1;
       this.say(`${label}: failed: ${message}`);
@@ -34,14 +42,14 @@ export class Bench {
   }
 
   /** A row of the table: all servers in turn, as often as it takes. Returns { id, title, load, runs }. */
-  async row(id) {
+  async row(id, servers = this.servers) {
     const row = ROWS.find((row) => row.id === id);
     const { quick, scale } = this.options;
     const length = quick ? row.quick * scale : scale;
     const load = scaled(row.load, length);
     const turns = row.once ? 1 : this.options.runs;
     const turnsOf = (server) => (server.once && !isJudged(id, server.id) ? 1 : turns);
-    const contestants = this.servers
+    const contestants = servers
       .filter((server) => !row.servers || row.servers.includes(server.id))
       .map((server) => ({ key: server.id, name: server.name, server, load, turns: turnsOf(server) }));
     if (row.beside && contestants.length > 0) {

@@ -12,6 +12,7 @@ const FLAGS = {
   quick: { type: "boolean", help: "all of it, shorter and once, in less than two minutes" },
   sweep: { type: "boolean", help: "only how cost grows, or with --rows that as well" },
   soak: { type: "boolean", help: "only ten minutes of one load" },
+  history: { type: "boolean", help: "only what history costs: rows written, CPU, the time to replay it" },
   scale: { type: "string", help: "makes every load so many times as long; for trying the program itself" },
   "no-results": { type: "boolean", help: "writes no files" },
   help: { type: "boolean", help: "this" },
@@ -41,7 +42,7 @@ export function readOptions(args) {
   const scale = given.scale === undefined ? 1 : positive("scale", given.scale);
   const runs = given.runs === undefined ? (quick ? 1 : RUNS) : positive("runs", given.runs, Number.isInteger);
   // A part that is named means: nothing but that.
-  const all = rows === undefined && !given.sweep && !given.soak;
+  const all = rows === undefined && !given.sweep && !given.soak && !given.history;
   return {
     help: given.help ?? false,
     quick,
@@ -50,6 +51,7 @@ export function readOptions(args) {
     runs,
     sweep: given.sweep ?? all,
     soak: given.soak ?? false,
+    history: given.history ?? false,
     scale,
     write: !given["no-results"],
     // Whether what is measured may stand for the project, or is only a look.

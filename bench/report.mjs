@@ -5,8 +5,8 @@ import { root } from "../scripts/install.mjs";
 import { draw } from "./chart.mjs";
 import { ROWS } from "./loads.mjs";
 import { pointsOfRows, samePoint } from "./measure.mjs";
-import { judge, judgeSoak } from "./requirements.mjs";
-import { markdownRow, markdownSoak } from "./table.mjs";
+import { judge, judgeHistory, judgeSoak } from "./requirements.mjs";
+import { markdownHistory, markdownRow, markdownSoak } from "./table.mjs";
 
 const FOLDER = join(root, "bench", "results");
 const README = join(root, "bench", "README.md");
@@ -20,8 +20,8 @@ export function today(now = new Date()) {
 }
 
 /**
- * The results of a day with those of one more call. Parts, which are rows by id, the sweep and the soak, replace older
- * ones; but a short look replaces nothing that was measured in full.
+ * The results of a day with those of one more call. Parts, which are rows by id, the sweep, the soak and the history's
+ * cost, replace older ones; but a short look replaces nothing that was measured in full.
  */
 export function merge(before = {}, parts) {
   const better = (older, newer) => (older?.full && !newer?.full ? older : (newer ?? older));
@@ -30,8 +30,8 @@ export function merge(before = {}, parts) {
     const row = better(before.rows?.[id], parts.rows[id]);
     if (row) rows[id] = row;
   }
-  const rest = { sweep: better(before.sweep, parts.sweep), soak: better(before.soak, parts.soak) };
-  return { date: parts.date, rows, ...rest };
+  const rest = ["sweep", "soak", "history"].map((name) => [name, better(before[name], parts[name])]);
+  return { date: parts.date, rows, ...Object.fromEntries(rest) };
 }
 
 /** All points of the chart. What a row says, with its several runs, is better than the sweep's one. */
@@ -77,9 +77,9 @@ function writeReadme(text) {
 }
 
 /** The generated part. */
-export function markdown({ date, rows, sweep, soak }) {
+export function markdown({ date, rows, sweep, soak, history }) {
   const all = Object.values(rows);
-  const calls = [...all, sweep, soak].filter(Boolean).sort((one, other) => one.at.localeCompare(other.at));
+  const calls = [...all, sweep, soak, history].filter(Boolean).sort((one, other) => one.at.localeCompare(other.at));
   const of = (name) => Object.assign({}, ...calls.map((call) => call[name]));
   // A day's calls may have measured different commits.
   const commit = [...new Set(calls.map(({ versions }) => versions.commit))].join(", ");
@@ -93,5 +93,6 @@ export function markdown({ date, rows, sweep, soak }) {
     ...all.map((row) => markdownRow(row, judge(row.id, row.runs, row.missing), row.missing)),
   ];
   if (soak && !soak.report.error) parts.push("### Soak: ten minutes of load C", markdownSoak(soak, judgeSoak(soak.report)));
+  if (history) parts.push("### What history costs", markdownHistory(history, judgeHistory(history)));
   return parts.join("\n\n");
 }

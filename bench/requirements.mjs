@@ -1,5 +1,6 @@
 // What this project has to reach in each row, and whether it does. Nothing here measures or prints.
-import { completed, figuresOf, median } from "./figures.mjs";
+import { completed, figuresOf, median, mediansOf, replayFigures } from "./figures.mjs";
+import { HISTORY_ROW } from "./loads.mjs";
 import { HISTORY, OURS } from "./servers.mjs";
 
 /**
@@ -114,4 +115,22 @@ export function judgeSoak({ samples = [], lost, error }) {
     return { ...limit, value: ours / theirs, met: ours / theirs <= FLAT, ours, theirs };
   });
   return [...flat, nothingLost];
+}
+
+/** Judges what history costs. CPU goes by the medians of runs that were done in turn. */
+export function judgeHistory({ cpu: { runs }, replays }) {
+  const limit = REQUIREMENTS[HISTORY_ROW].find(({ of }) => of === HISTORY);
+  const [ours, theirs] = [HISTORY, OURS].map((server) => mediansOf(runs[server])?.[limit.figure]);
+  const value = ours / theirs;
+  const cpu = Number.isFinite(value)
+    ? { ...limit, value, met: value <= limit.most, ours, theirs }
+    : { ...limit, met: false, reason: "all runs of one of them failed" };
+  const wrong = replays.map(({ load, runs }) => {
+    const failed = runs.find(({ error }) => error !== undefined);
+    const requirement = { figure: "wrong", streams: load.herd, most: 0 };
+    if (failed) return { ...requirement, met: false, reason: `a run failed: ${failed.error}` };
+    const { wrong } = replayFigures(runs);
+    return { ...requirement, value: wrong, met: wrong === 0 };
+  });
+  return [cpu, ...wrong];
 }

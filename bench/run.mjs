@@ -2,13 +2,14 @@
 import { build } from "../scripts/build.mjs";
 import { fail, installPackages, installToolchain, say } from "../scripts/install.mjs";
 import { buildGenerator } from "./generator.mjs";
+import { measureHistory } from "./history.mjs";
 import { machine, versions } from "./machine.mjs";
 import { Bench, pointsOfRows } from "./measure.mjs";
 import { readOptions, usage } from "./options.mjs";
 import { today, writeResults } from "./report.mjs";
-import { judge, judgeSoak } from "./requirements.mjs";
+import { judge, judgeHistory, judgeSoak } from "./requirements.mjs";
 import { SERVERS, missingServers, serverOf } from "./servers.mjs";
-import { plainRow, plainSoak } from "./table.mjs";
+import { plainHistory, plainRow, plainSoak } from "./table.mjs";
 
 function options() {
   try {
@@ -47,7 +48,7 @@ const bench = new Bench(program, chosen, missing);
 /** Keeps a part of the results as soon as it is there: an hour is long. Returns a sentence on each file. */
 async function keep(part) {
   if (!chosen.write) return [];
-  const { rows = {}, sweep, soak } = part;
+  const { rows = {}, sweep, soak, history } = part;
   const about = {
     at: new Date().toISOString(),
     full: chosen.full,
@@ -62,6 +63,7 @@ async function keep(part) {
     ),
     sweep: sweep && { ...about, ...sweep },
     soak: soak && { ...about, ...soak, requirements: judgeSoak(soak.report) },
+    history: history && { ...about, ...history, requirements: judgeHistory(history) },
   });
 }
 
@@ -77,10 +79,13 @@ if (chosen.sweep) {
 }
 const soak = chosen.soak ? await bench.soak() : undefined;
 if (soak) said = await keep({ soak });
+const history = chosen.history ? await measureHistory(bench) : undefined;
+if (history) said = await keep({ history });
 
 console.log("\nMedians of the runs; what is required of multiples, by the median over the turns.\n");
 for (const row of Object.values(rows)) console.log(`${plainRow(row, judge(row.id, row.runs, missing), missing)}\n`);
 if (soak) console.log(`Soak\n${plainSoak(soak, judgeSoak(soak.report))}\n`);
+if (history) console.log(`History\n${plainHistory(history, judgeHistory(history))}\n`);
 sayMissing(chosen.servers);
 
 for (const sentence of said) say(sentence);

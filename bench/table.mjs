@@ -1,5 +1,5 @@
 // The table, as text for a terminal and for Markdown.
-import { completed, mediansOf } from "./figures.mjs";
+import { completed, mediansOf, replayFigures } from "./figures.mjs";
 import { SERVERS, serverOf } from "./servers.mjs";
 
 /** A number as people read it: three digits say enough. */
@@ -60,12 +60,14 @@ const FIGURES = {
   perStream: ["RSS a stream", " KiB"],
   rss: ["RSS", " MB"],
   soak: ["CPU and RSS", ""],
+  wrong: ["not got exactly once", ""],
 };
 
 /** A judgement in words: [verdict, requirement, numbers]. */
-export function verdict({ figure, of, least, most, times, met, value, ours, theirs, reason }) {
+export function verdict({ figure, of, streams, least, most, times, met, value, ours, theirs, reason }) {
   const [title, unit] = FIGURES[figure] ?? [figure, ""];
-  const name = of ? `${title} with ${serverOf(of).name}` : title;
+  const whose = of ? ` with ${serverOf(of).name}` : streams ? `, replay to ${streams}` : "";
+  const name = title + whose;
   const word = met === undefined ? "unknown" : met ? "met" : "NOT MET";
   const limit = `${least === undefined ? "≤" : "≥"} ${number(least ?? most)}`;
   const other = SERVERS.find(({ id }) => id === times)?.name ?? `that of ${times}`;
@@ -128,4 +130,44 @@ export function plainSoak(soak, judgements) {
 
 export function markdownSoak(soak, judgements) {
   return [...markdown(soakGrid(soak)), "", ...markdownVerdicts(judgements)].join("\n");
+}
+
+const REPLAY_COLUMNS = [
+  ["s until all have all", "seconds"],
+  ["s until half have all", "half"],
+  ["events/s", "rate"],
+  ["CPU µs/event", "cpu"],
+  ["live p99 ms before", "before"],
+  ["live p99 ms meanwhile", "during"],
+  ["wrong", "wrong"],
+  ["generator cores", "generatorCores"],
+  ["RSS growth MB", "growth"],
+];
+
+/** What history costs, as grids. */
+function historyGrids({ writes, cpu, replays }) {
+  const writeLines = writes.map(({ load, error, events, rows }) => [
+    number(load.rate),
+    number(load.publishers),
+    ...(error ? ["failed", ""] : [number(events), number((rows / events) * 1_000)]),
+  ]);
+  const replayLines = replays.map(({ load, runs }) => {
+    const figures = replayFigures(runs);
+    return [number(load.herd), String(runs.length), ...REPLAY_COLUMNS.map(([, name]) => number(figures?.[name]))];
+  });
+  return [
+    [["events/s", "publishers", "events", "rows written per 1,000 events"], ...writeLines],
+    gridOf(cpu, {}),
+    [["streams at once", "runs", ...REPLAY_COLUMNS.map(([title]) => title)], ...replayLines],
+  ];
+}
+
+export function plainHistory(history, judgements) {
+  const grids = historyGrids(history).flatMap((grid) => [...plain(grid), ""]);
+  return [...grids, ...plainVerdicts(judgements)].join("\n");
+}
+
+export function markdownHistory(history, judgements) {
+  const grids = historyGrids(history).flatMap((grid) => [...markdown(grid), ""]);
+  return [...grids, ...markdownVerdicts(judgements)].join("\n");
 }

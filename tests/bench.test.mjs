@@ -3,15 +3,15 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { draw, lineOf } from "../bench/chart.mjs";
-import { figuresOf } from "../bench/figures.mjs";
+import { figuresOf, wrongOf } from "../bench/figures.mjs";
 import { buildGenerator, measure } from "../bench/generator.mjs";
-import { ROWS, SWEEP, argumentsOf, keptUp, sweepLoads } from "../bench/loads.mjs";
+import { REPLAYS, ROWS, SWEEP, WRITES, argumentsOf, keptUp, sweepLoads } from "../bench/loads.mjs";
 import { pointOf } from "../bench/measure.mjs";
 import { readOptions } from "../bench/options.mjs";
 import { markdown, merge, pointsOf, today } from "../bench/report.mjs";
-import { REQUIREMENTS, isJudged, judge, judgeSoak } from "../bench/requirements.mjs";
+import { REQUIREMENTS, isJudged, judge, judgeHistory, judgeSoak } from "../bench/requirements.mjs";
 import { SERVERS, missingServers, serverOf } from "../bench/servers.mjs";
-import { markdownRow, plainRow, plainSoak } from "../bench/table.mjs";
+import { markdownHistory, markdownRow, plainHistory, plainRow, plainSoak } from "../bench/table.mjs";
 
 const MISSING = { nchan: "nginx is not installed" };
 
@@ -121,10 +121,46 @@ test("a soak is flat, or is not", () => {
   assert.match(plainSoak(failed, judgeSoak(failed.report)), /NOT MET .* no answer/);
 });
 
+/** What is measured of history, with made-up numbers: `replay` is what is not right in one of the runs. */
+function historyOf({ cpu = 11, replay = {} } = {}) {
+  const run = {
+    ...{ streams: 500, events: 10_000, seconds: 8, median_seconds: 5, generator_cores: 0.5, cpu_us_per_delivery: 2 },
+    ...{ missed: 0, doubled: 0, wrong_ids: 0, notices: 0, ended: 0, live_lost: 0, live_out_of_order: 0 },
+    ...{ before: { p99_ms: 20 }, during: { p99_ms: 120 }, rss: [50e6, 150e6] },
+  };
+  const runs = { ours: [report({ cpu: 10 }), report({ cpu: 12 })], history: [report({ cpu }), report({ cpu })] };
+  return {
+    writes: WRITES.map((load) => ({ load, ...(load.rate === 1 ? { error: "no answer" } : { events: 400, rows: 100 }) })),
+    cpu: { ...ROWS[2], runs },
+    replays: REPLAYS.map((load) => ({ load, runs: [run, { ...run, ...replay }, run] })),
+  };
+}
+
+test("what history costs is judged by its CPU, and by every event of a replay", () => {
+  const of = (made) => metOf(judgeHistory(historyOf(made)));
+  assert.deepEqual(of(), [true, true, true]);
+  assert.equal(judgeHistory(historyOf())[0].value, 1);
+  assert.deepEqual(of({ cpu: 13 }), [false, true, true]);
+  for (const fault of ["missed", "doubled", "wrong_ids", "notices", "ended", "live_lost", "live_out_of_order"]) {
+    assert.deepEqual(of({ replay: { [fault]: 1 } }), [true, false, false], fault);
+  }
+  assert.deepEqual(of({ replay: { error: "no answer" } }), [true, false, false]);
+  // The time is that of the median run, where a single one did not get all.
+  for (const show of [plainHistory, markdownHistory]) {
+    const history = historyOf({ replay: { seconds: null, missed: 1 } });
+    const text = show(history, judgeHistory(history));
+    assert.match(text, /failed[^]* 250[ |\n][^]* 500 [ |]+3 [ |]+8 [ |]+5 [ |]+625,000 [ |]+2 [ |]+20 [ |]+120 [ |]+1 /);
+    assert.match(text, /not got exactly once, replay to 500 ≤ 0/);
+  }
+});
+
 test("a load is what the generator takes, and knows whether the server kept up", () => {
   const load = { subscribers: 5, publishers: 8, rate: 100, seconds: 6, warmUpSeconds: 3 };
   const given = argumentsOf(load).join(" ");
   assert.equal(given, "--subscribers 5 --publishers 8 --rate 100 --events 904 --warm-up 304");
+  const { settings, ...replay } = REPLAYS[1];
+  assert.match(argumentsOf(replay).join(" "), /--events 1200 --warm-up 200 --herd 500 --replay 10000$/);
+  assert.ok(Number(settings.HISTORY_EVENTS) > replay.replay);
   assert.ok(keptUp(load, { seconds: 6.1 }));
   assert.ok(!keptUp(load, { seconds: 8 }));
   assert.ok(keptUp({ ...load, rate: undefined, events: 100 }, { seconds: 100 }));
@@ -183,16 +219,18 @@ test("a quick look replaces nothing that was measured in full", () => {
   assert.equal(cpuOf(merge(merge(undefined, parts(false, 1)), parts(false, 2))), 2);
   // The row's point is in place of the sweep's.
   assert.equal(pointsOf(full).length, madeUpPoints().length);
-  const text = markdown(full);
-  for (const part of ["results/2026-01-02.svg", "nchan is missing: nginx", "### C: 500 subscribers"]) {
+  const history = { ...about(true), ...historyOf() };
+  const text = markdown(merge(full, { date: full.date, rows: {}, history }));
+  for (const part of ["results/2026-01-02.svg", "nchan is missing: nginx", "### C: 500", "### What history costs"]) {
     assert.ok(text.includes(part), part);
   }
   // Results may be older than a server.
-  assert.doesNotMatch(text, /^\| history on/m);
-  assert.match(text, /CPU per delivery with history on .* it was not measured \| unknown/);
+  const older = markdown(full);
+  assert.doesNotMatch(older, /^\| history on|What history costs/m);
+  assert.match(older, /CPU per delivery with history on .* it was not measured \| unknown/);
 });
 
-for (const id of ["ours", "js-object", "nchan"]) {
+for (const id of ["ours", "history", "js-object", "nchan"]) {
   test(`${id}: a small run loses nothing`, { timeout: 300_000, skip: missingServers()[id] }, async () => {
     // The profile is that of `cargo test`, with which it shares what is built.
     const program = buildGenerator("test");
@@ -204,3 +242,10 @@ for (const id of ["ours", "js-object", "nchan"]) {
     assert.ok(figures.rate > 0 && figures.p99 > 0 && figures.cores > 0, JSON.stringify(report));
   });
 }
+
+test("a herd gets all of the history, and every event once", { timeout: 300_000 }, async () => {
+  const load = { subscribers: 5, rate: 100, seconds: 1, herd: 20, replay: 2_000, settings: { HISTORY_EVENTS: "4000" } };
+  const { report } = await measure(buildGenerator("test"), serverOf("history"), { ...load, warmUpSeconds: 0.1 });
+  assert.equal(wrongOf(report), 0, JSON.stringify(report));
+  assert.ok(report.seconds > 0 && report.before.p99_ms > 0, JSON.stringify(report));
+});

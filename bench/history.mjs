@@ -1,0 +1,63 @@
+// Measures what durable history costs: rows written, which the platform bills, CPU, and the time to replay it.
+import { wrongOf } from "./figures.mjs";
+import { channelPath, generate, withServer } from "./generator.mjs";
+import { HISTORY_ROW, REPLAYS, WRITES, countsOf, fillFor, scaled } from "./loads.mjs";
+import { HISTORY, OURS, serverOf } from "./servers.mjs";
+import { number } from "./table.mjs";
+
+/** What a quick look takes of it. */
+const QUICK = 0.25;
+
+/** Returns { writes, cpu, replays }; `bench` is a Bench. */
+export async function measureHistory(bench) {
+  const { quick, scale, runs } = bench.options;
+  const length = quick ? scale * QUICK : scale;
+  const server = serverOf(HISTORY);
+  bench.say("\nRows written");
+  const writes = [];
+  for (const load of WRITES) {
+    const label = `  ${load.rate} events/s`;
+    const line = ({ rows, events }) => `${number((rows / events) * 1_000)} rows per 1,000 events`;
+    const result = await bench.attempt(label, server, line, () => countWrites(bench.program, server, load, length));
+    writes.push({ load, ...result });
+  }
+  const cpu = await bench.row(HISTORY_ROW, [OURS, HISTORY].map(serverOf));
+  const replays = [];
+  for (const one of REPLAYS) {
+    const load = scaled(one, length);
+    bench.say(`\nReplay of ${number(load.replay)} events to ${load.herd} at once`);
+    const results = [];
+    for (let turn = 0; turn < runs; turn++) {
+      results.push(await bench.run(`  ${turn + 1}/${runs}`, server, load, replayLine));
+    }
+    replays.push({ load, runs: results });
+  }
+  return { writes, cpu, replays };
+}
+
+/** How many rows the hub writes for how many events, once its history is full. */
+function countWrites(program, server, load, length) {
+  const filling = scaled(fillFor(load), length);
+  const measured = scaled(load, length);
+  return withServer(server, measured, async (server) => {
+    await generate(program, server, filling);
+    const before = await rowsWritten(server);
+    const { lost } = await generate(program, server, measured);
+    if (lost > 0) throw new Error(`${lost} events were lost`);
+    const rows = (await rowsWritten(server)) - before;
+    return { events: countsOf(measured).measured, rows };
+  });
+}
+
+async function rowsWritten({ origin }) {
+  const response = await fetch(`${origin}${channelPath(0)}/stats`);
+  const { history } = await response.json();
+  if (!history) throw new Error("the channel's stats say nothing of a history");
+  return history.rows_written;
+}
+
+function replayLine(report) {
+  const { seconds, before, during } = report;
+  const [p99, live] = [before, during].map(({ p99_ms }) => number(p99_ms));
+  return `${number(seconds)} s, live p99 ${live} ms (before: ${p99} ms), ${number(wrongOf(report))} wrong`;
+}
