@@ -37,10 +37,10 @@ export async function measureHistory(bench) {
 
 /** How many rows the hub writes for how many events, once its history is full. */
 function countWrites(program, server, load, length) {
-  const filling = scaled(fillFor(load), length);
   const measured = scaled(load, length);
   return withServer(server, measured, async (server) => {
-    await generate(program, server, filling);
+    // However short the rest, the history has to be full.
+    await generate(program, server, fillFor(load));
     const before = await rowsWritten(server);
     const { lost } = await generate(program, server, measured);
     if (lost > 0) throw new Error(`${lost} events were lost`);

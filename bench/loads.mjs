@@ -103,7 +103,7 @@ export const WRITES = [
   { subscribers: 1, publishers: 8, rate: 1_000, seconds: 10 },
 ];
 
-// More events than the default history has, so that it is full: from then on a write trims, too.
+// More events than the default history has, so that it is full and is trimmed.
 const FULL = 1_200;
 
 /** What fills the history before, in rows like those that follow: where it publishes faster, it does so one by one. */
@@ -137,7 +137,7 @@ export function scaled(load, scale) {
 }
 
 /** How many events are measured, and published before: as the generator wants it, the same number by each publisher. */
-export function countsOf({ rate, seconds, warmUpSeconds, events, warmUp = 0, publishers = 1, batch = 1 }) {
+export function countsOf({ rate, seconds, warmUpSeconds = 0, events, warmUp = 0, publishers = 1, batch = 1 }) {
   const share = publishers * batch;
   const whole = (events) => Math.ceil(events / share) * share;
   return rate
