@@ -41,6 +41,11 @@ export function mediansOf(runs) {
   return { ...Object.fromEntries(entries), lost };
 }
 
+/** Of runs that counted the rows written, the median by 1,000 events. */
+export function rowsPerThousand(runs) {
+  return median(completed(runs).map(({ rows, events }) => (rows / events) * 1_000));
+}
+
 /** Whatever went wrong in a replay: each event was to come exactly once, under its id, to the herd and the others. */
 export function wrongOf(report) {
   const { missed, doubled, wrong_ids, notices, ended, live_lost, live_out_of_order } = report;

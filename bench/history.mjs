@@ -1,5 +1,5 @@
 // Measures what durable history costs: rows written, which the platform bills, CPU, and the time to replay it.
-import { wrongOf } from "./figures.mjs";
+import { rowsPerThousand, wrongOf } from "./figures.mjs";
 import { channelPath, generate, withServer } from "./generator.mjs";
 import { HISTORY_ROW, REPLAYS, WRITES, countsOf, fillFor, scaled } from "./loads.mjs";
 import { HISTORY, OURS, serverOf } from "./servers.mjs";
@@ -10,42 +10,42 @@ const QUICK = 0.25;
 
 /** Returns { writes, cpu, replays }; `bench` is a Bench. */
 export async function measureHistory(bench) {
-  const { quick, scale, runs } = bench.options;
+  const { program, options, say } = bench;
+  const { quick, scale, runs } = options;
   const length = quick ? scale * QUICK : scale;
   const server = serverOf(HISTORY);
-  bench.say("\nRows written");
+  const turns = async (one) => {
+    const results = [];
+    for (let turn = 0; turn < runs; turn++) results.push(await one(`  ${turn + 1}/${runs}`));
+    return results;
+  };
   const writes = [];
   for (const load of WRITES) {
-    const label = `  ${load.rate} events/s`;
-    const line = ({ rows, events }) => `${number((rows / events) * 1_000)} rows per 1,000 events`;
-    const result = await bench.attempt(label, server, line, () => countWrites(bench.program, server, load, length));
-    writes.push({ load, ...result });
+    say(`\nRows written at ${number(load.rate)} events/s`);
+    const line = (run) => `${number(rowsPerThousand([run]))} rows per 1,000 events`;
+    const count = () => countWrites(program, server, scaled(load, length));
+    writes.push({ load, runs: await turns((label) => bench.attempt(label, server, line, count)) });
   }
   const cpu = await bench.row(HISTORY_ROW, [OURS, HISTORY].map(serverOf));
   const replays = [];
   for (const one of REPLAYS) {
     const load = scaled(one, length);
-    bench.say(`\nReplay of ${number(load.replay)} events to ${load.herd} at once`);
-    const results = [];
-    for (let turn = 0; turn < runs; turn++) {
-      results.push(await bench.run(`  ${turn + 1}/${runs}`, server, load, replayLine));
-    }
-    replays.push({ load, runs: results });
+    say(`\nReplay of ${number(load.replay)} events to ${load.herd} at once`);
+    replays.push({ load, runs: await turns((label) => bench.run(label, server, load, replayLine)) });
   }
   return { writes, cpu, replays };
 }
 
 /** How many rows the hub writes for how many events, once its history is full. */
-function countWrites(program, server, load, length) {
-  const measured = scaled(load, length);
-  return withServer(server, measured, async (server) => {
+function countWrites(program, server, load) {
+  return withServer(server, load, async (server) => {
     // However short the rest, the history has to be full.
     await generate(program, server, fillFor(load));
     const before = await rowsWritten(server);
-    const { lost } = await generate(program, server, measured);
+    const { lost } = await generate(program, server, load);
     if (lost > 0) throw new Error(`${lost} events were lost`);
     const rows = (await rowsWritten(server)) - before;
-    return { events: countsOf(measured).measured, rows };
+    return { events: countsOf(load).measured, rows };
   });
 }
 

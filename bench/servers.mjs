@@ -54,9 +54,9 @@ async function startNginx() {
 
 /**
  * All servers. `id` is what the command line calls it, `start(subscribers)` resolves to { origin, pid, stop } and
- * perhaps `versions`; the one with history takes `settings` after `subscribers`. `missing()` says why it cannot be started
- * on this machine. `build` is the folder of a Worker that has to be built first. With `once`, one run says enough in a
- * row where no requirement is of it.
+ * perhaps `versions`; the one with history takes `settings` as well. `missing()` says why it cannot be started on this
+ * machine. `build` is the folder of a Worker that has to be built first. With `once`, one run says enough in a row where
+ * no requirement is of it.
  */
 export const SERVERS = [
   {

@@ -1,5 +1,5 @@
 // The table, as text for a terminal and for Markdown.
-import { completed, mediansOf, replayFigures } from "./figures.mjs";
+import { completed, mediansOf, replayFigures, rowsPerThousand } from "./figures.mjs";
 import { SERVERS, serverOf } from "./servers.mjs";
 
 /** A number as people read it: three digits say enough. */
@@ -32,14 +32,18 @@ export function runLine(figures, load) {
     .join(", ");
 }
 
+/** How many runs there were. */
+function countOf(runs) {
+  const failed = runs.length - completed(runs).length;
+  return failed ? `${runs.length}, ${failed} failed` : String(runs.length);
+}
+
 /** A row as a grid of texts: a line for each server, the first one the titles. */
 function gridOf(row, missing) {
   const columns = columnsOf(row);
   const line = (name, runs) => {
     const medians = mediansOf(runs);
-    const failed = runs.length - completed(runs).length;
-    const count = failed ? `${runs.length}, ${failed} failed` : String(runs.length);
-    return [name, count, ...columns.map(([, figure]) => number(medians?.[figure]))];
+    return [name, countOf(runs), ...columns.map(([, figure]) => number(medians?.[figure]))];
   };
   const servers = SERVERS.filter(({ id }) => !row.servers || row.servers.includes(id));
   const lines = servers.flatMap(({ id, name }) => {
@@ -146,17 +150,18 @@ const REPLAY_COLUMNS = [
 
 /** What history costs, as grids. */
 function historyGrids({ writes, cpu, replays }) {
-  const writeLines = writes.map(({ load, error, events, rows }) => [
+  const writeLines = writes.map(({ load, runs }) => [
     number(load.rate),
     number(load.publishers),
-    ...(error ? ["failed", ""] : [number(events), number((rows / events) * 1_000)]),
+    countOf(runs),
+    number(rowsPerThousand(runs)),
   ]);
   const replayLines = replays.map(({ load, runs }) => {
     const figures = replayFigures(runs);
-    return [number(load.herd), String(runs.length), ...REPLAY_COLUMNS.map(([, name]) => number(figures?.[name]))];
+    return [number(load.herd), countOf(runs), ...REPLAY_COLUMNS.map(([, name]) => number(figures?.[name]))];
   });
   return [
-    [["events/s", "publishers", "events", "rows written per 1,000 events"], ...writeLines],
+    [["events/s", "publishers", "runs", "rows written per 1,000 events"], ...writeLines],
     gridOf(cpu, {}),
     [["streams at once", "runs", ...REPLAY_COLUMNS.map(([title]) => title)], ...replayLines],
   ];
