@@ -118,6 +118,7 @@ const HERDS = [1, 500];
 /** The others meanwhile: an event goes to 100 live streams every 10 ms. */
 export const REPLAYS = HERDS.map((herd) => ({
   subscribers: 100,
+  publishers: 4,
   rate: 100,
   seconds: 10,
   warmUpSeconds: 2,

@@ -42,7 +42,7 @@ pub struct Faults {
     pub missed: u64,
     /// Events that came twice, or after a later one.
     pub doubled: u64,
-    /// Events whose id was another's, or none.
+    /// Events whose id was another's, or no id of the channel's.
     pub wrong_ids: u64,
     /// Notices of events that the hub did not deliver.
     pub notices: u64,
@@ -57,12 +57,16 @@ impl Faults {
     }
 }
 
-/// Checks one stream. All events after the place are of one publisher, which began to count there.
+/// Checks one stream. All events after the place are of publishers that began to count there.
 #[derive(Debug)]
 pub struct Check {
     from: Place,
-    /// The number of the next event.
-    pub next: u32,
+    /// How many events after the place the newest that came is: with those that were missed.
+    pub reached: u64,
+    /// For each publisher the number of its next event.
+    next: Vec<u32>,
+    /// How many of the missed events no publisher has been found to lack yet.
+    holes: u64,
     pub faults: Faults,
     /// Of the block that is being read.
     event: Option<Event>,
@@ -70,10 +74,12 @@ pub struct Check {
 }
 
 impl Check {
-    pub fn new(from: Place) -> Self {
+    pub fn new(from: Place, publishers: usize) -> Self {
         Self {
             from,
-            next: 0,
+            reached: 0,
+            next: vec![0; publishers],
+            holes: 0,
             faults: Faults::default(),
             event: None,
             steps: None,
@@ -95,24 +101,35 @@ impl Check {
 
     fn end_of_block(&mut self) {
         let (event, steps) = (self.event.take(), self.steps.take());
-        let Some(Event { number, .. }) = event else {
+        let Some(event) = event else {
             return;
         };
-        if steps != Some(u64::from(number) + 1) {
+        let next = self.next.get_mut(event.publisher);
+        let (Some(steps), Some(next)) = (steps.filter(|steps| *steps > 0), next) else {
             self.faults.wrong_ids += 1;
-        }
-        if number < self.next {
+            return;
+        };
+        if steps <= self.reached || event.number < *next {
             self.faults.doubled += 1;
             return;
         }
-        self.faults.missed += u64::from(number - self.next);
-        self.next = number + 1;
+        let missed = steps - self.reached - 1;
+        self.faults.missed += missed;
+        self.holes += missed;
+        self.reached = steps;
+        // As many events lack as ids, or this id is not this event's.
+        let lack = u64::from(event.number - *next);
+        *next = event.number + 1;
+        match self.holes.checked_sub(lack) {
+            Some(holes) => self.holes = holes,
+            None => self.faults.wrong_ids += 1,
+        }
     }
 
     /// What was wrong, where `events` events are all that there are.
-    pub fn faults_of(&self, events: u32) -> Faults {
+    pub fn faults_of(&self, events: u64) -> Faults {
         Faults {
-            missed: self.faults.missed + u64::from(events.saturating_sub(self.next)),
+            missed: self.faults.missed + events.saturating_sub(self.reached),
             ..self.faults
         }
     }
@@ -124,17 +141,17 @@ mod tests {
 
     use super::*;
 
-    /// Reads blocks, each of an id and an event's number, after the id `7-100`.
+    /// Reads blocks, each of an id and an event's number, after the id `7-100`. Numbers from 1,000 are another publisher's.
     fn check(blocks: &[(&str, u32)]) -> Check {
-        let mut check = Check::new(Place::read(b"7-100").unwrap());
+        let mut check = Check::new(Place::read(b"7-100").unwrap(), 2);
         for line in ["retry: 3000", ": hello", "id: 7-100", ""] {
             check.line(line.as_bytes());
         }
         for (id, number) in blocks {
             let mut data = "data: ".to_owned();
             let event = Event {
-                publisher: 0,
-                number: *number,
+                publisher: *number as usize / 1_000,
+                number: *number % 1_000,
                 at: Duration::ZERO,
             };
             event.write(64, &mut data);
@@ -148,8 +165,28 @@ mod tests {
     #[test]
     fn every_event_once_is_right() {
         let check = check(&[("7-101", 0), ("7-102", 1), ("7-103", 2)]);
-        assert_eq!((check.next, check.faults_of(3)), (3, Faults::default()));
+        assert_eq!((check.reached, check.faults_of(3)), (3, Faults::default()));
         assert_eq!(check.faults_of(5).missed, 2, "what never came");
+    }
+
+    #[test]
+    fn publishers_count_for_themselves() {
+        let faults = |blocks: &[(&str, u32)]| check(blocks).faults_of(4);
+        let all = [
+            ("7-101", 0),
+            ("7-102", 1_000),
+            ("7-103", 1_001),
+            ("7-104", 1),
+        ];
+        assert_eq!(faults(&all), Faults::default());
+        let first_and_last = [all[0], all[3]];
+        assert_eq!(faults(&first_and_last).missed, 2);
+        assert_eq!(faults(&[all[0], ("7-102", 1_001), all[3]]).wrong_ids, 1);
+        assert_eq!(
+            faults(&[("7-101", 2_000)]).wrong_ids,
+            1,
+            "there is no such publisher"
+        );
     }
 
     #[test]
@@ -164,7 +201,9 @@ mod tests {
         assert_eq!(faults(&[("7-101", 0), ("7-104", 3)]), found(2, 0, 0));
         assert_eq!(faults(&[("7-101", 0), ("7-101", 0)]), found(0, 1, 0));
         assert_eq!(faults(&[("7-102", 1), ("7-101", 0)]), found(1, 1, 0));
-        assert_eq!(faults(&[("7-102", 0)]), found(0, 0, 1));
+        assert_eq!(faults(&[("7-102", 0)]), found(1, 0, 0));
+        assert_eq!(faults(&[("7-101", 1)]), found(0, 0, 1));
+        assert_eq!(faults(&[("7-101", 0), ("7-102", 0)]), found(0, 1, 0));
         assert_eq!(faults(&[("8-101", 0)]), found(0, 0, 1));
         assert_eq!(faults(&[("7-99", 0)]), found(0, 0, 1));
         let mut check = check(&[]);

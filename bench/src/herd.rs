@@ -33,7 +33,9 @@ pub struct Plan {
     /// Where they resume.
     pub from: Place,
     /// How many events there are after that when they come.
-    pub events: u32,
+    pub events: u64,
+    /// How many publishers they are from.
+    pub publishers: usize,
 }
 
 /// What came of it.
@@ -50,7 +52,7 @@ pub struct Found {
 pub struct Herd {
     /// Resolves once all have what was there when they came, or nothing comes any more.
     pub caught_up: oneshot::Receiver<()>,
-    end: oneshot::Sender<u32>,
+    end: oneshot::Sender<u64>,
     found: oneshot::Receiver<Result<Found>>,
     thread: JoinHandle<()>,
 }
@@ -72,7 +74,7 @@ impl Herd {
     }
 
     /// Waits until all of the herd have all `events` events, those published meanwhile as well.
-    pub async fn end(self, events: u32) -> Result<Found> {
+    pub async fn end(self, events: u64) -> Result<Found> {
         let _ = self.end.send(events);
         let found = self.found.await;
         self.thread
@@ -103,7 +105,7 @@ struct Seen {
 async fn run(
     plan: Plan,
     caught_up: oneshot::Sender<()>,
-    end: oneshot::Receiver<u32>,
+    end: oneshot::Receiver<u64>,
 ) -> Result<Found> {
     let all = async {
         let shared = Rc::new(Shared {
@@ -114,7 +116,10 @@ async fn run(
         });
         let checks: Vec<_> = (0..shared.plan.streams)
             .map(|_| {
-                let check = Rc::new(RefCell::new(Check::new(shared.plan.from.clone())));
+                let check = Rc::new(RefCell::new(Check::new(
+                    shared.plan.from.clone(),
+                    shared.plan.publishers,
+                )));
                 spawn_local(stream(shared.clone(), check.clone()));
                 check
             })
@@ -143,11 +148,13 @@ async fn run(
 }
 
 /// Waits until all have their first `events` events, or no more of these come, or a stream was not accepted.
-async fn until(shared: &Shared, checks: &[Rc<RefCell<Check>>], events: u32) {
-    let due = checks.len() as u64 * u64::from(events);
+async fn until(shared: &Shared, checks: &[Rc<RefCell<Check>>], events: u64) {
+    let due = checks.len() as u64 * events;
     let come = || {
-        let each = checks.iter().map(|check| check.borrow().next.min(events));
-        each.map(u64::from).sum::<u64>()
+        let each = checks
+            .iter()
+            .map(|check| check.borrow().reached.min(events));
+        each.sum::<u64>()
     };
     let (mut seen, mut since) = (come(), Instant::now());
     while seen < due && since.elapsed() < QUIET && shared.seen.borrow().refused.is_none() {
@@ -184,9 +191,9 @@ async fn read_all(
     loop {
         let take = |bytes: &[u8]| {
             let mut check = check.borrow_mut();
-            let before = check.next;
+            let before = check.reached;
             events.read(bytes, |line| check.line(line))?;
-            if before < shared.plan.events && check.next >= shared.plan.events {
+            if before < shared.plan.events && check.reached >= shared.plan.events {
                 let took = shared.begun.elapsed();
                 shared.seen.borrow_mut().took.push(took);
             }

@@ -54,7 +54,7 @@ pub struct Options {
     #[arg(long)]
     pub sample_seconds: Option<f64>,
     /// When all is published, so many more streams resume at the same time from where the channel began, while events
-    /// go on at the same rate. Takes one publisher, one channel, and a rate
+    /// go on at the same rate. Takes batches of one event, one channel, and a rate
     #[arg(long, default_value_t = 0)]
     pub herd: usize,
     /// How many events there are then, those included that are published at the rate; those before are not measured
@@ -98,8 +98,8 @@ impl Options {
         ensure!(self.events <= events, "--events has to be at most {events}");
         if self.herd > 0 {
             ensure!(
-                self.rate.is_some() && share == 1 && self.channels == 1,
-                "--herd takes one publisher, batches of one event, one channel, and a rate"
+                self.rate.is_some() && self.batch == 1 && self.channels == 1,
+                "--herd takes batches of one event, one channel, and a rate"
             );
             ensure!(
                 (self.events..=events).contains(&self.replay),

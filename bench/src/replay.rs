@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use tokio::sync::oneshot::error::TryRecvError;
+use tokio::task::JoinSet;
 
 use crate::herd::{Herd, Plan, place};
 use crate::options::{Options, target};
@@ -22,42 +23,60 @@ pub async fn run(options: &Options) -> Result<Replay> {
     let mut own = ProcessTree::new(std::process::id());
     let interval = options.interval().context("--herd takes a rate")?;
     let filled = options.replay - options.events;
-    let shared = Shared::new(1, filled + options.warm_up);
+    let shared = Shared::new(options.publishers, 0);
     let publishers = publishers(options, &shared)?;
-    let publisher = publishers.first().context("--herd takes a publisher")?;
+    let filler = publishers.first().context("--herd takes a publisher")?;
 
     let (url, address) = target(&options.subscribe, 0)?;
     let from = place(&url, address).await?;
-    let now = Instant::now();
-    publisher.publish(0, filled, now, None).await?;
+    // By one publisher alone, so that no two events are stored together.
+    filler.publish(0, filled, Instant::now(), None).await?;
     let _stalled = open(options, &shared).await?;
 
     // Each event has its time, however late the one before it was.
     let begun = Instant::now();
-    let time_of = |number: u32| begun + interval * (number - filled);
-    let mut published = options.replay;
-    publisher
-        .publish(filled, published, time_of(filled), Some(interval))
-        .await?;
+    let publish = |from: u32, to: u32| {
+        let mut publishing = JoinSet::new();
+        for publisher in &publishers {
+            let publisher = publisher.clone();
+            let share = publisher.number as f64 / publishers.len() as f64;
+            let start = begun + interval * from + interval.mul_f64(share);
+            let first = if publisher.number == 0 { filled } else { 0 };
+            publishing.spawn_local(async move {
+                let (from, to) = (first + from, first + to);
+                publisher.publish(from, to, start, Some(interval)).await
+            });
+        }
+        async move {
+            while let Some(published) = publishing.join_next().await {
+                published??;
+            }
+            anyhow::Ok(())
+        }
+    };
+    let latency = || replace(&mut shared.tally.borrow_mut().load, Counts::new());
+    let mut each = options.events_each();
+    publish(0, options.warm_up_each()).await?;
+    latency();
+    publish(options.warm_up_each(), each).await?;
     let (at_start, own_at_start) = (usage(), own.usage());
-    let before = replace(&mut shared.tally.borrow_mut().load, Counts::new());
+    let before = latency();
     let mut herd = Herd::set_out(Plan {
         url,
         address,
         streams: options.herd,
         from,
-        events: options.replay,
+        events: u64::from(options.replay),
+        publishers: options.publishers,
     });
     while herd.caught_up.try_recv() == Err(TryRecvError::Empty) {
-        let time = time_of(published);
-        publisher
-            .publish(published, published + 1, time, Some(interval))
-            .await?;
-        published += 1;
+        publish(each, each + 1).await?;
+        each += 1;
     }
     let (at_end, own_at_end) = (usage(), own.usage());
-    until_all_came(options, &shared, published - filled, || ()).await;
-    let found = herd.end(published).await?;
+    until_all_came(options, &shared, each, || ()).await;
+    let live = u64::from(each) * options.publishers as u64;
+    let found = herd.end(u64::from(filled) + live).await?;
 
     let tally = shared.tally.borrow();
     let all = found.took.len() == options.herd;
@@ -74,7 +93,7 @@ pub async fn run(options: &Options) -> Result<Replay> {
             .map(Duration::as_secs_f64),
         faults: found.faults,
         ended: found.ended + tally.ended,
-        live_lost: due(options, published - filled).saturating_sub(tally.seen),
+        live_lost: due(options, each).saturating_sub(tally.seen),
         live_out_of_order: tally.out_of_order,
         before: Latency::of(&before),
         during: Latency::of(&tally.load),
