@@ -377,6 +377,22 @@ impl Model {
         let fallen = self.untold().values().filter(|count| **count > 0).count();
         assert_eq!(self.hub.fallen, fallen as u64);
         self.check_changes();
+        self.check_pages(gone_before);
+    }
+
+    /// Pages that begin anywhere hold the events that were published there, as many as were asked for.
+    fn check_pages(&mut self, tail: u64) {
+        let EventId { epoch, seq: head } = self.hub.next_id();
+        for from in [tail, tail.midpoint(head), head.saturating_sub(1)] {
+            let from = from.clamp(tail.min(head), head);
+            let page = self.hub.read(from, 3, 1 << 20, &mut self.history).unwrap();
+            assert_eq!(page.len() as u64, (head - from).min(3));
+            for (seq, (id, wire)) in (from..).zip(page) {
+                assert_eq!(id, EventId { epoch, seq });
+                let data = &self.published[&epoch][seq as usize - 1];
+                assert_eq!(wire, format!("data: {data}\n\n"));
+            }
+        }
     }
 
     /// Each stream is told of as busy and as caught up in turn, and the counts are what it was told itself.

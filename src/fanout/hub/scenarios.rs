@@ -359,4 +359,6 @@ fn nothing_is_read_from_the_history_that_was_not_appended() {
         model.poll();
     }
     assert_eq!(model.account(0).last.unwrap().seq, 5);
+    let page = model.hub.read(1, 10, 1_000, &mut model.history);
+    assert_eq!(page.unwrap().len(), 5);
 }
