@@ -57,4 +57,18 @@ export class Channel {
   async stats() {
     return (await fetch(`${this.url}/stats`)).json();
   }
+
+  /** A page of the history. */
+  async history(query = "") {
+    const response = await fetch(`${this.url}/events${query}`);
+    if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
+    return response.json();
+  }
+
+  /** Ends the channel; returns the receipt. */
+  async end() {
+    const response = await fetch(this.url, { method: "DELETE" });
+    if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
+    return response.json();
+  }
 }

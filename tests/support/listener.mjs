@@ -12,11 +12,22 @@ after(() => {
 });
 
 /** Opens a stream and waits until its first block is there. */
-export async function listen(channel, { headers = {}, paused = false } = {}) {
+export async function listen(channel, { headers = {}, query = "", paused = false } = {}) {
   const listener = new Listener(channel);
-  await listener.open(headers);
+  await listener.open(headers, query);
   if (paused) listener.stall();
   return listener;
+}
+
+/** Opens a stream as a client that was cut off after `id`. */
+export function resume(channel, id, options = {}) {
+  return listen(channel, { ...options, headers: { "Last-Event-ID": id } });
+}
+
+/** An id's parts. */
+export function parseId(id) {
+  const [epoch, seq] = id.split("-");
+  return { epoch, seq: Number(seq) };
 }
 
 class Listener {
@@ -32,9 +43,9 @@ class Listener {
     this.waiting = new Set();
   }
 
-  async open(headers) {
+  async open(headers, query) {
     listeners.add(this);
-    this.request = http.get(this.channel.url, { agent: false, headers });
+    this.request = http.get(this.channel.url + query, { agent: false, headers });
     // Its end is the test's doing, or seen in `ended`.
     this.request.on("error", () => this.end());
     const [response] = await once(this.request, "response");
@@ -57,9 +68,15 @@ class Listener {
     response.on("end", () => this.end());
     response.on("error", () => this.end());
     await this.until(() => this.text.includes("\n\n") || this.ended, "the first block");
-    const [, epoch, joinedAfter] = this.text.match(/^id: (\d+)-(\d+)$/m) ?? [];
-    this.epoch = epoch;
-    this.joinedAfter = Number(joinedAfter);
+    const [opening] = this.text.split("\n\n");
+    const [, id] = opening.match(/^id: (.+)$/m) ?? [];
+    /** Where the stream starts; undefined where the hub does not know the id to resume from. */
+    this.joinedAfter = id;
+  }
+
+  /** What the client would resume from. */
+  get lastEventId() {
+    return this.events.at(-1)?.id ?? this.joinedAfter;
   }
 
   end() {
@@ -103,7 +120,9 @@ class Listener {
 
   /** Forgets all that came until now. */
   forget() {
-    this.joinedAfter = this.account().last;
+    // Throws where something is missing.
+    this.account();
+    this.joinedAfter = this.lastEventId;
     this.events.length = 0;
     this.text = "";
   }
@@ -130,32 +149,33 @@ class Listener {
   }
 
   /**
-   * Checks what a subscriber may rely on: ids of events and ranges of notices, read together, are contiguous, in one
-   * epoch. Returns the events without the notices, and how many events the notices speak of.
+   * Checks what a subscriber may rely on: ids of events and ranges of notices, read together, are contiguous within an
+   * epoch. Returns the events without the notices, how many events the notices of each kind speak of, how many notices
+   * say that nobody knows what is missing, and the seq that it all ends with.
    */
   account() {
-    let last = this.joinedAfter;
-    let dropped = 0;
+    let { epoch, seq: last } = this.joinedAfter ? parseId(this.joinedAfter) : {};
+    const told = { dropped: 0, gap: 0, unknown: 0 };
     const events = [];
-    const seq = (id) => {
-      const [epoch, seq] = id.split("-");
-      if (epoch !== this.epoch) throw new Error(`the epoch ${this.epoch} became ${epoch}`);
-      return Number(seq);
-    };
     for (const event of this.events) {
-      if (event.event === "hub.dropped") {
-        const { count, from, to } = JSON.parse(event.data);
-        if (seq(from) !== last + 1 || count !== seq(to) - last || event.id !== to) {
-          throw new Error(`after ${last} came the notice ${event.data} with id ${event.id}`);
-        }
-        dropped += count;
-        last = seq(to);
+      const wrong = () => new Error(`after ${epoch}-${last} came ${JSON.stringify(event).slice(0, 200)}`);
+      const { epoch: eventEpoch, seq } = parseId(event.id);
+      const notice = event.event?.match(/^hub\.(dropped|gap|end)$/)?.[1];
+      const { count, from, to, id } = notice ? JSON.parse(event.data) : { count: 1, from: event.id, to: event.id };
+      if ((notice === "end" ? id : to) !== event.id) throw wrong();
+      if (notice === "gap" && count === null && from === null) {
+        // The one place where an epoch may change.
+        told.unknown++;
+      } else if (notice === "end") {
+        if (id !== `${epoch}-${last}`) throw wrong();
       } else {
-        if (seq(event.id) !== last + 1) throw new Error(`after ${last} came ${event.id}`);
-        last = seq(event.id);
-        events.push(event);
+        if (eventEpoch !== epoch || from !== `${epoch}-${last + 1}` || count < 1 || last + count !== seq) throw wrong();
+        if (notice) told[notice] += count;
+        else events.push(event);
       }
+      epoch = eventEpoch;
+      last = seq;
     }
-    return { events, dropped, last };
+    return { events, ...told, last };
   }
 }

@@ -1,21 +1,59 @@
-// A hub on bare workerd: no wrangler, no inspector, one process whose memory is the hub's own.
+// A hub on bare workerd: no wrangler, no inspector, one process whose memory is the hub's own. It can be killed and
+// started again, as a machine or a deploy would.
 import { readFileSync } from "node:fs";
 import { after } from "node:test";
 import * as bare from "../../scripts/workerd.mjs";
 import { atExit } from "./cleanup.mjs";
+import { temporaryFolder } from "./folder.mjs";
 import { Channel } from "./hub.mjs";
 
-/** Starts workerd on a free port; it is killed after the test or file that started it. */
-export async function startWorkerd(settings = {}) {
-  const workerd = await bare.startWorkerd({ settings, stdout: "ignore" });
-  after(() => workerd.kill());
-  atExit(() => workerd.kill());
-  const status = () => readFileSync(`/proc/${workerd.pid}/status`, "utf8");
-  const hub = {
-    origin: workerd.origin,
-    channel: (id) => new Channel(hub, id),
-    /** Its resident memory, in bytes. */
-    residentBytes: () => Number(status().match(/VmRSS:\s+(\d+) kB/)[1]) * 1024,
-  };
+/**
+ * Starts workerd on a free port, its storage in a folder of its own. It is killed, and the folder removed, after the
+ * test or file that started it. `through` is that of the script.
+ */
+export async function startWorkerd(settings = {}, { through } = {}) {
+  const hub = new Hub();
+  const kill = () => hub.workerd?.kill();
+  after(kill);
+  atExit(kill);
+  // Made last, so that it is removed when workerd has gone.
+  hub.stateDir = temporaryFolder();
+  hub.options = { settings, through, stateDir: hub.stateDir, stdout: "ignore" };
+  await hub.start();
   return hub;
+}
+
+class Hub {
+  /** Starts it, the second time on the same port: clients that were cut off come back there. */
+  async start() {
+    this.workerd = await bare.startWorkerd(this.options);
+    this.options.port = this.workerd.port;
+    this.origin = this.workerd.origin;
+  }
+
+  /** Ends it as `kill -9` does: it has no time for anything. */
+  async kill() {
+    this.workerd.kill();
+    await this.workerd.ended;
+  }
+
+  /** Kills it and starts it again, with the same settings or with others. */
+  async restart(settings = this.options.settings) {
+    await this.kill();
+    this.options.settings = settings;
+    await this.start();
+  }
+
+  channel(id) {
+    return new Channel(this, id);
+  }
+
+  get pid() {
+    return this.workerd.pid;
+  }
+
+  /** Its resident memory, in bytes. */
+  residentBytes() {
+    return Number(readFileSync(`/proc/${this.pid}/status`, "utf8").match(/VmRSS:\s+(\d+) kB/)[1]) * 1024;
+  }
 }
