@@ -113,10 +113,11 @@ ${Object.entries(workers).map(([name, value]) => `const ${name} :Workerd.Worker 
  * - `host`, `port`: where it listens; 127.0.0.1 and a free port
  * - `stateDir`: the folder, which has to be there, of the objects' storage; without it, one that is gone with workerd
  * - `publicDir`: the folder that the binding ASSETS serves; without it, there is no such binding
+ * - `through`: a command, and its first arguments, that becomes workerd by what follows them
  * - `stdout`, `stderr`: as for `spawn`; passed through
  */
-export async function startWorkerd({ stdout, stderr, ...options } = {}) {
-  const workerd = new Workerd(options, { stdout, stderr });
+export async function startWorkerd({ through, stdout, stderr, ...options } = {}) {
+  const workerd = new Workerd(options, { through, stdout, stderr });
   try {
     await workerd.answer(options.host ?? "127.0.0.1");
   } catch (error) {
@@ -155,7 +156,7 @@ class Guard {
 
 /** A process of workerd. It does not outlive this process, however that ends. */
 class Workerd {
-  constructor(options, { stdout = "inherit", stderr = "inherit" }) {
+  constructor(options, { through = [], stdout = "inherit", stderr = "inherit" }) {
     // Settings may be secrets: only this user can look into a folder made so, and the config is gone once it is read.
     this.folder = mkdtempSync(join(tmpdir(), "sse-broadcaster-"));
     this.config = join(this.folder, "config");
@@ -169,7 +170,8 @@ class Workerd {
       for (const { from, to } of files) copyFileSync(from, join(this.config, to));
       writeFileSync(join(this.config, "config.capnp"), text);
       // A process group of its own: a terminal's Ctrl-C is for the one who started workerd, and who stops it.
-      this.child = spawn(workerdBinary(), ["serve", "--control-fd=3", join(this.config, "config.capnp")], {
+      const command = [...through, workerdBinary(), "serve", "--control-fd=3", join(this.config, "config.capnp")];
+      this.child = spawn(command[0], command.slice(1), {
         stdio: ["ignore", stdout, stderr, "pipe"],
         detached: true,
       });
