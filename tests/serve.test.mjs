@@ -1,111 +1,23 @@
 // `npm run serve`, as somebody runs it who hosts the hub: the console, settings, what it says of bad input, its end.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { root } from "../scripts/install.mjs";
 import { SETTINGS } from "../scripts/settings.mjs";
-import { address } from "../scripts/workerd.mjs";
-import { atExit } from "./support/cleanup.mjs";
-import { Channel } from "./support/hub.mjs";
+import { temporaryFolder } from "./support/folder.mjs";
 import { listen } from "./support/listener.mjs";
 import { freePort } from "./support/port.mjs";
 import { rawConnection } from "./support/raw.mjs";
+import { Serve, serve } from "./support/serve.mjs";
 import { eventually, sleep } from "./support/wait.mjs";
 
 const START_MS = 3_000;
 const STOP_MS = 10_000;
 
-const folder = mkdtempSync(join(tmpdir(), "sse-broadcaster-test-"));
-// Where workerd's config lies for a moment; nothing of it is to be left.
-const temporary = join(folder, "tmp");
-mkdirSync(temporary);
-const started = new Set();
-
-function cleanUp() {
-  // npm's whole group, and workerd, which has one of its own.
-  for (const { child, pids } of started) [-child.pid, ...pids].forEach(killHard);
-  rmSync(folder, { recursive: true, force: true });
-}
-after(cleanUp);
-atExit(cleanUp);
-
-function killHard(pid) {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It has ended, as it should have.
-  }
-}
-
-/** All processes that there are, as [pid, parent, name]. */
-function processes() {
-  return readdirSync("/proc").flatMap((pid) => {
-    if (!/^\d+$/.test(pid)) return [];
-    try {
-      const [, name, parent] = readFileSync(`/proc/${pid}/stat`, "utf8").match(/\((.*)\) [A-Z] (\d+)/s);
-      return [[Number(pid), Number(parent), name]];
-    } catch {
-      return [];
-    }
-  });
-}
-
-/** `npm run serve` and all that it starts, in a process group of its own, as a shell would. */
-class Serve {
-  constructor(variables) {
-    const own = { HOST: "127.0.0.1", STATE_DIR: join(folder, "state"), TMPDIR: temporary };
-    const env = { ...process.env, ...own, ...variables };
-    this.startedAt = performance.now();
-    this.origin = `http://${address(env.HOST, env.PORT)}`;
-    this.output = "";
-    this.child = spawn("npm", ["run", "serve"], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
-    for (const stream of [this.child.stdout, this.child.stderr]) stream.on("data", (data) => (this.output += data));
-    this.exited = once(this.child, "exit");
-    this.pids = [this.child.pid];
-    started.add(this);
-  }
-
-  async ready() {
-    await eventually(() => this.lines().includes(`sse-broadcaster: serving ${this.origin}`), 10_000, "it is served");
-    this.readyMs = performance.now() - this.startedAt;
-    const all = processes();
-    // Grows while it is walked.
-    for (const pid of this.pids) this.pids.push(...all.filter(([, parent]) => parent === pid).map(([pid]) => pid));
-    this.workerd = all.find(([pid, , name]) => this.pids.includes(pid) && name === "workerd")[0];
-    return this;
-  }
-
-  lines() {
-    return this.output.split("\n");
-  }
-
-  channel(id) {
-    return new Channel(this, id);
-  }
-
-  fetch(path, init) {
-    return fetch(this.origin + path, init);
-  }
-
-  /** Waits for its end; nothing of it may be left then. Returns the exit status. */
-  async end() {
-    const [status] = await this.exited;
-    const left = processes().filter(([pid]) => this.pids.includes(pid));
-    assert.deepEqual(left, []);
-    assert.deepEqual(readdirSync(temporary).filter((name) => name.startsWith("sse-broadcaster")), []);
-    return status;
-  }
-}
-
-/** Serves on a free port with `variables` of the environment, and waits until it says so. */
-async function serve(variables = {}) {
-  return new Serve({ PORT: String(await freePort()), ...variables }).ready();
-}
+const folder = temporaryFolder();
 
 /** Starts it with `variables` that nobody can serve with. Returns the lines that it said itself. */
 async function refused(variables) {

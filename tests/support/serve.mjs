@@ -1,0 +1,98 @@
+// `npm run serve`, as somebody runs it who hosts the hub.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, readdirSync } from "node:fs";
+import { after } from "node:test";
+import { root } from "../../scripts/install.mjs";
+import { address } from "../../scripts/workerd.mjs";
+import { atExit } from "./cleanup.mjs";
+import { temporaryFolder } from "./folder.mjs";
+import { Channel } from "./hub.mjs";
+import { freePort } from "./port.mjs";
+import { eventually } from "./wait.mjs";
+
+const started = new Set();
+
+function killAll() {
+  // npm's whole group, and workerd, which has one of its own.
+  for (const { child, pids } of started) [-child.pid, ...pids].forEach(killHard);
+}
+after(killAll);
+atExit(killAll);
+
+// Where workerd's config lies for a moment; nothing of it is to be left.
+const temporary = temporaryFolder();
+const stateDir = temporaryFolder();
+
+function killHard(pid) {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended, as it should have.
+  }
+}
+
+/** All processes that there are, as [pid, parent, name]. */
+function processes() {
+  return readdirSync("/proc").flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return [];
+    try {
+      const [, name, parent] = readFileSync(`/proc/${pid}/stat`, "utf8").match(/\((.*)\) [A-Z] (\d+)/s);
+      return [[Number(pid), Number(parent), name]];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** `npm run serve` and all that it starts, in a process group of its own, as a shell would. */
+export class Serve {
+  constructor(variables) {
+    const env = { ...process.env, HOST: "127.0.0.1", STATE_DIR: stateDir, TMPDIR: temporary, ...variables };
+    this.startedAt = performance.now();
+    this.origin = `http://${address(env.HOST, env.PORT)}`;
+    this.output = "";
+    this.child = spawn("npm", ["run", "serve"], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    for (const stream of [this.child.stdout, this.child.stderr]) stream.on("data", (data) => (this.output += data));
+    this.exited = once(this.child, "exit");
+    this.pids = [this.child.pid];
+    started.add(this);
+  }
+
+  async ready() {
+    await eventually(() => this.lines().includes(`sse-broadcaster: serving ${this.origin}`), 10_000, "it is served");
+    this.readyMs = performance.now() - this.startedAt;
+    const all = processes();
+    // Grows while it is walked.
+    for (const pid of this.pids) this.pids.push(...all.filter(([, parent]) => parent === pid).map(([pid]) => pid));
+    [this.workerd, this.script] = all.find(([pid, , name]) => this.pids.includes(pid) && name === "workerd");
+    return this;
+  }
+
+  lines() {
+    return this.output.split("\n");
+  }
+
+  channel(id) {
+    return new Channel(this, id);
+  }
+
+  fetch(path, init) {
+    return fetch(this.origin + path, init);
+  }
+
+  /** Waits for its end; nothing of it may be left then. Returns the exit status. */
+  async end() {
+    const [status] = await this.exited;
+    const left = processes().filter(([pid]) => this.pids.includes(pid));
+    assert.deepEqual(left, []);
+    assert.deepEqual(readdirSync(temporary).filter((name) => name.startsWith("sse-broadcaster")), []);
+    return status;
+  }
+}
+
+/** Serves on a free port with `variables` of the environment, and waits until it says so. */
+export async function serve(variables = {}) {
+  return new Serve({ PORT: String(await freePort()), ...variables }).ready();
+}
