@@ -1,0 +1,114 @@
+// A storage that cannot be written to, as on a full disk: publishers are told, and no stream hears what is not stored.
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { listen, parseId, resume } from "./support/listener.mjs";
+import { startWorkerd } from "./support/workerd.mjs";
+
+// util-linux; what it does to a running process cannot be done to a disk without being root.
+const skip = spawnSync("prlimit", ["--version"]).error ? "this machine has no prlimit" : false;
+// What writes beyond its limit is killed, unless it ignores the signal, as a shell can have it do: then writes fail.
+const THROUGH = ["sh", "-c", `trap "" XFSZ; exec "$@"`, "sh"];
+const problems = /^urn:sse-broadcaster:problem:(storage-failed|channel-unavailable)$/;
+
+const hub = skip || (await startWorkerd({ LOG_LEVEL: "error" }, { through: THROUGH }));
+
+/** From now on no file of the hub grows beyond `bytes`. */
+const limitFiles = (bytes) => execFileSync("prlimit", [`--pid=${hub.pid}`, `--fsize=${bytes}:`]);
+
+/** How large the largest of the storage's files is. */
+function largestFile() {
+  const folder = join(hub.stateDir, "channel");
+  return Math.max(...readdirSync(folder).map((name) => statSync(join(folder, name)).size));
+}
+
+/** Publishes, and returns the receipt, or undefined where the storage fails. */
+async function attempt(channel, body) {
+  const response = await fetch(`${channel.url}/broadcast`, { method: "POST", body });
+  const answer = await response.json();
+  if (response.status === 200) return answer;
+  assert.equal(response.status, 503, JSON.stringify(answer));
+  assert.match(answer.type, problems);
+  assert.ok(Number(response.headers.get("retry-after")) > 0);
+  return undefined;
+}
+
+test("streams hear what is stored, and later all goes on", { skip, timeout: 60_000 }, async () => {
+  const channel = hub.channel("full");
+  let stream = await listen(channel);
+  const { joinedAfter } = stream;
+  const acknowledged = new Map();
+  const refused = [];
+  const heard = [];
+  const publish = async (what, length) => {
+    const data = `${what} ${acknowledged.size + refused.length} `.padEnd(length, "x");
+    const receipt = await attempt(channel, data);
+    if (receipt) acknowledged.set(receipt.id, data);
+    else refused.push(data);
+    return receipt;
+  };
+  // No room at all, none but what the files have already, and some more.
+  for (const room of [() => 0, largestFile, () => largestFile() + 100_000]) {
+    for (let n = 0; n < 3; n++) assert.ok(await publish("before"));
+    limitFiles(room());
+    for (let n = 0; n < 5; n++) await publish("alone", n * 10_000);
+    await Promise.all(Array.from({ length: 40 }, (_, n) => publish(`at once, ${n},`, n * 1_000)));
+    limitFiles("unlimited");
+    const { id } = await publish("after");
+    // The runtime may have given the object up, and its streams with it.
+    await stream.until(() => stream.ended || stream.lastEventId === id);
+    heard.push(...stream.account().events);
+    stream = await resume(channel, stream.lastEventId);
+  }
+  const all = await resume(channel, joinedAfter);
+  await all.untilId([...acknowledged.keys()].at(-1));
+  const { events, ...told } = all.account();
+  assert.deepEqual(told, { dropped: 0, gap: 0, unknown: 0, last: events.length });
+  const stored = new Map(events.map(({ id, data }) => [id, data]));
+  for (const [id, data] of acknowledged) assert.equal(stored.get(id), data);
+  for (const { id, data } of heard) assert.equal(stored.get(id), data, "heard, but not stored");
+  assert.equal(new Set(stored.values()).size, stored.size, "stored twice");
+  // At once with others, one may have been stored whose answer was lost when the next one failed.
+  const alone = refused.filter((data) => data.startsWith("alone"));
+  assert.ok(alone.length >= 5);
+  for (const data of alone) assert.ok(!events.some((event) => event.data === data), "refused, but stored");
+  console.log(`# ${acknowledged.size} publishes were acknowledged, ${refused.length} refused`);
+});
+
+test("a stream that was open hears nothing of what was refused", { skip, timeout: 60_000 }, async () => {
+  const channel = hub.channel("deaf");
+  const stream = await listen(channel);
+  const { id } = await channel.publish("stored");
+  await stream.untilId(id);
+  limitFiles(0);
+  for (let n = 0; n < 3; n++) assert.equal(await attempt(channel, "lost"), undefined);
+  limitFiles("unlimited");
+  const next = await channel.publish("after that");
+  assert.equal(parseId(next.id).seq, parseId(id).seq + 1, "what was refused has taken no id");
+  await stream.until(() => stream.ended || stream.lastEventId === next.id);
+  assert.ok(!stream.text.includes("lost"));
+  stream.account();
+});
+
+test("a browser that comes just then is told to come again", { skip, timeout: 60_000 }, async () => {
+  const channel = hub.channel("browser");
+  await channel.publish("stored");
+  limitFiles(0);
+  assert.equal(await attempt(channel, "lost"), undefined);
+  const response = await fetch(channel.url, {
+    headers: { Accept: "text/event-stream" },
+    signal: AbortSignal.timeout(5_000),
+  });
+  assert.equal(response.status, 200);
+  const reader = response.body.getReader();
+  const { value } = await reader.read();
+  await reader.cancel();
+  // Where the object can be read, it serves: what is stored is there.
+  assert.match(new TextDecoder().decode(value), /^retry: \d+\n(: |event: hub\.error\n)/);
+  limitFiles("unlimited");
+  const stream = await listen(channel, { query: "?history=1" });
+  await stream.untilEvents(1);
+  assert.equal(stream.events[0].data, "stored");
+});
