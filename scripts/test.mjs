@@ -18,7 +18,7 @@ const byHand = (name) => name.startsWith("by-hand");
 const wanted = chosen.length > 0 ? chosen : names.filter((name) => !byHand(name));
 
 // First of all, so that what is missing is known before minutes of building have passed.
-if (["bench", "clients", "example"].some((name) => wanted.includes(name))) {
+if (["bench", "clients", "end", "example", "reconnect"].some((name) => wanted.includes(name))) {
   try {
     chromiumPath();
     pythonPath();
