@@ -82,11 +82,15 @@ export class Serve {
     return fetch(this.origin + path, init);
   }
 
+  /** Those of its processes that have not ended. */
+  left() {
+    return processes().filter(([pid]) => this.pids.includes(pid));
+  }
+
   /** Waits for its end; nothing of it may be left then. Returns the exit status. */
   async end() {
     const [status] = await this.exited;
-    const left = processes().filter(([pid]) => this.pids.includes(pid));
-    assert.deepEqual(left, []);
+    assert.deepEqual(this.left(), []);
     assert.deepEqual(readdirSync(temporary).filter((name) => name.startsWith("sse-broadcaster")), []);
     return status;
   }
