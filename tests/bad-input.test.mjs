@@ -142,6 +142,38 @@ test("event types that cannot be are refused", async () => {
   await assertProblem(await broadcast("data: x", { query: "?event=a", headers: events }), 400, /has no meaning/);
 });
 
+test("parameters of reading that cannot be are refused", async () => {
+  for (const [path, detail] of [
+    ["?history=-1", /parameter "history" .*whole number/],
+    ["?history=abc", /parameter "history" .*whole number/],
+    ["?history=", /parameter "history" .*whole number/],
+    ["?history=1.5", /parameter "history" .*whole number/],
+    ["?history=%2B1", /parameter "history" .*whole number/],
+    ["?history=1&history=2", /"history" .*more than once/],
+    ["?catch_up=2", /parameter "catch_up" .*0 to 1/],
+    ["?catch_up=true", /parameter "catch_up" .*0 to 1/],
+    ["?catch_up=", /parameter "catch_up" .*0 to 1/],
+    ["/events?limit=0", /parameter "limit" .*1 to 1000/],
+    ["/events?limit=1001", /parameter "limit" .*1 to 1000/],
+    ["/events?limit=-5", /parameter "limit" .*1 to 1000/],
+    ["/events?limit=x", /parameter "limit" .*1 to 1000/],
+    ["/events?limit=%ff", /"limit"/],
+  ]) {
+    await assertProblem(await hub.fetch(channel.path + path), 400, detail);
+  }
+});
+
+test("an id to resume from is never an error", async () => {
+  const { epoch } = await channel.stats();
+  const large = "9".repeat(4_000);
+  for (const id of ["garbage", `${epoch}-1`, "9999999999999-1", `${epoch}-${large}`, "%00", "%ff"]) {
+    const stream = await hub.fetch(`${channel.path}?last_event_id=${id}`, { method: "HEAD" });
+    assert.equal(stream.status, 200);
+    const page = await (await hub.fetch(`${channel.path}/events?after=${id}`)).json();
+    assert.deepEqual(page, { events: [], gap: { count: null, from: null, to: `${epoch}-0` }, next: `${epoch}-0` });
+  }
+});
+
 test("bodies that are not UTF-8 are refused, with the place", async () => {
   for (const bytes of [[0xff], [0x61, 0xc3, 0x28], [0xed, 0xa0, 0x80], [0xf0, 0x9f, 0x98], [0xc0, 0x80]]) {
     await assertProblem(await broadcast(new Uint8Array(bytes)), 400, /not valid UTF-8: byte [01] is wrong/);
