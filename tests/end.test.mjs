@@ -5,6 +5,7 @@ import { after, test } from "node:test";
 import { EventSource } from "eventsource";
 import { openBrowser } from "./support/browser.mjs";
 import { listen, parseId, resume } from "./support/listener.mjs";
+import { sleep } from "./support/wait.mjs";
 import { startWorkerd } from "./support/workerd.mjs";
 
 const hub = await startWorkerd({ LOG_LEVEL: "error" });
@@ -79,6 +80,43 @@ test("ending it twice, or before anybody used it, does no harm", async () => {
   await early.until(() => early.ended, "the end of the stream");
   assert.deepEqual(early.events.map(({ event, id }) => [event, id]), [["hub.end", early.joinedAfter]]);
   await assertEnded(unused);
+});
+
+test("under load, each epoch is whole, and each stream hears its end", { timeout: 60_000 }, async () => {
+  const channel = hub.channel("load");
+  let open = true;
+  const published = new Map();
+  const publishers = Array.from({ length: 4 }, async (_, publisher) => {
+    for (let n = 0; open; n++) {
+      const { id } = await channel.publish(`${publisher}:${n}`);
+      assert.ok(!published.has(id), "an id that was there before");
+      published.set(id, `${publisher}:${n}`);
+    }
+  });
+  const heard = [];
+  const readers = Array.from({ length: 4 }, async () => {
+    while (open) {
+      const stream = await listen(channel);
+      await stream.until(() => stream.ended, "the end of the stream");
+      if (stream.status === 200) heard.push(stream);
+    }
+  });
+  const ends = [];
+  while (ends.length < 30) {
+    await sleep(20);
+    ends.push((await channel.end()).id);
+  }
+  open = false;
+  await Promise.all(publishers);
+  ends.push((await channel.end()).id);
+  await Promise.all(readers);
+  for (const stream of heard) {
+    assert.equal(stream.events.at(-1).event, "hub.end");
+    assert.ok(stream.account().events.every(({ id, data }) => published.get(id) === data));
+  }
+  // Of each epoch all events, the last of them named by its end.
+  const sum = ends.map((id) => parseId(id).seq).reduce((a, b) => a + b);
+  assert.equal(sum, published.size);
 });
 
 test("a stream that has backed up is told what it cannot have any more", { timeout: 120_000 }, async () => {

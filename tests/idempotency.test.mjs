@@ -1,9 +1,9 @@
 // Idempotency-Key: a publish that is repeated, because nobody knows whether it arrived, happens once.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseId } from "./support/listener.mjs";
+import { listen, parseId } from "./support/listener.mjs";
 import { rawRequest } from "./support/raw.mjs";
-import { eventually } from "./support/wait.mjs";
+import { eventually, sleep } from "./support/wait.mjs";
 import { startWorkerd } from "./support/workerd.mjs";
 
 const hub = await startWorkerd({ LOG_LEVEL: "error" });
@@ -82,6 +82,26 @@ test("repeats that come while the first is under way await its receipt", async (
   const clash = await Promise.all(["x", "y", "x", "y"].map((body) => post(channel, "clash", body)));
   assert.deepEqual(clash.map((answer) => answer.status).sort(), [200, 200, 422, 422]);
   assert.equal((await channel.stats()).seq, 21);
+});
+
+test("they get the same receipt where the publish makes a stream drop events", { timeout: 60_000 }, async () => {
+  const channel = hub.channel("drops");
+  await listen(channel, { paused: true });
+  const batch = `data: ${"x".repeat(50_000)}\n\n`.repeat(15);
+  const type = "text/event-stream";
+  let dropped = 0;
+  for (let round = 0; round < 60; round++) {
+    const answers = [];
+    for (let n = 0; n < 5; n++) {
+      answers.push(post(channel, `key ${round}`, batch, { type }));
+      // Some come while it is committed, some while the streams are offered what they are about to lose.
+      await sleep(n);
+    }
+    const [first, ...others] = (await Promise.all(answers)).map((answer) => answer.body);
+    for (const other of others) assert.deepEqual(other, first);
+    dropped += first.dropped;
+  }
+  assert.ok(dropped > 0);
 });
 
 for (const HISTORY_EVENTS of ["1000", "0"]) {

@@ -25,8 +25,8 @@ function largestFile() {
 }
 
 /** Publishes, and returns the receipt, or undefined where the storage fails. */
-async function attempt(channel, body) {
-  const response = await fetch(`${channel.url}/broadcast`, { method: "POST", body });
+async function attempt(channel, body, headers = {}) {
+  const response = await fetch(`${channel.url}/broadcast`, { method: "POST", body, headers });
   const answer = await response.json();
   if (response.status === 200) return answer;
   assert.equal(response.status, 503, JSON.stringify(answer));
@@ -90,6 +90,35 @@ test("a stream that was open hears nothing of what was refused", { skip, timeout
   await stream.until(() => stream.ended || stream.lastEventId === next.id);
   assert.ok(!stream.text.includes("lost"));
   stream.account();
+});
+
+test("a publish that could not be stored is not remembered either", { skip, timeout: 60_000 }, async () => {
+  const channel = hub.channel("key");
+  const headers = { "Idempotency-Key": "a" };
+  await channel.publish("first");
+  limitFiles(0);
+  assert.equal(await attempt(channel, "second", headers), undefined);
+  limitFiles("unlimited");
+  const receipt = await attempt(channel, "second", headers);
+  assert.equal(parseId(receipt.id).seq, 2);
+  assert.deepEqual(await attempt(channel, "second", headers), receipt);
+  assert.deepEqual((await channel.history()).events.map((event) => event.data), ["first", "second"]);
+});
+
+test("a channel that could not be ended goes on", { skip, timeout: 60_000 }, async () => {
+  const channel = hub.channel("end");
+  const stream = await listen(channel);
+  const { id } = await channel.publish("stored");
+  await stream.untilId(id);
+  limitFiles(0);
+  assert.equal((await fetch(channel.url, { method: "DELETE" })).status, 503);
+  limitFiles("unlimited");
+  await stream.until(() => stream.ended, "the runtime gives the object up");
+  assert.deepEqual(stream.events.map((event) => event.event), [undefined], "nobody is told of an end");
+  const back = await resume(channel, id);
+  const next = await channel.publish("more");
+  await back.untilId(next.id);
+  assert.equal(back.account().last, 2);
 });
 
 test("a browser that comes just then is told to come again", { skip, timeout: 60_000 }, async () => {
