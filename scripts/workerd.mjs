@@ -131,11 +131,13 @@ export async function startWorkerd({ through, stdout, stderr, ...options } = {})
 
 /**
  * A shell that waits for the end of a pipe which this process holds: where this process is killed, the shell kills
- * workerd. Two of them on one port or one `stateDir` would be one too many.
+ * workerd, and removes its `folder`. Two of them on one port or one `stateDir` would be one too many.
  */
 class Guard {
-  constructor(pid) {
-    this.shell = spawn("sh", ["-c", `read line; kill -9 ${pid}`], { stdio: ["pipe", "ignore", "ignore"], detached: true });
+  constructor(pid, folder) {
+    const script = 'read line; kill -9 "$0"; rm -rf "$1"';
+    const stdio = ["pipe", "ignore", "ignore"];
+    this.shell = spawn("sh", ["-c", script, String(pid), folder], { stdio, detached: true });
     // Where there is no shell, all is well as long as this process is not killed.
     this.ended = new Promise((resolve) => this.shell.once("error", resolve).once("exit", resolve));
     this.shell.stdin.on("error", () => {});
@@ -175,7 +177,7 @@ class Workerd {
         stdio: ["ignore", stdout, stderr, "pipe"],
         detached: true,
       });
-      if (this.pid) this.guard = new Guard(this.pid);
+      if (this.pid) this.guard = new Guard(this.pid, this.folder);
     } catch (error) {
       this.removeFiles();
       process.off("exit", end);

@@ -132,8 +132,10 @@ pub enum Problem {
     /// What was published could not be stored.
     #[error("The channel's storage fails just now, so nothing was published. Try again.")]
     StorageFailed,
-    /// The channel's object could not be reached, twice.
-    #[error("The channel could not be reached just now. Try again.")]
+    /// The channel's object could not be reached, or broke off.
+    #[error(
+        "The channel could not be reached just now, or broke off. Try again; a publish that was stored all the same is not published twice where it has an Idempotency-Key."
+    )]
     ChannelUnavailable,
     /// A setting that nothing can run with.
     #[error("The server's settings are wrong: {0}. Set it right and deploy again.")]

@@ -17,6 +17,9 @@ use crate::subscribe::{EventsQuery, Subscription};
 /// The binding of the files in `public/`.
 const ASSETS_BINDING: &str = "ASSETS";
 
+/// How often an object is called that does not answer.
+const ATTEMPTS: u32 = 2;
+
 /// Answers any request.
 pub async fn answer(
     request: &Request,
@@ -83,7 +86,8 @@ impl Channel<'_> {
         if destination.ok().flatten().as_deref() == Some("document") {
             return Ok(response::redirect(&format!("/?channel={}", self.id))?);
         }
-        self.call(|stub| stub.fetch_request(request)).await
+        self.call(ATTEMPTS, |stub| stub.fetch_request(request))
+            .await
     }
 
     async fn broadcast(&self, request: &Request) -> Result<Response, Failure> {
@@ -91,13 +95,16 @@ impl Channel<'_> {
         let batch = publish::read(request, self.settings).await?;
         let init = RequestInit::new();
         init.set_method("POST");
-        if let Some(key) = key {
+        if let Some(key) = &key {
             let headers = worker::Headers::new();
-            headers.set(publish::KEY_HEADER, &key)?;
+            headers.set(publish::KEY_HEADER, key)?;
             init.set_headers(&headers.0);
         }
         init.set_body(&JsValue::from_str(&batch.wire));
-        let answer = self.call(|stub| stub.fetch(self.url, &init)).await?;
+        // An answer that was lost may be of events that were stored: only a key makes it safe to send them again.
+        let attempts = if key.is_some() { ATTEMPTS } else { 1 };
+        let fetch = |stub: &ObjectStub| stub.fetch(self.url, &init);
+        let answer = self.call(attempts, fetch).await?;
         let level = self.settings.log_level;
         if level <= Level::Debug && answer.status() == 200 && !response::is_replayed(&answer) {
             for payload in publish::printable(&batch) {
@@ -111,16 +118,18 @@ impl Channel<'_> {
     async fn send(&self, method: &str) -> Result<Response, Failure> {
         let init = RequestInit::new();
         init.set_method(method);
-        self.call(|stub| stub.fetch(self.url, &init)).await
+        self.call(ATTEMPTS, |stub| stub.fetch(self.url, &init))
+            .await
     }
 
-    /// Calls the channel's object, and once more with a fresh stub where that fails: the object may just have been
-    /// replaced. An object that has too much to do already is not asked twice.
+    /// Calls the channel's object, and again with a fresh stub where that fails: the object may just have been replaced.
+    /// One that has too much to do already is not asked again.
     async fn call(
         &self,
+        attempts: u32,
         fetch: impl Fn(&ObjectStub) -> Result<js_sys::Promise, JsValue>,
     ) -> Result<Response, Failure> {
-        for attempt in [1, 2] {
+        for attempt in 1..=attempts {
             let stub = object::stub(self.env, self.id)?;
             match object::response(fetch(&stub)).await {
                 Ok(answer) => return Ok(answer),

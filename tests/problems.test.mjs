@@ -40,7 +40,7 @@ test("a full channel says so in the form that its client reads", async () => {
   assert.equal(other.status, 200, "the limit is each channel's own");
 });
 
-test("a failed call to an object is tried once more", async () => {
+test("a failed call to an object is tried once more, where that cannot publish twice", async () => {
   const hub = await startHub(
     {},
     {
@@ -54,18 +54,21 @@ test("a failed call to an object is tried once more", async () => {
       },
     },
   );
-  const publish = (id) => hub.fetch(`/channels/${id}/broadcast`, { method: "POST", body: "x" });
+  const publish = (id, headers) => hub.fetch(`/channels/${id}/broadcast`, { method: "POST", body: "x", headers });
+  const keyed = { "Idempotency-Key": "k" };
 
-  const second = await publish("1-replaced");
+  const second = await publish("1-replaced", keyed);
   assert.deepEqual(await second.json(), { calls: 2, body: "data: x\n\n" }, "the body is sent again");
+  assert.equal((await publish("1-broken-off")).status, 503, "the publisher has to know");
+  assert.equal((await (await publish("1-broken-off")).json()).calls, 2);
   assert.deepEqual((await (await hub.fetch("/channels/1-lost")).json()).calls, 2);
 
-  const failed = await publish("2-replaced");
+  const failed = await publish("2-replaced", keyed);
   assert.equal(failed.status, 503);
   assert.match((await failed.json()).detail, /could not be reached/);
   await assertErrorStream(await hub.fetch("/channels/2-gone", stream), 503, /could not be reached/);
 
   // An object that has too much to do is not asked twice: the next request is only its second.
-  assert.equal((await publish("1-overloaded")).status, 503);
+  assert.equal((await publish("1-overloaded", keyed)).status, 503);
   assert.equal((await (await publish("1-overloaded")).json()).calls, 2);
 });

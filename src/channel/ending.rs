@@ -42,19 +42,22 @@ impl Shared {
             store.end(now, now.saturating_add(STAYS_ENDED))
         };
         ended.map_err(|error| self.storage_failed(&error))?;
-        let next = self.store.borrow().next_id();
-        let (receipt, work) = self.hub.borrow_mut().end(next);
-        self.perform(work);
-        self.set_timer();
+        // Nobody is to read a history that is not that of the streams any more.
+        self.ending.set(true);
         let durable = match self.database.set_alarm(STAYS_ENDED).await {
             Ok(()) => self.database.sync().await,
             Err(error) => Err(error),
         };
+        self.ending.set(false);
         if let Err(error) = durable {
             let problem = self.storage_failed(&error);
             self.database.abort("the channel's end could not be stored");
             return Err(problem);
         }
+        let next = self.store.borrow().next_id();
+        let (receipt, work) = self.hub.borrow_mut().end(next);
+        self.perform(work);
+        self.set_timer();
         Ok(receipt)
     }
 

@@ -140,6 +140,8 @@ struct Shared {
     store: RefCell<Store>,
     database: Rc<Database>,
     inbox: Inbox,
+    /// The channel's end is being stored: until that is done, streams wait for it and for nothing else.
+    ending: Cell<bool>,
     opener: StreamOpener,
     clock: Clock,
     timer: Timer,
@@ -175,6 +177,7 @@ impl Shared {
                 database,
                 settings,
                 inbox: Inbox::default(),
+                ending: Cell::new(false),
                 opener: StreamOpener::new(move |conn| {
                     if let Some(shared) = on_cancel.upgrade() {
                         shared.leave(conn);

@@ -111,19 +111,25 @@ impl Shared {
             let same = first == fingerprint;
             same.then_some(()).ok_or(Problem::IdempotencyKeyReused)
         };
-        if let Some(first) = self.store.borrow().published(key, self.clock.now()) {
-            check(&first.fingerprint)?;
-            return Ok(Some(first.receipt.clone()));
+        // First, as what is stored of one under way is not its last word.
+        let under_way = match self.inbox.under_way.borrow_mut().get_mut(key) {
+            Some(first) => {
+                check(&first.fingerprint)?;
+                let (repeat, outcome) = oneshot::channel();
+                first.repeats.push(repeat);
+                Some(outcome)
+            }
+            None => None,
+        };
+        if let Some(outcome) = under_way {
+            return Ok(Some(outcome.await.map_err(|_| Problem::Internal)??));
         }
-        let (repeat, outcome) = oneshot::channel();
-        if let Some(first) = self.inbox.under_way.borrow_mut().get_mut(key) {
-            check(&first.fingerprint)?;
-            first.repeats.push(repeat);
-        } else {
+        let store = self.store.borrow();
+        let Some(first) = store.published(key, self.clock.now()) else {
             return Ok(None);
-        }
-        let receipt = outcome.await.map_err(|_| Problem::Internal)??;
-        Ok(Some(receipt))
+        };
+        check(&first.fingerprint)?;
+        Ok(Some(first.receipt.clone()))
     }
 
     pub(super) fn order(self: &Rc<Self>, order: Order) {

@@ -100,6 +100,9 @@ impl Shared {
     /// A page of what is held.
     pub(super) fn events(self: &std::rc::Rc<Self>, url: &str) -> Result<Response, Failure> {
         let wanted = EventsQuery::read(query::query(url))?;
+        if self.ending.get() {
+            return Err(Problem::ChannelUnavailable.into());
+        }
         self.keep_epoch()?;
         let mut store = self.store.borrow_mut();
         let hub = self.hub.borrow();
@@ -144,6 +147,9 @@ impl Shared {
 
     /// Does what is due, and sets the timer for what comes next.
     pub(super) fn poll(&self) {
+        if self.ending.get() {
+            return;
+        }
         self.check_storage();
         let work = {
             let mut hub = self.hub.borrow_mut();

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::super::database::{Database, StorageError, number};
 use super::super::idempotency::{Keys, Published};
 use super::super::retention::{Retention, Table};
-use super::sql::{EVEN, ODD, READ_CHANNEL, READ_KEYS, TABLES};
+use super::sql::{EVEN, NO_HISTORY, ODD, READ_CHANNEL, READ_KEYS, TABLES};
 use super::{Store, read_rows};
 use crate::fanout::Millis;
 use crate::settings::Settings;
@@ -52,20 +52,27 @@ impl Store {
         };
         let column = |column| row.number(column).unwrap_or_default();
         let ended_until = row.number(3);
+        let had_history = column(1) != NO_HISTORY;
         self.next = EventId {
             epoch: column(0),
-            seq: column(1),
+            seq: column(1).max(1),
         };
         self.born = Some(column(2));
         self.ended_until = ended_until;
-        self.retention = Retention::new(self.history, self.next.seq);
-        if self.history.events == 0 && !self.is_ended(now) {
-            return self.begin_without_history(tables, now);
+        let goes_on = had_history && self.keeps_history();
+        if !goes_on && !self.is_ended(now) {
+            self.next = self.next_epoch(now);
+            self.born = None;
+            self.ended_until = None;
+            if had_history {
+                self.drop_history(now)?;
+            }
         }
+        self.retention = Retention::new(self.history, self.next.seq);
         let mut found = Vec::new();
         for table in [Table::Even, Table::Odd] {
             let sql = table.sql();
-            if tables.contains(sql.name) {
+            if goes_on && tables.contains(sql.name) {
                 let first = read_rows(&self.database, sql.heads, vec![number(0), number(1)])?;
                 let newest = read_rows(&self.database, sql.newest, Vec::new())?;
                 found.extend(
@@ -86,24 +93,12 @@ impl Store {
         Ok(())
     }
 
-    /// What an earlier deployment left is of no use without a history, and its epoch is over.
-    fn begin_without_history(
-        &mut self,
-        tables: &BTreeSet<String>,
-        now: Millis,
-    ) -> Result<(), StorageError> {
-        self.next = self.next_epoch(now);
-        self.born = None;
-        self.ended_until = None;
-        if tables.contains(EVEN.name) || tables.contains(ODD.name) {
-            let statements = vec![
-                (EVEN.drop, Vec::new()),
-                (ODD.drop, Vec::new()),
-                self.channel_row(now, None),
-            ];
-            self.database.write(statements)?;
-            self.born = Some(now);
-        }
+    /// What an earlier deployment left is of no use without a history.
+    fn drop_history(&mut self, now: Millis) -> Result<(), StorageError> {
+        let mut statements = vec![self.channel_row(now, None)];
+        statements.extend([EVEN.drop, ODD.drop].map(|drop| (drop, Vec::new())));
+        self.database.write(statements)?;
+        self.born = Some(now);
         Ok(())
     }
 

@@ -10,8 +10,8 @@ use serde::Serialize;
 use worker::SqlStorageValue;
 
 use self::sql::{
-    CORRECT_RECEIPT, CREATE_CHANNEL, CREATE_KEYS, DROP_KEYS, EVEN, ODD, READ_CHANNEL, TABLES,
-    WRITE_CHANNEL, WRITE_KEY,
+    CORRECT_RECEIPT, CREATE_CHANNEL, CREATE_KEYS, DROP_KEYS, EVEN, NO_HISTORY, ODD, READ_CHANNEL,
+    TABLES, WRITE_CHANNEL, WRITE_KEY,
 };
 use super::database::{Database, Found, Statement, StorageError, number};
 use super::idempotency::{Keys, Published};
@@ -103,6 +103,11 @@ impl Store {
 
     fn channel_row(&self, now: Millis, ended_until: Option<Millis>) -> Statement {
         let EventId { epoch, seq } = self.next;
+        let seq = if self.keeps_history() {
+            seq
+        } else {
+            NO_HISTORY
+        };
         let ended_until = ended_until.map_or(SqlStorageValue::Null, number);
         (
             WRITE_CHANNEL,

@@ -4,9 +4,13 @@ use super::super::retention::Table;
 
 pub const TABLES: &str = "SELECT name FROM sqlite_master WHERE type = 'table'";
 
-/// One row: the epoch, the number of its first event that is not (or no longer) in the history, and when that was.
+/// One row: the epoch, the number of its first event that is not (or no longer) in the history, and when that was
+/// written.
 pub const CREATE_CHANNEL: &str = "CREATE TABLE IF NOT EXISTS channel (one INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, \
      next INTEGER NOT NULL, time INTEGER NOT NULL, ended_until INTEGER)";
+/// Stands for that number where there is no history: whoever finds it begins another epoch, as nobody knows how far this
+/// one went.
+pub const NO_HISTORY: u64 = 0;
 pub const READ_CHANNEL: &str = "SELECT epoch, next, time, ended_until FROM channel";
 pub const WRITE_CHANNEL: &str = "INSERT OR REPLACE INTO channel VALUES (1, ?, ?, ?, ?)";
 
