@@ -1,7 +1,9 @@
 // A hub on bare workerd: no wrangler, no inspector, one process whose memory is the hub's own. It can be killed and
 // started again, as a machine or a deploy would.
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after } from "node:test";
+import { root } from "../../scripts/install.mjs";
 import * as bare from "../../scripts/workerd.mjs";
 import { atExit } from "./cleanup.mjs";
 import { temporaryFolder } from "./folder.mjs";
@@ -9,16 +11,17 @@ import { Channel } from "./hub.mjs";
 
 /**
  * Starts workerd on a free port, its storage in a folder of its own. It is killed, and the folder removed, after the
- * test or file that started it. `through` is that of the script.
+ * test or file that started it. `through` is that of the script; with `console`, it serves the console page, too.
  */
-export async function startWorkerd(settings = {}, { through } = {}) {
+export async function startWorkerd(settings = {}, { through, console = false } = {}) {
   const hub = new Hub();
   const kill = () => hub.workerd?.kill();
   after(kill);
   atExit(kill);
   // Made last, so that it is removed when workerd has gone.
   hub.stateDir = temporaryFolder();
-  hub.options = { settings, through, stateDir: hub.stateDir, stdout: "ignore" };
+  const publicDir = console ? join(root, "public") : undefined;
+  hub.options = { settings, through, publicDir, stateDir: hub.stateDir, stdout: "ignore" };
   await hub.start();
   return hub;
 }
