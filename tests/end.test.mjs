@@ -6,7 +6,7 @@ import { EventSource } from "eventsource";
 import { openBrowser } from "./support/browser.mjs";
 import { listen, parseId, resume } from "./support/listener.mjs";
 import { sleep } from "./support/wait.mjs";
-import { startWorkerd } from "./support/workerd.mjs";
+import { editStorage, startWorkerd } from "./support/workerd.mjs";
 
 const hub = await startWorkerd({ LOG_LEVEL: "error" });
 
@@ -62,6 +62,26 @@ test("a channel stays ended across a restart, and so does what it was", async ()
   await other.restart();
   const stream = await resume(channel, next.id);
   assert.equal(stream.joinedAfter, next.id, "nothing ends the new epoch");
+});
+
+test("after an hour it is a channel as any other", async () => {
+  const other = await startWorkerd({ LOG_LEVEL: "error" });
+  const channel = other.channel("hour");
+  const { id } = await channel.publish("x");
+  await channel.end();
+  await other.kill();
+  // Nobody waits for that here: the hour is put into the past.
+  editStorage(other, (database) => {
+    const { ended_until } = database.prepare("SELECT ended_until FROM channel").get();
+    const left = ended_until - Date.now();
+    assert.ok(left > 3_500_000 && left <= 3_600_000, left);
+    database.exec("UPDATE channel SET ended_until = ended_until - 3600000");
+  });
+  await other.start();
+  const stream = await resume(channel, id);
+  await stream.untilEvents(1);
+  assert.equal(stream.account().unknown, 1);
+  assert.ok(parseId(stream.lastEventId).epoch > parseId(id).epoch);
 });
 
 test("ending it twice, or before anybody used it, does no harm", async () => {

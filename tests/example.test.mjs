@@ -136,11 +136,26 @@ test("a page that is closed is let go of", { timeout: 60_000 }, async () => {
   await eventually(() => lines("listener left: id=foo conn=1").length === 1, 31_000);
 });
 
-test("Ctrl-C ends it with streams open", { timeout: 60_000 }, async () => {
+test("Ctrl-C ends it with streams open; started again, it goes on where it was", { timeout: 90_000 }, async () => {
   const page = await browser.newPage();
-  await page.goto(origin);
+  await page.goto(`${origin}/?channel=restart`);
   await page.getByText("subscribed to").waitFor();
+  await broadcast("--channel", "restart", "--count", "1");
+  const items = page.locator("#messages .id");
+  await items.first().waitFor();
+  const [id] = await items.allTextContents();
   process.kill(-dev.child.pid, "SIGINT");
   await once(dev.child, "exit");
   await eventually(() => fetch(`${origin}/healthz`).then(() => false, () => true));
+  await page.getByText("reconnecting to").waitFor();
+
+  await startDev();
+  await broadcast("--channel", "restart", "--count", "3");
+  await items.nth(3).waitFor();
+  const [epoch, seq] = id.split("-");
+  const expected = [0, 1, 2, 3].map((n) => `${epoch}-${Number(seq) + n}`);
+  assert.deepEqual((await items.allTextContents()).reverse(), expected);
+  const missed = await fetch(`${origin}/channels/restart/events?after=${id}`);
+  assert.deepEqual((await missed.json()).events.map((event) => event.id), expected.slice(1));
+  await page.close();
 });

@@ -5,7 +5,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { listen, parseId, resume } from "./support/listener.mjs";
-import { startWorkerd } from "./support/workerd.mjs";
+import { editStorage, startWorkerd } from "./support/workerd.mjs";
 
 // util-linux; what it does to a running process cannot be done to a disk without being root.
 const skip = spawnSync("prlimit", ["--version"]).error ? "this machine has no prlimit" : false;
@@ -140,4 +140,22 @@ test("a browser that comes just then is told to come again", { skip, timeout: 60
   const stream = await listen(channel, { query: "?history=1" });
   await stream.untilEvents(1);
   assert.equal(stream.events[0].data, "stored");
+});
+
+test("an object that cannot read its storage breaks its streams off, and a new one goes on", { timeout: 60_000 }, async () => {
+  const other = await startWorkerd({ HEARTBEAT_SECONDS: "1", LOG_LEVEL: "error" });
+  const channel = other.channel("unreadable");
+  const stream = await listen(channel);
+  const { id } = await channel.publish("x");
+  await stream.untilId(id);
+  const since = performance.now();
+  // As for an object that the platform has replaced: nothing but its heartbeat would find out.
+  editStorage(other, (database) => database.exec("ALTER TABLE channel RENAME TO hidden"));
+  await stream.until(() => stream.ended, "the end of the stream");
+  assert.ok(performance.now() - since < 3_000);
+  editStorage(other, (database) => database.exec("ALTER TABLE hidden RENAME TO channel"));
+  const late = await resume(channel, stream.lastEventId);
+  const next = await channel.publish("y");
+  await late.untilId(next.id);
+  assert.deepEqual(late.account().events.map(({ data }) => data), ["y"]);
 });

@@ -1,7 +1,8 @@
 // A hub on bare workerd: no wrangler, no inspector, one process whose memory is the hub's own. It can be killed and
 // started again, as a machine or a deploy would.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after } from "node:test";
 import { root } from "../../scripts/install.mjs";
 import * as bare from "../../scripts/workerd.mjs";
@@ -24,6 +25,15 @@ export async function startWorkerd(settings = {}, { through, console = false } =
   hub.options = { settings, through, publicDir, stateDir: hub.stateDir, stdout: "ignore" };
   await hub.start();
   return hub;
+}
+
+/** Lets `edit` do with the SQLite database of a hub's only channel what no client can. */
+export function editStorage(hub, edit) {
+  const folder = join(hub.stateDir, "channel");
+  const [file] = readdirSync(folder).filter((name) => /^[0-9a-f]+\.sqlite$/.test(name));
+  const database = new DatabaseSync(join(folder, file));
+  edit(database);
+  database.close();
 }
 
 class Hub {
