@@ -4,6 +4,7 @@ import { accessSync, constants, existsSync, mkdirSync, opendirSync } from "node:
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "./build.mjs";
 import { fail, installPackages, root, say } from "./install.mjs";
 import { settingsIn } from "./settings.mjs";
@@ -42,19 +43,45 @@ function checkStateDir() {
   return folder;
 }
 
-/** Listens there for a moment: workerd's own words for what is wrong would name no variable. */
-async function checkAddress(port) {
-  const server = createServer().listen(port, HOST);
-  try {
-    await once(server, "listening");
-  } catch ({ code }) {
+/**
+ * Listens there for a moment: workerd's own words for what is wrong would name no variable. One that was killed just now
+ * may still be there for a moment.
+ */
+async function checkAddress(port, patienceMs = 2_000) {
+  const until = Date.now() + patienceMs;
+  for (;;) {
+    const { code } = await listenOnce(port);
+    if (!code) return;
+    if (code === "EADDRINUSE" && Date.now() < until) {
+      await sleep(50);
+      continue;
+    }
     const name = `PORT is "${PORT}"`;
     if (code === "EADDRINUSE") fail(`${name}: another program listens there; stop it, or choose another port`);
     if (code === "EACCES") fail(`${name}: this user may not listen there; choose one from 1024 on`);
     fail(`HOST is "${HOST}": this machine cannot listen there (${code}); name an address of it, or 0.0.0.0 for all`);
   }
+}
+
+/** Listens, and stops that again. Returns the error where it cannot, an empty object where it can. */
+async function listenOnce(port) {
+  const server = createServer().listen(port, HOST);
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    return error;
+  }
   server.close();
   await once(server, "close");
+  return {};
+}
+
+/** npm that is killed cannot pass that on: this process ends with it. Started by anything else, it outlives its parent. */
+function endWithNpm() {
+  if (!process.env.npm_lifecycle_event) return;
+  const npm = process.ppid;
+  const look = () => process.ppid !== npm && process.exit(1);
+  setInterval(look, 200).unref();
 }
 
 let workerd;
@@ -68,6 +95,7 @@ async function stop() {
   process.exit(0);
 }
 
+endWithNpm();
 const port = checkPort();
 await checkAddress(port);
 const stateDir = checkStateDir();

@@ -17,14 +17,14 @@ for (const name of chosen) {
 const byHand = (name) => name.startsWith("by-hand");
 const wanted = chosen.length > 0 ? chosen : names.filter((name) => !byHand(name));
 
+const wants = (...names) => names.some((name) => wanted.includes(name));
+
 // First of all, so that what is missing is known before minutes of building have passed.
-if (["bench", "clients", "end", "example", "reconnect"].some((name) => wanted.includes(name))) {
-  try {
-    chromiumPath();
-    pythonPath();
-  } catch (error) {
-    fail(error.message);
-  }
+try {
+  if (wants("clients", "console", "end", "example", "reconnect")) chromiumPath();
+  if (wants("bench", "clients", "example", "reconnect")) pythonPath();
+} catch (error) {
+  fail(error.message);
 }
 
 installPackages();

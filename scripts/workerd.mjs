@@ -156,7 +156,7 @@ class Guard {
   }
 }
 
-/** A process of workerd. It does not outlive this process, however that ends. */
+/** A process of workerd. It does not outlive this process: see `Guard`. */
 class Workerd {
   constructor(options, { through = [], stdout = "inherit", stderr = "inherit" }) {
     // Settings may be secrets: only this user can look into a folder made so, and the config is gone once it is read.
@@ -179,6 +179,7 @@ class Workerd {
       });
       if (this.pid) this.guard = new Guard(this.pid, this.folder);
     } catch (error) {
+      this.child?.kill("SIGKILL");
       this.removeFiles();
       process.off("exit", end);
       throw error;
