@@ -129,8 +129,8 @@ pub enum Problem {
         /// How many it may have.
         max: usize,
     },
-    /// What was published could not be stored.
-    #[error("The channel's storage fails just now, so nothing was published. Try again.")]
+    /// The storage could not be read, or what was published could not be stored. It was not published then.
+    #[error("The channel's storage fails just now. Try again.")]
     StorageFailed,
     /// The channel's object could not be reached, or broke off.
     #[error(

@@ -45,14 +45,15 @@ pub async fn answer(
         settings,
     };
     match action {
-        Action::Channel if method == "DELETE" => channel.send("DELETE").await,
+        // Not again: somebody may have published meanwhile.
+        Action::Channel if method == "DELETE" => channel.send(1, "DELETE").await,
         Action::Channel => channel.subscribe(request, &method).await,
         Action::Broadcast => channel.broadcast(request).await,
         Action::Events => {
             EventsQuery::read(query::query(&url))?;
-            channel.send("GET").await
+            channel.send(ATTEMPTS, "GET").await
         }
-        Action::Stats => channel.send("GET").await,
+        Action::Stats => channel.send(ATTEMPTS, "GET").await,
     }
 }
 
@@ -115,10 +116,10 @@ impl Channel<'_> {
     }
 
     /// Sends a request that has nothing but its URL.
-    async fn send(&self, method: &str) -> Result<Response, Failure> {
+    async fn send(&self, attempts: u32, method: &str) -> Result<Response, Failure> {
         let init = RequestInit::new();
         init.set_method(method);
-        self.call(ATTEMPTS, |stub| stub.fetch(self.url, &init))
+        self.call(attempts, |stub| stub.fetch(self.url, &init))
             .await
     }
 

@@ -6,8 +6,8 @@ use crate::logging::Level;
 /// The largest `BUFFER_BYTES`: an object has 128 MiB, which it may share with others.
 const MAX_BUFFER_BYTES: u64 = 8 << 20;
 
-/// The largest `HISTORY_EVENTS`, and `IDEMPOTENCY_KEYS`: an object finds its way in the former by searching, and keeps the
-/// latter in memory.
+/// The largest `HISTORY_EVENTS`, and `IDEMPOTENCY_KEYS`: an object may have to look at the heads of as many rows as the
+/// former, and keeps the latter in memory.
 const MAX_HISTORY_EVENTS: u64 = 1_000_000;
 const MAX_IDEMPOTENCY_KEYS: u64 = 16_384;
 

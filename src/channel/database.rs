@@ -158,6 +158,12 @@ impl Database {
         Ok(self.storage.set_alarm(Duration::from_millis(after)).await?)
     }
 
+    /// When the object is woken up, in milliseconds since 1970, if it is.
+    pub async fn alarm(&self) -> Result<Option<Millis>, StorageError> {
+        let at = self.storage.get_alarm().await?;
+        Ok(at.and_then(|at| Millis::try_from(at).ok()))
+    }
+
     /// Removes everything, the alarm included.
     pub async fn delete_all(&self) -> Result<(), StorageError> {
         Ok(self.storage.delete_all().await?)

@@ -18,7 +18,7 @@ const STAYS_ENDED: Millis = 3_600_000;
 
 impl Shared {
     /// Ends the channel, and answers how that went.
-    pub(super) async fn end(self: &Rc<Self>) -> Result<Response, Failure> {
+    pub(super) async fn order_end(self: &Rc<Self>) -> Result<Response, Failure> {
         let (sender, receipt) = oneshot::channel();
         self.order(Order::End(sender));
         let receipt = receipt.await.map_err(|_| Problem::Internal)??;
@@ -26,7 +26,7 @@ impl Shared {
     }
 
     /// Removes what is stored, if nobody needs it any more. Otherwise sets the alarm anew.
-    pub(super) async fn clear_if_quiet(self: &Rc<Self>) -> Result<(), Problem> {
+    pub(super) async fn order_clear(self: &Rc<Self>) -> Result<(), Problem> {
         let (sender, done) = oneshot::channel();
         self.order(Order::ClearIfQuiet(sender));
         done.await.map_err(|_| Problem::Internal)?
@@ -44,10 +44,7 @@ impl Shared {
         ended.map_err(|error| self.storage_failed(&error))?;
         // Nobody is to read a history that is not that of the streams any more.
         self.ending.set(true);
-        let durable = match self.database.set_alarm(STAYS_ENDED).await {
-            Ok(()) => self.database.sync().await,
-            Err(error) => Err(error),
-        };
+        let durable = self.make_durable().await;
         self.ending.set(false);
         if let Err(error) = durable {
             let problem = self.storage_failed(&error);
@@ -61,7 +58,8 @@ impl Shared {
         Ok(receipt)
     }
 
-    pub(super) async fn clear(&self) -> Result<(), StorageError> {
+    /// See [`order_clear`](Self::order_clear).
+    pub(super) async fn clear_if_quiet(&self) -> Result<(), StorageError> {
         let listening = self.hub.borrow().subscribers() > 0;
         let quiet = {
             let mut store = self.store.borrow_mut();

@@ -38,6 +38,9 @@ use crate::route::{self, Action, Route, channel_id};
 use crate::settings::Settings;
 use crate::sse::Batch;
 
+/// When a look at whether the channel has gone quiet is repeated that failed, in milliseconds: after an hour.
+const RETRY_ALARM: Millis = 3_600_000;
+
 /// The Durable Object class. Everything is in [`Shared`], which its callbacks and tasks hold, too.
 ///
 /// Written out instead of with worker's `#[durable_object]`, whose wrappers of the request and the answer cost several
@@ -78,11 +81,13 @@ impl Channel {
     /// Called by the runtime when the alarm is due: the channel may have gone quiet.
     pub async fn alarm(&self) -> Result<(), JsValue> {
         let cleared = match self.shared() {
-            Ok(shared) => shared.clear_if_quiet().await,
+            Ok(shared) => shared.order_clear().await,
             Err(problem) => Err(problem),
         };
-        // The runtime comes back then.
-        cleared.map_err(|problem| JsValue::from_str(&problem.to_string()))
+        let Err(problem) = cleared else { return Ok(()) };
+        // The runtime tries an alarm that fails a few times, and then never again.
+        let again = self.database.set_alarm(RETRY_ALARM).await;
+        again.map_err(|_| JsValue::from_str(&problem.to_string()))
     }
 }
 
@@ -116,7 +121,7 @@ impl Channel {
             let _ = shared.id.set(id);
         }
         match action {
-            Action::Channel if request.method() == "DELETE" => shared.end().await,
+            Action::Channel if request.method() == "DELETE" => shared.order_end().await,
             Action::Channel => shared.subscribe(request),
             Action::Broadcast => {
                 let body = JsFuture::from(request.text().map_err(worker::Error::from)?).await;

@@ -42,9 +42,9 @@ pub struct Submission {
 pub enum Order {
     /// See [`Shared::publish`].
     Publish(Submission),
-    /// See [`Shared::end`].
+    /// See [`Shared::order_end`].
     End(oneshot::Sender<Result<EndReceipt, Problem>>),
-    /// See [`Shared::clear_if_quiet`].
+    /// See [`Shared::order_clear`].
     ClearIfQuiet(oneshot::Sender<Result<(), Problem>>),
 }
 
@@ -132,6 +132,7 @@ impl Shared {
         Ok(Some(first.receipt.clone()))
     }
 
+    /// Has something done after what was ordered before.
     pub(super) fn order(self: &Rc<Self>, order: Order) {
         self.inbox.orders.borrow_mut().push_back(order);
         if !self.inbox.working.replace(true) {
@@ -155,7 +156,7 @@ impl Shared {
                     let _ = done.send(self.end_channel().await);
                 }
                 Some(Order::ClearIfQuiet(done)) => {
-                    let cleared = self.clear().await;
+                    let cleared = self.clear_if_quiet().await;
                     let _ = done.send(cleared.map_err(|error| self.storage_failed(&error)));
                 }
             }
@@ -199,9 +200,10 @@ impl Shared {
             }
         };
         if let Err(error) = durable {
-            let problem = self.storage_failed(&error);
+            self.storage_failed(&error);
             for submission in group {
-                self.settle(submission, Err(problem.clone()));
+                // Some of it may have been stored.
+                self.settle(submission, Err(Problem::ChannelUnavailable));
             }
             // What is in memory is no longer what is stored.
             self.database
@@ -260,17 +262,27 @@ impl Shared {
             .collect()
     }
 
-    async fn make_durable(&self) -> Result<(), StorageError> {
+    /// Waits until what was written is durable, and will be cleared some day.
+    pub(super) async fn make_durable(&self) -> Result<(), StorageError> {
         self.set_first_alarm().await?;
         self.database.sync().await
     }
 
-    /// Has a channel of which something was stored for the first time looked at when that may be too old.
+    /// Sees to it that a channel of which something is stored is looked at when that may be too old. Later, one alarm
+    /// leads to the next.
     pub(super) async fn set_first_alarm(&self) -> Result<(), StorageError> {
-        if !std::mem::take(&mut self.store.borrow_mut().needs_alarm) {
+        if !self.store.borrow().needs_alarm {
             return Ok(());
         }
-        self.database.set_alarm(self.settings.history.age).await
+        let set_for = self.database.alarm().await?;
+        let (now, until) = (self.clock.now(), self.store.borrow().needed_until());
+        self.store.borrow_mut().needs_alarm = false;
+        if set_for.is_some_and(|at| at <= until) {
+            return Ok(());
+        }
+        let set = self.database.set_alarm(until.saturating_sub(now)).await;
+        self.store.borrow_mut().needs_alarm |= set.is_err();
+        set
     }
 
     /// Appends what is committed, in order, until there is nothing left.

@@ -137,6 +137,15 @@ impl Retention {
                 if self.held_from >= next {
                     return Ok(next);
                 }
+                if let (table, Some(first)) = self.newer
+                    && self.held_from < first
+                    && rows(table, first)?
+                        .first()
+                        .is_some_and(|row| !self.holds(row, now))
+                {
+                    // Then nothing before it is held either.
+                    self.held_from = first;
+                }
                 self.oldest = rows(self.table_of(self.held_from), self.held_from)?.into();
                 if self.oldest.is_empty() {
                     // What the tables should have, they do not: it is not held, then.

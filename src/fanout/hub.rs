@@ -162,8 +162,7 @@ impl<S: Stream> Hub<S> {
         let mut before = Before::Append;
         for subscriber in self.subscribers.values_mut() {
             let place = &subscriber.place;
-            let reads_history = place.reads_history && place.cursor < self.log.tail();
-            if place.cursor >= tail || reads_history {
+            if place.cursor >= tail || place.is_in_history(self.log.tail()) {
                 continue;
             }
             if subscriber.stream.is_ready() {
@@ -242,7 +241,10 @@ impl<S: Stream> Hub<S> {
     /// given they have dropped, which the receipt counts. The next event will have the id `next`, of another epoch.
     pub fn end(&mut self, next: EventId) -> (EndReceipt, Work<S>) {
         let head = self.next_id();
+        let changes = self.changes.len();
         let dropped = self.make_room(head.seq);
+        // Nobody is busy who is told the rest now.
+        self.changes.truncate(changes);
         self.dropped = self.dropped.saturating_add(dropped);
         let receipt = EndReceipt {
             id: self.log.newest(),

@@ -129,15 +129,20 @@ impl Log {
         next
     }
 
-    /// Event number `seq` by itself, for streams that it is given to in pieces: they all share one copy.
+    /// Event number `seq` by itself, for streams that it is given to in pieces.
     pub fn in_pieces(&mut self, seq: u64) -> Rc<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read_one(seq, &mut bytes);
+        self.share(seq, bytes)
+    }
+
+    /// The one copy of event number `seq`, which is `bytes`, that all streams share to which it is given in pieces.
+    pub fn share(&mut self, seq: u64, bytes: Vec<u8>) -> Rc<Vec<u8>> {
         self.in_pieces.retain(|(_, event)| event.strong_count() > 0);
         let known = self.in_pieces.iter().find(|(known, _)| *known == seq);
         if let Some(event) = known.and_then(|(_, event)| event.upgrade()) {
             return event;
         }
-        let mut bytes = Vec::new();
-        self.read_one(seq, &mut bytes);
         let event = Rc::new(bytes);
         self.in_pieces.push((seq, Rc::downgrade(&event)));
         event

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::Millis;
 use super::history::{History, HistoryError, Page};
 use super::log::Log;
-use crate::sse::{self, Batch, EventId, Missing, Notice};
+use crate::sse::{self, EventId, Missing, Notice};
 
 /// The most bytes that a stream is given at once. Many streams share a chunk, but each that stalls may hold one that
 /// nobody else holds any more, so this bounds what thousands of them can make the object keep.
@@ -59,6 +59,11 @@ impl Place {
     /// Whether something is there that the stream was not given.
     pub fn is_behind(&self, head: u64) -> bool {
         self.cursor < head || self.rest.is_some()
+    }
+
+    /// Whether what is due comes out of the history, in a log that begins at `tail`.
+    pub fn is_in_history(&self, tail: u64) -> bool {
+        self.reads_history && self.cursor < tail
     }
 
     /// How many events before `tail` were dropped and not told of.
@@ -173,7 +178,7 @@ impl Serving {
         }
         while self.then.cursor < log.tail() {
             let page = history.page(self.then.cursor)?;
-            if !self.take_page(page, log)? {
+            if !self.take_page(&page, log)? {
                 return Ok(());
             }
         }
@@ -182,11 +187,10 @@ impl Serving {
     }
 
     /// Takes what there is room for of a page. False where that is not all of it.
-    fn take_page(&mut self, page: Page, log: &Log) -> Result<bool, HistoryError> {
-        let batch = Batch::from_wire(page.wire);
+    fn take_page(&mut self, page: &Page, log: &mut Log) -> Result<bool, HistoryError> {
         let (mut seq, from) = (page.first, self.then.cursor);
         let mut id_line = String::new();
-        for event in batch.iter() {
+        for event in sse::events(&page.wire) {
             if seq == self.then.cursor && seq < log.tail() {
                 let epoch = log.epoch();
                 id_line.clear();
@@ -197,7 +201,7 @@ impl Serving {
                     self.chunk.extend_from_slice(event.as_bytes());
                 } else if self.chunk.is_empty() {
                     let event = [id_line.as_bytes(), event.as_bytes()].concat();
-                    self.then.rest = Some((Rc::new(event), 0));
+                    self.then.rest = Some((log.share(seq, event), 0));
                 } else {
                     return Ok(false);
                 }
@@ -305,6 +309,45 @@ mod tests {
             serving.then,
             serve(&at(1), &mut log).then,
             "cut at different times, it is one copy"
+        );
+    }
+
+    /// One that holds a single event.
+    struct OneEvent(String);
+
+    impl History for OneEvent {
+        fn tail(&mut self, _now: Millis) -> Result<Option<u64>, HistoryError> {
+            Ok(Some(1))
+        }
+
+        fn page(&mut self, _from: u64) -> Result<Page, HistoryError> {
+            Ok(Page {
+                first: 1,
+                wire: self.0.clone(),
+            })
+        }
+    }
+
+    #[test]
+    fn streams_share_the_rest_of_an_event_of_the_history_too() {
+        let mut log = Log::new(EventId { epoch: 1, seq: 2 }, 10, 1_000);
+        let mut history = OneEvent(format!("data: {}\n\n", "x".repeat(200_000)));
+        let mut serve = || Place::at(1, true).serve(&mut log, &mut history, 0);
+        let first = serve().unwrap();
+        assert_eq!(first.chunk.len(), MAX_CHUNK);
+        assert_eq!(first.then, serve().unwrap().then, "it is one copy");
+    }
+
+    #[test]
+    fn a_page_without_the_event_is_an_error() {
+        let mut log = Log::new(EventId { epoch: 1, seq: 3 }, 10, 1_000);
+        let mut history = OneEvent("data: x\n\n".into());
+        let error = Place::at(2, true).serve(&mut log, &mut history, 0);
+        assert!(
+            error
+                .unwrap_err()
+                .to_string()
+                .contains("event 2 is missing")
         );
     }
 }

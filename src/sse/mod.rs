@@ -154,7 +154,8 @@ impl Batch {
     }
 }
 
-fn events(wire: &str) -> impl Iterator<Item = &str> {
+/// The events in what [`write_event`] wrote, each with its blank line.
+pub fn events(wire: &str) -> impl Iterator<Item = &str> {
     let mut rest = wire;
     std::iter::from_fn(move || {
         let (event, after) = match rest.find("\n\n") {

@@ -58,6 +58,7 @@ impl Store {
             seq: column(1).max(1),
         };
         self.born = Some(column(2));
+        self.needs_alarm = true;
         self.ended_until = ended_until;
         let goes_on = had_history && self.keeps_history();
         if !goes_on && !self.is_ended(now) {

@@ -56,7 +56,7 @@ pub struct Store {
     retention: Retention,
     keys: Keys,
     has_keys_table: bool,
-    /// The channel's row was written, and no alarm was set yet that will clear it some day.
+    /// Something is stored, and it was not looked yet whether an alarm is set that will clear it some day.
     pub needs_alarm: bool,
 }
 
@@ -260,8 +260,9 @@ impl Store {
             return Err(error);
         }
         self.forget();
-        self.was_born(now);
+        self.born = Some(now);
         self.ended_until = Some(ended_until);
+        self.needs_alarm = true;
         Ok(())
     }
 
@@ -288,6 +289,10 @@ impl Store {
             return Ok(Quiet::NotYet(left));
         }
         if listening && self.keeps_history() {
+            if self.retention.newest().is_none() && self.keys.until().is_none() {
+                self.born = Some(now);
+                return Ok(Quiet::Cleared(self.history.age));
+            }
             let mut statements = vec![self.channel_row(now, None)];
             statements.extend([EVEN.drop, ODD.drop, DROP_KEYS].map(|drop| (drop, Vec::new())));
             self.database.write(statements)?;
@@ -302,7 +307,8 @@ impl Store {
         Ok(Quiet::Over)
     }
 
-    fn needed_until(&self) -> Millis {
+    /// Until when something that is stored may be needed, if nothing is added.
+    pub fn needed_until(&self) -> Millis {
         if let Some(until) = self.ended_until {
             return until;
         }

@@ -6,6 +6,9 @@ use super::super::{Change, Millis, Stream, Work};
 use super::Hub;
 use crate::sse;
 
+/// How many places in the history are read before the event loop goes round: each costs a query and up to a row of 1 MiB.
+const READ_GROUP: usize = 16;
+
 impl<S: Stream> Hub<S> {
     /// Does what is due at `now`: a flush, heartbeats, the end of stalled streams.
     pub fn poll(&mut self, history: &mut dyn History, now: Millis) -> Work<S> {
@@ -57,6 +60,7 @@ impl<S: Stream> Hub<S> {
             0
         });
         let mut served: Vec<(Place, Serving, usize)> = Vec::new();
+        let mut read = 0_usize;
         let (head, tail) = (self.log.head(), self.log.tail());
         for (conn, subscriber) in self.subscribers.range_mut(from..) {
             if !subscriber.place.is_behind(head) {
@@ -67,12 +71,14 @@ impl<S: Stream> Hub<S> {
                 self.left_over = true;
                 continue;
             }
-            if work.writes.len() >= self.group {
+            let known = served.iter().position(|(at, ..)| *at == subscriber.place);
+            let reads = known.is_none() && subscriber.place.is_in_history(tail);
+            if work.writes.len() >= self.group || (reads && read >= READ_GROUP) {
                 self.flushing = Some(*conn);
                 break;
             }
-            let known = served.iter().position(|(at, ..)| *at == subscriber.place);
             if known.is_none() {
+                read = read.saturating_add(usize::from(reads));
                 let mut serving = match subscriber.place.serve(&mut self.log, history, now) {
                     Ok(serving) => serving,
                     Err(error) => {

@@ -1,7 +1,7 @@
 //! A channel in a test, as `channel` drives it: a hub with fake streams, a fake history, and every event ever published at
 //! hand. What is checked is the bytes that the streams got.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::super::history::{History, HistoryError, Page, Since};
 use super::super::serving::MAX_CHUNK;
@@ -21,6 +21,8 @@ pub struct FakeHistory {
     next: u64,
     /// What is gone once does not come back when more may be held.
     tail: u64,
+    /// The next page cannot be read.
+    pub fails: bool,
 }
 
 impl FakeHistory {
@@ -30,10 +32,11 @@ impl FakeHistory {
             rows: Vec::new(),
             next: 1,
             tail: 1,
+            fails: false,
         }
     }
 
-    pub fn store(&mut self, batch: &Batch) {
+    fn store(&mut self, batch: &Batch) {
         self.rows.push(Page {
             first: self.next,
             wire: batch.wire.clone(),
@@ -52,6 +55,10 @@ impl History for FakeHistory {
     }
 
     fn page(&mut self, from: u64) -> Result<Page, HistoryError> {
+        if std::mem::take(&mut self.fails) {
+            return Err(HistoryError("as the test wants it".into()));
+        }
+        assert!(from >= self.tail, "what is not held is not asked for");
         let after = self.rows.partition_point(|row| row.first <= from);
         let mut page = self.rows[after - 1].clone();
         // Rows are read three at a time, where there are so many.
@@ -70,6 +77,8 @@ pub struct Model {
     pub now: Millis,
     pub readers: Vec<Reader>,
     pub published: Published,
+    /// Stored, but not appended yet, with the data of its events.
+    committed: VecDeque<(Batch, Vec<String>)>,
     pub receipts_dropped: u64,
     left_untold: u64,
     /// Dropped before the last restart.
@@ -108,6 +117,7 @@ impl Model {
             now: 1,
             readers: Vec::new(),
             published: Published::from([(EPOCH, Vec::new())]),
+            committed: VecDeque::new(),
             receipts_dropped: 0,
             left_untold: 0,
             dropped_before: 0,
@@ -120,7 +130,6 @@ impl Model {
     }
 
     pub fn perform(&mut self, work: Work<FakeStream>) {
-        assert_eq!(work.error, None);
         self.group_served |= self.hub.is_flushing();
         for write in work.writes {
             let chunk = &work.chunks[write.chunk];
@@ -162,7 +171,13 @@ impl Model {
     }
 
     pub fn publish(&mut self, sizes: &[usize]) {
-        let published = self.hub.next_id().seq;
+        self.store(sizes);
+        self.append_all();
+    }
+
+    /// Stores a batch, as a group commit does that others follow before it is appended.
+    pub fn store(&mut self, sizes: &[usize]) {
+        let published = self.history.next;
         let mut wire = String::new();
         let mut events = Vec::new();
         for (seq, size) in (published..).zip(sizes) {
@@ -175,13 +190,23 @@ impl Model {
             return;
         }
         self.history.store(&batch);
-        while self.step(|hub| hub.before_append(&batch)) {}
+        self.committed.push_back((batch, events));
+    }
+
+    pub fn append_all(&mut self) {
+        while let Some((batch, events)) = self.committed.pop_front() {
+            self.append(&batch, events);
+        }
+    }
+
+    fn append(&mut self, batch: &Batch, events: Vec<String>) {
+        while self.step(|hub| hub.before_append(batch)) {}
         let open = self.readers.iter().filter(|reader| reader.open).count();
-        let receipt = self.hub.append(&batch, self.now);
+        let receipt = self.hub.append(batch, self.now);
         let epoch = receipt.id.epoch;
         self.published.get_mut(&epoch).unwrap().extend(events);
         self.receipts_dropped += receipt.dropped;
-        assert_eq!(receipt.events, sizes.len());
+        assert_eq!(receipt.events, batch.events);
         assert_eq!(receipt.subscribers, open);
         assert_eq!(receipt.id.seq, self.published[&epoch].len() as u64);
         if !self.hub.is_flushing() {
@@ -297,8 +322,14 @@ impl Model {
         self.dropped_before += self.hub.stats().dropped;
         self.now += 1;
         let mut next = self.hub.next_id();
+        let stored: Vec<String> = (self.committed.drain(..))
+            .flat_map(|(_, events)| events)
+            .collect();
         if self.history.holds.is_none() {
             next = self.next_epoch();
+        } else {
+            next.seq = self.history.next;
+            self.published.get_mut(&next.epoch).unwrap().extend(stored);
         }
         self.hub = Hub::new(next, &self.limits);
         self.hub.group = self.group;
@@ -308,6 +339,7 @@ impl Model {
 
     /// The channel is deleted. Its readers' streams end with what they are due.
     pub fn end(&mut self) {
+        self.append_all();
         while self.step(Hub::before_end) {}
         let last = self.hub.next_id().seq - 1;
         let open: Vec<_> = (self.readers.iter().enumerate())
@@ -357,6 +389,7 @@ impl Model {
         assert!(held <= self.limits.buffer_events as u64);
         let tail = self.history.tail(self.now).unwrap();
         let gone_before = tail.unwrap_or(self.hub.log.tail());
+        let fails = std::mem::take(&mut self.history.fails);
         let mut accounted = self.left_untold;
         for (index, reader) in self.readers.iter().enumerate() {
             let account = self.account(index);
@@ -378,6 +411,7 @@ impl Model {
         assert_eq!(self.hub.fallen, fallen as u64);
         self.check_changes();
         self.check_pages(gone_before);
+        self.history.fails = fails;
     }
 
     /// Pages that begin anywhere hold the events that were published there, as many as were asked for.
@@ -413,6 +447,8 @@ impl Model {
 
     /// Everybody reads on: in the end all streams have everything, or know what they have not.
     pub fn settle(&mut self) {
+        self.history.fails = false;
+        self.append_all();
         for _ in 0..2_000 {
             for reader in &self.readers {
                 reader.stream.take();

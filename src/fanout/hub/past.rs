@@ -3,7 +3,7 @@
 use super::super::history::{History, HistoryError, Since, Start};
 use super::super::{Millis, Stream};
 use super::Hub;
-use crate::sse::{Batch, EventId};
+use crate::sse::{self, EventId};
 
 impl<S: Stream> Hub<S> {
     /// Where a stream starts that asks for the events `since`. To be asked in the turn in which it joins.
@@ -44,11 +44,13 @@ impl<S: Stream> Hub<S> {
                 .seq
                 .checked_sub(page.first)
                 .and_then(|skipped| usize::try_from(skipped).ok());
-            let batch = Batch::from_wire(page.wire);
             let held = usize::try_from(head.saturating_sub(next.seq)).unwrap_or(usize::MAX);
             let room = max_events.saturating_sub(events.len()).min(held);
             let before = events.len();
-            for event in batch.iter().skip(skipped.unwrap_or(usize::MAX)).take(room) {
+            for event in sse::events(&page.wire)
+                .skip(skipped.unwrap_or(usize::MAX))
+                .take(room)
+            {
                 if bytes >= max_bytes {
                     break;
                 }

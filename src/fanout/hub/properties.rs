@@ -10,6 +10,8 @@ use super::*;
 #[derive(Clone, Debug)]
 enum Step {
     Publish(Vec<usize>),
+    /// As a publish, but not appended before the next one.
+    Store(Vec<usize>),
     Take(Index),
     Turn,
     Wait(Millis),
@@ -26,6 +28,8 @@ enum Step {
     Leave(Index),
     /// From now on the history holds so many events.
     Hold(u64),
+    /// The next page cannot be read from it.
+    FailOnce,
     Restart,
     End,
 }
@@ -39,9 +43,12 @@ fn since() -> impl Strategy<Value = Since> {
     ]
 }
 
-fn steps(sizes: impl Strategy<Value = usize> + 'static) -> impl Strategy<Value = Vec<Step>> {
+fn steps(
+    sizes: impl Strategy<Value = usize> + Clone + 'static,
+) -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        32 => prop::collection::vec(sizes, 1..=8).prop_map(Step::Publish),
+        32 => prop::collection::vec(sizes.clone(), 1..=8).prop_map(Step::Publish),
+        6 => prop::collection::vec(sizes, 1..=8).prop_map(Step::Store),
         16 => any::<Index>().prop_map(Step::Take),
         8 => Just(Step::Turn),
         12 => (0..40_u64).prop_map(Step::Wait),
@@ -52,6 +59,7 @@ fn steps(sizes: impl Strategy<Value = usize> + 'static) -> impl Strategy<Value =
             .prop_map(|(reader, keeps_up, catch_up)| Step::Reconnect { reader, keeps_up, catch_up }),
         4 => any::<Index>().prop_map(Step::Leave),
         3 => (0..60_u64).prop_map(Step::Hold),
+        1 => Just(Step::FailOnce),
         1 => Just(Step::Restart),
         1 => Just(Step::End),
     ];
@@ -66,6 +74,8 @@ fn run(mut model: Model, group: usize, steps: Vec<Step>) {
         let readers = model.readers.len();
         match step {
             Step::Publish(sizes) => model.publish(&sizes),
+            Step::Store(sizes) => model.store(&sizes),
+            Step::FailOnce => model.history.fails = true,
             Step::Take(index) if readers > 0 => index.get(&model.readers).stream.take(),
             Step::Leave(index) if readers > 0 => model.leave(index.index(readers)),
             Step::Reconnect {

@@ -349,9 +349,7 @@ fn nothing_is_read_from_the_history_that_was_not_appended() {
     let mut model = Model::with_history(4, 10_000, Some(1_000));
     model.publish(&[1; 4]);
     model.publish(&[1]);
-    model
-        .history
-        .store(&Batch::from_wire("data: 6:\n\n".into()));
+    model.store(&[1]);
     model.join_since(Since::Oldest, true, false);
     for _ in 0..10 {
         model.turn();
