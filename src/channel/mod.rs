@@ -6,6 +6,7 @@
 
 mod database;
 mod ending;
+mod flushing;
 mod idempotency;
 mod publishing;
 mod retention;

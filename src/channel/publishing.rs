@@ -353,7 +353,7 @@ impl Shared {
                     self.hub.borrow_mut().begin_turn();
                     Delay::from(Duration::ZERO).await;
                 }
-                Before::Append => return,
+                Before::Nothing => return,
             }
         }
     }

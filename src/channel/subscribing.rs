@@ -1,4 +1,6 @@
-//! Readers: streams that open, get what is due to them, and end; and pages of the history.
+//! Readers that come: a stream opens, or a page of the history is read.
+
+use std::rc::Rc;
 
 use js_sys::Uint8Array;
 use serde::Serialize;
@@ -6,8 +8,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{Request, Response};
 
 use super::Shared;
-use super::stream::EventStream;
-use crate::fanout::{Change, ConnId, Joining, Work};
+use crate::fanout::Joining;
 use crate::logging::Level;
 use crate::problem::Problem;
 use crate::query;
@@ -40,10 +41,7 @@ struct EventBody {
 
 impl Shared {
     /// Opens a stream: its first block goes out at once; what it asked for, and then events as they come, follow.
-    pub(super) fn subscribe(
-        self: &std::rc::Rc<Self>,
-        request: &Request,
-    ) -> Result<Response, Failure> {
+    pub(super) fn subscribe(self: &Rc<Self>, request: &Request) -> Result<Response, Failure> {
         let last_event_id = request.headers().get("Last-Event-ID").ok().flatten();
         let url = request.url();
         let wanted = Subscription::read(last_event_id.as_deref(), query::query(&url))?;
@@ -83,7 +81,7 @@ impl Shared {
     }
 
     /// Sees to it that an id that is given out now is known after a restart.
-    fn keep_epoch(self: &std::rc::Rc<Self>) -> Result<(), Problem> {
+    fn keep_epoch(self: &Rc<Self>) -> Result<(), Problem> {
         let kept = self.store.borrow_mut().keep_epoch(self.clock.now());
         kept.map_err(|error| self.storage_failed(&error))?;
         if self.store.borrow().needs_alarm {
@@ -98,7 +96,7 @@ impl Shared {
     }
 
     /// A page of what is held.
-    pub(super) fn events(self: &std::rc::Rc<Self>, url: &str) -> Result<Response, Failure> {
+    pub(super) fn events(self: &Rc<Self>, url: &str) -> Result<Response, Failure> {
         let wanted = EventsQuery::read(query::query(url))?;
         if self.ending.get() {
             return Err(Problem::ChannelUnavailable.into());
@@ -121,99 +119,6 @@ impl Shared {
             events: events.into_iter().filter_map(event_body).collect(),
         };
         Ok(response::json(&body)?)
-    }
-
-    /// Forgets a stream whose client has gone.
-    pub(super) fn leave(&self, conn: ConnId) {
-        if self.hub.borrow_mut().leave(conn) {
-            self.log_left(conn);
-            self.set_timer();
-        }
-    }
-
-    fn log_left(&self, conn: ConnId) {
-        self.log(Level::Info, || {
-            format!("listener left: id={} conn={conn}", self.id())
-        });
-    }
-
-    pub(super) fn flush(&self) {
-        let work = {
-            let mut hub = self.hub.borrow_mut();
-            hub.flush(&mut *self.store.borrow_mut(), self.clock.now())
-        };
-        self.perform(work);
-    }
-
-    /// Does what is due, and sets the timer for what comes next.
-    pub(super) fn poll(&self) {
-        if self.ending.get() {
-            return;
-        }
-        self.check_storage();
-        let work = {
-            let mut hub = self.hub.borrow_mut();
-            hub.poll(&mut *self.store.borrow_mut(), self.clock.now())
-        };
-        self.perform(work);
-        self.set_timer();
-    }
-
-    pub(super) fn set_timer(&self) {
-        let at = self.hub.borrow().next_poll();
-        if let Err(error) = self.timer.set(at, self.clock.now()) {
-            self.log(Level::Error, || {
-                format!("timer failed: id={} error={error}", self.id())
-            });
-        }
-    }
-
-    /// Reads the storage once in every heartbeat's time. The platform may leave the streams of an object that it has
-    /// replaced open for a while, in which nobody publishes to them; but it ends such an object that touches its storage.
-    fn check_storage(&self) {
-        let now = self.clock.now();
-        if now < self.next_check.get() {
-            return;
-        }
-        self.next_check
-            .set(now.saturating_add(self.settings.limits.heartbeat));
-        let checked = self.store.borrow().check();
-        if let Err(error) = checked {
-            self.storage_failed(&error);
-            self.database.abort("the storage cannot be read");
-        }
-    }
-
-    /// Writes what the hub gave out. Each of its chunks is copied out of wasm memory once, however many streams get it.
-    pub(super) fn perform(&self, work: Work<EventStream>) {
-        let chunks: Vec<Uint8Array> = work
-            .chunks
-            .iter()
-            .map(|chunk| Uint8Array::from(chunk.as_slice()))
-            .collect();
-        for write in work.writes {
-            let chunk = chunks.get(write.chunk);
-            if chunk.is_some_and(|chunk| write.stream.write(chunk).is_err()) {
-                self.leave(write.conn);
-            }
-        }
-        for (conn, stream) in work.ended {
-            stream.end();
-            self.log_left(conn);
-        }
-        if let Some(error) = work.error {
-            self.storage_failed(&error);
-        }
-        let changes = self.hub.borrow_mut().take_changes();
-        for change in changes {
-            self.log(Level::Info, || match change {
-                Change::Busy(conn) => format!("channel busy: id={} conn={conn}", self.id()),
-                Change::CaughtUp(conn, dropped) => format!(
-                    "channel caught up: id={} conn={conn} dropped={dropped}",
-                    self.id()
-                ),
-            });
-        }
     }
 }
 

@@ -154,12 +154,13 @@ impl<S: Stream> Hub<S> {
         self.before_removing(self.log.head())
     }
 
+    /// The same before the events before `tail` are taken out of the log.
     fn before_removing(&mut self, tail: u64) -> Before {
         let loses_nothing = tail == self.log.tail() || (self.lowest >= tail && self.fallen == 0);
         if loses_nothing {
-            return Before::Append;
+            return Before::Nothing;
         }
-        let mut before = Before::Append;
+        let mut before = Before::Nothing;
         for subscriber in self.subscribers.values_mut() {
             let place = &subscriber.place;
             if place.cursor >= tail || place.is_in_history(self.log.tail()) {

@@ -93,7 +93,7 @@ pub struct Joining {
     pub cursor: u64,
     /// There is a history: until the stream is level with the channel once, what has left the log comes out of that.
     pub history: bool,
-    /// It is to be so always, as far as there is a history.
+    /// Where there is a history, it is so at any time that the stream is behind, and it never drops.
     pub catch_up: bool,
 }
 
@@ -123,7 +123,7 @@ pub enum Change {
     CaughtUp(ConnId, u64),
 }
 
-/// What has to be done before a batch is appended.
+/// What has to be done before events are taken out of the log: for a batch that is appended, or at the channel's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
     /// [`Hub::flush`]: a stream is ready for what it would lose.
@@ -131,7 +131,7 @@ pub enum Before {
     /// [`Hub::begin_turn`], and then a turn of the event loop, in which streams that keep up take what they were given.
     Turn,
     /// Nothing (more): nobody would lose anything, or only who is backing up.
-    Append,
+    Nothing,
 }
 
 /// What is to be written, and which streams are to be ended. The hub takes it as done.

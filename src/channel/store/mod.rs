@@ -91,16 +91,19 @@ impl Store {
         Ok(())
     }
 
+    /// What writes the first thing that a channel stores: its row.
     fn birth(&self, now: Millis) -> Vec<Statement> {
         vec![(CREATE_CHANNEL, Vec::new()), self.channel_row(now, None)]
     }
 
+    /// That is written.
     fn was_born(&mut self, now: Millis) {
         self.born = Some(now);
         self.ended_until = None;
         self.needs_alarm = true;
     }
 
+    /// What writes the channel's row as it is to be `now`.
     fn channel_row(&self, now: Millis, ended_until: Option<Millis>) -> Statement {
         let EventId { epoch, seq } = self.next;
         let seq = if self.keeps_history() {

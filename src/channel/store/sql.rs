@@ -2,35 +2,50 @@
 
 use super::super::retention::Table;
 
+/// The tables that are there.
 pub const TABLES: &str = "SELECT name FROM sqlite_master WHERE type = 'table'";
 
-/// One row: the epoch, the number of its first event that is not (or no longer) in the history, and when that was
-/// written.
+/// One row: the epoch; the number that its next event gets, where no row of the history says more; when that was written;
+/// and until when the channel stays ended, if it was.
 pub const CREATE_CHANNEL: &str = "CREATE TABLE IF NOT EXISTS channel (one INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, \
      next INTEGER NOT NULL, time INTEGER NOT NULL, ended_until INTEGER)";
-/// Stands for that number where there is no history: whoever finds it begins another epoch, as nobody knows how far this
+/// Stands for the number where there is no history: whoever finds it begins another epoch, as nobody knows how far this
 /// one went.
 pub const NO_HISTORY: u64 = 0;
+/// The channel's row.
 pub const READ_CHANNEL: &str = "SELECT epoch, next, time, ended_until FROM channel";
+/// Writes the channel's row: epoch, next, time, ended_until.
 pub const WRITE_CHANNEL: &str = "INSERT OR REPLACE INTO channel VALUES (1, ?, ?, ?, ?)";
 
+/// A row for each key that is remembered; a new one takes the slot of the oldest, which spares its removal.
 pub const CREATE_KEYS: &str = "CREATE TABLE IF NOT EXISTS idempotency_keys (slot INTEGER PRIMARY KEY, \
      number INTEGER NOT NULL, time INTEGER NOT NULL, key TEXT NOT NULL, fingerprint BLOB NOT NULL, receipt TEXT NOT NULL)";
+/// All keys, oldest first.
 pub const READ_KEYS: &str =
     "SELECT number, time, key, fingerprint, receipt FROM idempotency_keys ORDER BY number";
+/// Writes a key, in the order of the columns.
 pub const WRITE_KEY: &str = "INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?, ?, ?)";
+/// Replaces a receipt, if its key is still there.
 pub const CORRECT_RECEIPT: &str =
     "UPDATE idempotency_keys SET receipt = ? WHERE slot = ? AND number = ?";
+/// Forgets all keys.
 pub const DROP_KEYS: &str = "DROP TABLE IF EXISTS idempotency_keys";
 
 /// The statements about one of the two tables of the history. A row is a group of events that was committed together.
 pub struct TableSql {
+    /// Its name.
     pub name: &'static str,
+    /// Makes it, if it is not there.
     pub create: &'static str,
+    /// Removes it, whatever is in it.
     pub drop: &'static str,
+    /// Adds a row: last, first, time, start, wire.
     pub insert: &'static str,
+    /// Rows without their events, from the one on in which event ?1 is, ?2 of them.
     pub heads: &'static str,
+    /// The last of them.
     pub newest: &'static str,
+    /// The number of the first event, and the events, of some rows from the one on in which event ?1 is.
     pub page: &'static str,
 }
 

@@ -227,7 +227,7 @@ impl Model {
                 }
                 self.waited += 1;
             }
-            Before::Append => return false,
+            Before::Nothing => return false,
         }
         true
     }

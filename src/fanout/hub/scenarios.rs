@@ -199,7 +199,7 @@ fn slow_streams_do_not_add_up() {
                         turns += 1;
                         model.readers[1 + turns % slow].stream.take();
                     }
-                    Before::Append => break,
+                    Before::Nothing => break,
                 }
             }
             model.hub.append(&batch, model.now);

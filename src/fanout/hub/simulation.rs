@@ -129,7 +129,7 @@ impl Simulation {
                     self.hub.begin_turn();
                     self.turn();
                 }
-                Before::Append => break,
+                Before::Nothing => break,
             }
         }
         self.appended.push(self.now);
