@@ -48,7 +48,7 @@ export class Bench {
     const length = quick ? row.quick * scale : scale;
     const load = scaled(row.load, length);
     const turns = row.once ? 1 : this.options.runs;
-    const turnsOf = (server) => (server.once && !isJudged(id, server.id) ? 1 : turns);
+    const turnsOf = (server) => (server.onceUnlessJudged && !isJudged(id, server.id) ? 1 : turns);
     const contestants = servers
       .filter((server) => !row.servers || row.servers.includes(server.id))
       .map((server) => ({ key: server.id, name: server.name, server, load, turns: turnsOf(server) }));

@@ -1,10 +1,7 @@
 // The servers that are compared. Each is started on its own, with a new process, for every measurement.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "../scripts/install.mjs";
 import { startWorkerd } from "../scripts/workerd.mjs";
-import { atExit } from "../tests/support/cleanup.mjs";
 import { freePort } from "../tests/support/port.mjs";
 import { nchanIsMissing, startNchan } from "./peers/nchan.mjs";
 
@@ -26,25 +23,12 @@ const NO_HISTORY = { HISTORY_EVENTS: "0" };
 
 /** Starts a Worker on workerd as `npm run serve` does, but for its storage, which goes with it. */
 async function startWorker(options) {
-  const stateDir = mkdtempSync(join(tmpdir(), "sse-broadcaster-bench-"));
-  const remove = () => rmSync(stateDir, { recursive: true, force: true });
-  const forget = atExit(remove);
-  const clear = () => {
-    remove();
-    forget();
+  const workerd = await startWorkerd({ ...options, stdout: "ignore" });
+  const stop = async () => {
+    workerd.kill();
+    await workerd.ended;
   };
-  try {
-    const workerd = await startWorkerd({ ...options, stateDir, stdout: "ignore" });
-    const stop = async () => {
-      workerd.kill();
-      await workerd.ended;
-      clear();
-    };
-    return { origin: workerd.origin, pid: workerd.pid, stop };
-  } catch (error) {
-    clear();
-    throw error;
-  }
+  return { origin: workerd.origin, pid: workerd.pid, stop };
 }
 
 async function startNginx() {
@@ -55,8 +39,8 @@ async function startNginx() {
 /**
  * All servers. `id` is what the command line calls it, `start(subscribers)` resolves to { origin, pid, stop } and
  * perhaps `versions`; the one with history takes `settings` as well. `missing()` says why it cannot be started on this
- * machine. `build` is the folder of a Worker that has to be built first. With `once`, one run says enough in a row where
- * no requirement is of it.
+ * machine. `build` is the folder of a Worker that has to be built first. With `onceUnlessJudged`, one run says
+ * enough in a row where no requirement is of it.
  */
 export const SERVERS = [
   {
@@ -69,7 +53,7 @@ export const SERVERS = [
     id: "history",
     name: "history on",
     build: ".",
-    once: true,
+    onceUnlessJudged: true,
     start: (subscribers, settings) => startWorker({ settings: { ...settingsFor(subscribers), ...settings } }),
   },
   {
@@ -81,14 +65,14 @@ export const SERVERS = [
   {
     id: "from-stream",
     name: "from_stream",
-    once: true,
+    onceUnlessJudged: true,
     build: FROM_STREAM,
     start: () => startWorker({ worker: join(root, FROM_STREAM, "build") }),
   },
   {
     id: "no-pacing",
     name: "no pacing",
-    once: true,
+    onceUnlessJudged: true,
     build: ".",
     start: (subscribers) =>
       startWorker({ settings: { ...settingsFor(subscribers), ...NO_HISTORY, FLUSH_MAX_MS: "0" } }),
