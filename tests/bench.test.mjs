@@ -99,10 +99,14 @@ test("stalled streams are compared with the load beside it", () => {
 
 test("history is compared with the hub without it, on row C", () => {
   const runs = { ours: [report({ cpu: 10 })], nchan: [report()], history: [report({ cpu: 11 })] };
-  const of = (runs) => judge("C", runs).at(-1);
+  const judged = (runs) => judge("C", runs).filter(({ of }) => of === "history");
+  const of = (runs) => judged(runs)[0];
   assert.deepEqual([of(runs).met, of(runs).value], [true, 1.1]);
   assert.equal(of({ ...runs, history: [report({ cpu: 11.6 })] }).met, false);
   assert.equal(of({ ...runs, history: [{ error: "no answer" }] }).met, false);
+  assert.deepEqual(metOf(judged({ ...runs, history: [report({ cpu: 11, lost: 1 })] })), [true, false]);
+  // Results may be older than that server.
+  assert.deepEqual(metOf(judged({ ours: runs.ours, nchan: runs.nchan })), [undefined, undefined]);
   assert.ok(isJudged("C", "history") && !isJudged("D", "history"));
   assert.match(plainRow({ ...ROWS[2], runs }, judge("C", runs), {}), /met +CPU per delivery with history on ≤ 1.15 × s/);
 });
@@ -122,13 +126,13 @@ test("a soak is flat, or is not", () => {
 });
 
 /** What is measured of history, with made-up numbers: `replay` is what is not right in one of the runs. */
-function historyOf({ cpu = 11, replay = {} } = {}) {
+function historyOf({ history = {}, replay = {} } = {}) {
   const run = {
     ...{ streams: 500, events: 10_000, seconds: 8, median_seconds: 5, generator_cores: 0.5, cpu_us_per_delivery: 2 },
     ...{ missed: 0, doubled: 0, wrong_ids: 0, notices: 0, ended: 0, live_lost: 0, live_out_of_order: 0 },
     ...{ before: { p99_ms: 20 }, during: { p99_ms: 120 }, rss: [50e6, 150e6] },
   };
-  const runs = { ours: [report({ cpu: 10 }), report({ cpu: 12 })], history: [report({ cpu }), report({ cpu })] };
+  const runs = { ours: [report({ cpu: 10 }), report({ cpu: 12 })], history: [report({ cpu: 11 }), { ...report({ cpu: 11 }), ...history }] };
   return {
     writes: WRITES.map((load) => ({ load, runs: [{ error: "no answer" }, { events: 400, rows: 100 }] })),
     cpu: { ...ROWS[2], runs },
@@ -138,13 +142,17 @@ function historyOf({ cpu = 11, replay = {} } = {}) {
 
 test("what history costs is judged by its CPU, and by every event of a replay", () => {
   const of = (made) => metOf(judgeHistory(historyOf(made)));
-  assert.deepEqual(of(), [true, true, true]);
-  assert.equal(judgeHistory(historyOf())[0].value, 1);
-  assert.deepEqual(of({ cpu: 13 }), [false, true, true]);
+  assert.deepEqual(of(), [true, true, true, true]);
+  // Its runs are judged as on the row: by the quotients of the turns.
+  const { runs } = historyOf().cpu;
+  assert.deepEqual(judgeHistory(historyOf()).slice(0, 2), judge("C", runs).filter(({ of }) => of === "history"));
+  assert.deepEqual(of({ history: { cpu_us_per_delivery: 30 } }), [false, true, true, true]);
+  assert.deepEqual(of({ history: { lost: 1 } }), [true, false, true, true]);
+  assert.deepEqual(of({ history: { error: "no answer" } }), [false, false, true, true]);
   for (const fault of ["missed", "doubled", "wrong_ids", "notices", "ended", "live_lost", "live_out_of_order"]) {
-    assert.deepEqual(of({ replay: { [fault]: 1 } }), [true, false, false], fault);
+    assert.deepEqual(of({ replay: { [fault]: 1 } }), [true, true, false, false], fault);
   }
-  assert.deepEqual(of({ replay: { error: "no answer" } }), [true, false, false]);
+  assert.deepEqual(of({ replay: { error: "no answer" } }), [true, true, false, false]);
   // The time is that of the median run, where a single one did not get all.
   for (const show of [plainHistory, markdownHistory]) {
     const history = historyOf({ replay: { seconds: null, missed: 1 } });
