@@ -57,6 +57,8 @@ export function replayFigures(runs) {
   const reports = completed(runs);
   if (reports.length === 0) return undefined;
   const medianOf = (of) => median(reports.map(of));
+  // Of the runs that can tell; where none can, it is NaN, which is shown as a dash.
+  const medianOfKnown = (of) => median(reports.map(of).filter((value) => Number.isFinite(value)));
   // Where some did not get all, it would have taken for ever.
   const secondsOf = (time) => medianOf((report) => report[time] ?? Infinity);
   return {
@@ -64,9 +66,9 @@ export function replayFigures(runs) {
     half: secondsOf("median_seconds"),
     rate: medianOf(({ streams, events, seconds }) => (streams * events) / (seconds ?? Infinity)),
     cpu: medianOf((report) => report.cpu_us_per_delivery),
-    generatorCores: medianOf((report) => report.generator_cores ?? 0),
+    generatorCores: medianOfKnown((report) => report.generator_cores),
     before: medianOf(({ before }) => before.p99_ms),
-    during: medianOf(({ during }) => during.p99_ms),
+    during: medianOfKnown(({ during }) => during?.p99_ms),
     growth: medianOf(({ rss: [start, end] }) => (end - start) / 1e6),
     wrong: reports.reduce((sum, report) => sum + wrongOf(report), 0),
   };

@@ -58,6 +58,6 @@ async function rowsWritten({ origin }) {
 
 function replayLine(report) {
   const { seconds, before, during } = report;
-  const [p99, live] = [before, during].map(({ p99_ms }) => number(p99_ms));
+  const [p99, live] = [before, during].map((latency) => number(latency?.p99_ms));
   return `${number(seconds)} s, live p99 ${live} ms (before: ${p99} ms), ${number(wrongOf(report))} wrong`;
 }

@@ -103,7 +103,7 @@ export const WRITES = [
   { subscribers: 1, publishers: 8, rate: 1_000, seconds: 10 },
 ];
 
-// More events than the default history has, so that it is full and is trimmed.
+// More events than the default history has, so that it is full.
 const FULL = 1_200;
 
 /** What fills the history before, in rows like those that follow: where it publishes faster, it does so one by one. */
@@ -167,10 +167,17 @@ export function argumentsOf(load) {
   return given.flatMap(([name, value]) => [`--${name}`, String(value)]);
 }
 
-/** How long a load with a rate takes; 0 where that is the server's to say. */
+// How long a publish may take that waits for the commit of the one before, on a slow disk.
+const COMMIT_SECONDS = 0.02;
+
+/** How long a load with a rate may take; 0 where that is the server's to say. */
 export function secondsOf(load) {
+  if (!load.rate) return 0;
   const { measured, before } = countsOf(load);
-  return load.rate ? (measured + before) / load.rate : 0;
+  const { replay = 0 } = load;
+  // The rest of what is replayed is published before, one by one.
+  const filled = Math.max(replay - measured - before, 0);
+  return filled * COMMIT_SECONDS + (measured + before) / load.rate;
 }
 
 /** Whether a server kept up with the rate: it had delivered all when it should have, give or take. */

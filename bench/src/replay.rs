@@ -1,11 +1,12 @@
 //! One run with a herd: the history is filled, streams are live, and then the herd comes back and reads all of it.
 
+use std::cell::Cell;
 use std::mem::replace;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use tokio::sync::oneshot::error::TryRecvError;
 use tokio::task::JoinSet;
+use tokio::try_join;
 
 use crate::herd::{Herd, Plan, place};
 use crate::options::{Options, target};
@@ -14,6 +15,9 @@ use crate::report::{Latency, Replay};
 use crate::run::{due, open, publishers, until_all_came};
 use crate::subscriber::Shared;
 use crate::tally::Counts;
+
+/// Fewer events say nothing of a 99th percentile: all deliveries of an event are late together.
+const LEAST: u32 = 50;
 
 /// Does all of it.
 pub async fn run(options: &Options) -> Result<Replay> {
@@ -33,14 +37,13 @@ pub async fn run(options: &Options) -> Result<Replay> {
     filler.publish(0, filled, Instant::now(), None).await?;
     let _stalled = open(options, &shared).await?;
 
-    // Each event has its time, however late the one before it was.
-    let begun = Instant::now();
-    let publish = |from: u32, to: u32| {
+    // The events `from` to `to` of each publisher, the first of them at `start`.
+    let publish = |from: u32, to: u32, start: Instant| {
         let mut publishing = JoinSet::new();
         for publisher in &publishers {
             let publisher = publisher.clone();
             let share = publisher.number as f64 / publishers.len() as f64;
-            let start = begun + interval * from + interval.mul_f64(share);
+            let start = start + interval.mul_f64(share);
             let first = if publisher.number == 0 { filled } else { 0 };
             publishing.spawn_local(async move {
                 let (from, to) = (first + from, first + to);
@@ -55,12 +58,14 @@ pub async fn run(options: &Options) -> Result<Replay> {
         }
     };
     let latency = || replace(&mut shared.tally.borrow_mut().load, Counts::new());
-    let mut each = options.events_each();
-    publish(0, options.warm_up_each()).await?;
+    let (warm_up, measured) = (options.warm_up_each(), options.events_each());
+    publish(0, warm_up, Instant::now()).await?;
+    until_all_came(options, &shared, warm_up, || ()).await;
     latency();
-    publish(options.warm_up_each(), each).await?;
-    let (at_start, own_at_start) = (usage(), own.usage());
+    publish(warm_up, measured, Instant::now()).await?;
+    until_all_came(options, &shared, measured, || ()).await;
     let before = latency();
+    let (at_start, own_at_start) = (usage(), own.usage());
     let mut herd = Herd::set_out(Plan {
         url,
         address,
@@ -69,15 +74,30 @@ pub async fn run(options: &Options) -> Result<Replay> {
         events: u64::from(options.replay),
         publishers: options.publishers,
     });
-    while herd.caught_up.try_recv() == Err(TryRecvError::Empty) {
-        publish(each, each + 1).await?;
-        each += 1;
-    }
-    let (at_end, own_at_end) = (usage(), own.usage());
+    let caught_up = Cell::new(false);
+    let live_load = async {
+        let begun = Instant::now();
+        let mut each = measured;
+        while !caught_up.get() {
+            // Each event has its time, however late the one before it was.
+            let start = begun + interval * (each - measured);
+            publish(each, each + 1, start).await?;
+            each += 1;
+        }
+        anyhow::Ok(each)
+    };
+    // What is used from then on, until the live events have come, is not for the herd.
+    let usages = async {
+        let _ = (&mut herd.caught_up).await;
+        caught_up.set(true);
+        anyhow::Ok((usage(), own.usage()))
+    };
+    let (each, (at_end, own_at_end)) = try_join!(live_load, usages)?;
     until_all_came(options, &shared, each, || ()).await;
     let live = u64::from(each) * options.publishers as u64;
     let found = herd.end(u64::from(filled) + live).await?;
 
+    let meanwhile = (each - measured) * options.publishers as u32;
     let tally = shared.tally.borrow();
     let all = found.took.len() == options.herd;
     let seconds = found.took.last().filter(|_| all).map(Duration::as_secs_f64);
@@ -96,7 +116,7 @@ pub async fn run(options: &Options) -> Result<Replay> {
         live_lost: due(options, each).saturating_sub(tally.seen),
         live_out_of_order: tally.out_of_order,
         before: Latency::of(&before),
-        during: Latency::of(&tally.load),
+        during: (meanwhile >= LEAST).then(|| Latency::of(&tally.load)),
         cpu_us_per_delivery: at_start
             .zip(at_end)
             .map(|(start, end)| end.cpu.saturating_sub(start.cpu).as_secs_f64() * 1e6 / deliveries),

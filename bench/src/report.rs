@@ -54,10 +54,12 @@ pub struct Replay {
     /// Of the other streams, which are live: deliveries that never came, or came late or twice.
     pub live_lost: u64,
     pub live_out_of_order: u64,
-    /// Their latency: of what came before the herd set out, and of what came from then on.
+    /// Their latency: of what was published before the herd set out, and from then on until it had all. `None` where
+    /// that were too few events to say.
     pub before: Latency,
-    pub during: Latency,
-    /// The server's CPU time in `seconds`, by all events of all streams of the herd, in microseconds.
+    pub during: Option<Latency>,
+    /// The server's CPU time in `seconds`, by all events of all streams of the herd, in microseconds. What the live
+    /// streams took meanwhile is part of it.
     pub cpu_us_per_delivery: Option<f64>,
     /// The server's resident memory, in bytes: before the herd, and when the last had all.
     pub rss: Option<[u64; 2]>,
