@@ -132,7 +132,8 @@ function historyOf({ history = {}, replay = {} } = {}) {
     ...{ missed: 0, doubled: 0, wrong_ids: 0, notices: 0, ended: 0, live_lost: 0, live_out_of_order: 0 },
     ...{ before: { p99_ms: 20 }, during: { p99_ms: 120 }, rss: [50e6, 150e6] },
   };
-  const runs = { ours: [report({ cpu: 10 }), report({ cpu: 12 })], history: [report({ cpu: 11 }), { ...report({ cpu: 11 }), ...history }] };
+  const one = report({ cpu: 11 });
+  const runs = { ours: [report({ cpu: 10 }), report({ cpu: 12 })], history: [one, { ...one, ...history }] };
   return {
     writes: WRITES.map((load) => ({ load, runs: [{ error: "no answer" }, { events: 400, rows: 100 }] })),
     cpu: { ...ROWS[2], runs },
