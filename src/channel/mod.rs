@@ -4,6 +4,7 @@
 //! No borrow of the hub is held while JavaScript is called that may call back: writing to a stream, or ending it, may
 //! call its `cancel` at once. Asking the time, whether a stream is ready, or the storage, calls nothing back.
 
+mod appending;
 mod database;
 mod ending;
 mod flushing;

@@ -7,19 +7,16 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
-use std::time::Duration;
 
 use futures_channel::oneshot;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::Response;
-use worker::Delay;
 
 use super::Shared;
 use super::database::StorageError;
 use super::idempotency::{self, Fingerprint, Published};
 use super::store::KeyedPublish;
-use super::stream::EventStream;
-use crate::fanout::{Before, EndReceipt, Hub, Millis, Receipt};
+use crate::fanout::{EndReceipt, Millis, Receipt};
 use crate::problem::Problem;
 use crate::response::{self, Failure};
 use crate::sse::{Batch, EventId, MAX_ENCODED_EVENT};
@@ -32,9 +29,10 @@ type Outcome = Result<String, Problem>;
 
 /// A publish on its way.
 pub struct Submission {
-    batch: Batch,
+    /// Its events.
+    pub batch: Batch,
     /// Its `Idempotency-Key`, with what it stands for.
-    key: Option<(String, Fingerprint)>,
+    pub key: Option<(String, Fingerprint)>,
     receipt: oneshot::Sender<Outcome>,
 }
 
@@ -63,11 +61,11 @@ pub struct Inbox {
     /// Whether a task is working the orders off.
     working: Cell<bool>,
     /// Committed, with the receipt that was stored where there is a key.
-    committed: RefCell<VecDeque<(Submission, String)>>,
+    pub(super) committed: RefCell<VecDeque<(Submission, String)>>,
     /// Whether a task is appending what is committed.
-    appending: Cell<bool>,
+    pub(super) appending: Cell<bool>,
     /// Told when it has nothing left to append.
-    appended: RefCell<Option<oneshot::Sender<()>>>,
+    pub(super) appended: RefCell<Option<oneshot::Sender<()>>>,
     under_way: RefCell<HashMap<String, UnderWay>>,
 }
 
@@ -285,50 +283,8 @@ impl Shared {
         set
     }
 
-    /// Appends what is committed, in order, until there is nothing left.
-    async fn append_all(self: Rc<Self>) {
-        loop {
-            let next = self.inbox.committed.borrow_mut().pop_front();
-            let Some((submission, stored)) = next else {
-                break;
-            };
-            let batch = &submission.batch;
-            self.let_streams_keep_up(|hub| hub.before_append(batch))
-                .await;
-            let receipt = self.hub.borrow_mut().append(batch, self.clock.now());
-            let receipt = receipt.to_json();
-            if let Some((key, _)) = submission.key.as_ref().filter(|_| stored != receipt) {
-                // The answer leaves the object when this is durable, too.
-                let corrected = self.store.borrow_mut().correct_receipt(key, &receipt);
-                if let Err(error) = corrected {
-                    self.storage_failed(&error);
-                }
-            }
-            self.settle(submission, Ok(receipt));
-            // A flush under way goes on when the event loop has gone round.
-            if self.hub.borrow().is_flushing() {
-                self.set_timer();
-            } else {
-                self.poll();
-            }
-        }
-        self.inbox.appending.set(false);
-        if let Some(appended) = self.inbox.appended.take() {
-            let _ = appended.send(());
-        }
-    }
-
-    /// Waits until what is committed is appended.
-    pub(super) async fn let_all_be_appended(&self) {
-        if self.inbox.appending.get() {
-            let (sender, appended) = oneshot::channel();
-            self.inbox.appended.replace(Some(sender));
-            let _ = appended.await;
-        }
-    }
-
     /// Tells a publisher how it went, and whoever repeated it.
-    fn settle(&self, submission: Submission, outcome: Outcome) {
+    pub(super) fn settle(&self, submission: Submission, outcome: Outcome) {
         if let Some((key, _)) = &submission.key {
             let under_way = self.inbox.under_way.borrow_mut().remove(key);
             for repeat in under_way.into_iter().flat_map(|first| first.repeats) {
@@ -337,24 +293,5 @@ impl Shared {
         }
         // Nobody waits for it where the publisher has gone; the events are published all the same.
         let _ = submission.receipt.send(outcome);
-    }
-
-    /// Before events leave the log that a stream which keeps up was not given yet: gives them to it, and lets the event
-    /// loop go round for it to take them. Streams that back up are not waited for.
-    pub(super) async fn let_streams_keep_up(
-        &self,
-        before: impl Fn(&mut Hub<EventStream>) -> Before,
-    ) {
-        loop {
-            let step = before(&mut self.hub.borrow_mut());
-            match step {
-                Before::Flush => self.flush(),
-                Before::Turn => {
-                    self.hub.borrow_mut().begin_turn();
-                    Delay::from(Duration::ZERO).await;
-                }
-                Before::Nothing => return,
-            }
-        }
     }
 }

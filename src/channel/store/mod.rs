@@ -1,6 +1,8 @@
 //! What a channel keeps in its object's storage: its epoch, its history, the keys of its publishes, and for an hour
 //! that it was ended.
 
+mod ends;
+mod keys;
 mod load;
 mod sql;
 
@@ -9,10 +11,8 @@ use std::rc::Rc;
 use serde::Serialize;
 use worker::SqlStorageValue;
 
-use self::sql::{
-    CORRECT_RECEIPT, CREATE_CHANNEL, CREATE_KEYS, DROP_KEYS, EVEN, NO_HISTORY, ODD, READ_CHANNEL,
-    TABLES, WRITE_CHANNEL, WRITE_KEY,
-};
+pub use self::ends::Quiet;
+use self::sql::{CREATE_CHANNEL, CREATE_KEYS, NO_HISTORY, READ_CHANNEL, TABLES, WRITE_CHANNEL};
 use super::database::{Database, Found, Statement, StorageError, number};
 use super::idempotency::{Keys, Published};
 use super::retention::{Retention, Row, Table};
@@ -29,17 +29,6 @@ pub struct KeyedPublish {
     pub key: String,
     /// What is to be remembered of it.
     pub published: Published,
-}
-
-/// What an alarm finds to do.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Quiet {
-    /// The channel has not been quiet for long enough: so many milliseconds are left.
-    NotYet(Millis),
-    /// Its history is cleared. Its streams hold the rest; another look is due in so many milliseconds.
-    Cleared(Millis),
-    /// Nothing of it is needed: everything stored can be removed.
-    Over,
 }
 
 /// What a channel keeps.
@@ -74,11 +63,6 @@ impl Store {
     /// Whether the channel was ended, and nobody has published since.
     pub fn is_ended(&self, now: Millis) -> bool {
         self.ended_until.is_some_and(|until| now < until)
-    }
-
-    /// What was published under `key`, if that is remembered.
-    pub fn published(&self, key: &str, now: Millis) -> Option<&Published> {
-        self.keys.get(key, now)
     }
 
     /// A first epoch is only known to whoever hears of it now: stores it, so that it goes on after a restart.
@@ -208,117 +192,6 @@ impl Store {
             next = next.saturating_add(1);
         }
         rows
-    }
-
-    fn key_row(&self, keyed: &KeyedPublish) -> Statement {
-        let KeyedPublish { key, published } = keyed;
-        let values = vec![
-            number(self.slot(published.number)),
-            number(published.number),
-            number(published.time),
-            SqlStorageValue::String(key.clone()),
-            SqlStorageValue::Blob(published.fingerprint.to_vec()),
-            SqlStorageValue::String(published.receipt.clone()),
-        ];
-        (WRITE_KEY, values)
-    }
-
-    /// Where a key is stored: in place of the one that is forgotten for it.
-    fn slot(&self, key_number: u64) -> u64 {
-        key_number
-            .checked_rem(self.idempotency.keys)
-            .unwrap_or_default()
-    }
-
-    /// The number for the next key.
-    pub fn next_key(&self) -> u64 {
-        self.keys.next()
-    }
-
-    /// Replaces the receipt under `key`, which turned out to be another one than was committed.
-    pub fn correct_receipt(&mut self, key: &str, receipt: &str) -> Result<(), StorageError> {
-        let Some(number_of_key) = self.keys.correct(key, receipt) else {
-            return Ok(());
-        };
-        let values = vec![
-            SqlStorageValue::String(receipt.to_owned()),
-            number(self.slot(number_of_key)),
-            number(number_of_key),
-        ];
-        self.database.write(vec![(CORRECT_RECEIPT, values)])
-    }
-
-    /// Clears everything that is stored, and keeps until `ended_until` that the channel was ended. The next event begins
-    /// another epoch.
-    pub fn end(&mut self, now: Millis, ended_until: Millis) -> Result<(), StorageError> {
-        let before = self.next;
-        self.next = self.next_epoch(now);
-        let mut statements = vec![
-            (CREATE_CHANNEL, Vec::new()),
-            self.channel_row(now, Some(ended_until)),
-        ];
-        statements.extend([EVEN.drop, ODD.drop, DROP_KEYS].map(|drop| (drop, Vec::new())));
-        if let Err(error) = self.database.write(statements) {
-            self.next = before;
-            return Err(error);
-        }
-        self.forget();
-        self.born = Some(now);
-        self.ended_until = Some(ended_until);
-        self.needs_alarm = true;
-        Ok(())
-    }
-
-    /// Later than any epoch before, whatever the clock says.
-    fn next_epoch(&self, now: Millis) -> EventId {
-        EventId {
-            epoch: now.max(self.next.epoch.saturating_add(1)),
-            seq: 1,
-        }
-    }
-
-    /// All that was held of history and keys is gone.
-    fn forget(&mut self) {
-        self.retention = Retention::new(self.history, self.next.seq);
-        self.keys = Keys::new(self.idempotency);
-        self.has_keys_table = false;
-    }
-
-    /// Clears what is stored, if the channel has been quiet for so long that nothing of it is held any more. While
-    /// somebody is `listening`, the epoch and its numbers stay.
-    pub fn clear_if_quiet(&mut self, now: Millis, listening: bool) -> Result<Quiet, StorageError> {
-        let left = self.needed_until().saturating_sub(now);
-        if left > 0 {
-            return Ok(Quiet::NotYet(left));
-        }
-        if listening && self.keeps_history() {
-            if self.retention.newest().is_none() && self.keys.until().is_none() {
-                self.born = Some(now);
-                return Ok(Quiet::Cleared(self.history.age));
-            }
-            let mut statements = vec![self.channel_row(now, None)];
-            statements.extend([EVEN.drop, ODD.drop, DROP_KEYS].map(|drop| (drop, Vec::new())));
-            self.database.write(statements)?;
-            self.forget();
-            self.born = Some(now);
-            self.ended_until = None;
-            return Ok(Quiet::Cleared(self.history.age));
-        }
-        self.forget();
-        self.born = None;
-        self.ended_until = None;
-        Ok(Quiet::Over)
-    }
-
-    /// Until when something that is stored may be needed, if nothing is added.
-    pub fn needed_until(&self) -> Millis {
-        if let Some(until) = self.ended_until {
-            return until;
-        }
-        let newest = self.retention.newest().map(|row| row.time);
-        let quiet_since = newest.max(self.born).unwrap_or_default();
-        let history = quiet_since.saturating_add(self.history.age);
-        history.max(self.keys.until().unwrap_or_default())
     }
 
     fn held_from(&mut self, now: Millis) -> Result<u64, StorageError> {

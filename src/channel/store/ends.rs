@@ -1,0 +1,95 @@
+//! When what is stored of a channel is cleared.
+
+use super::super::database::StorageError;
+use super::super::idempotency::Keys;
+use super::super::retention::Retention;
+use super::Store;
+use super::sql::{CREATE_CHANNEL, DROP_KEYS, EVEN, ODD};
+use crate::fanout::Millis;
+use crate::sse::EventId;
+
+/// What an alarm finds to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Quiet {
+    /// The channel has not been quiet for long enough: so many milliseconds are left.
+    NotYet(Millis),
+    /// Its history is cleared. Its streams hold the rest; another look is due in so many milliseconds.
+    Cleared(Millis),
+    /// Nothing of it is needed: everything stored can be removed.
+    Over,
+}
+
+impl Store {
+    /// Clears everything that is stored, and keeps until `ended_until` that the channel was ended. The next event begins
+    /// another epoch.
+    pub fn end(&mut self, now: Millis, ended_until: Millis) -> Result<(), StorageError> {
+        let before = self.next;
+        self.next = self.next_epoch(now);
+        let mut statements = vec![
+            (CREATE_CHANNEL, Vec::new()),
+            self.channel_row(now, Some(ended_until)),
+        ];
+        statements.extend([EVEN.drop, ODD.drop, DROP_KEYS].map(|drop| (drop, Vec::new())));
+        if let Err(error) = self.database.write(statements) {
+            self.next = before;
+            return Err(error);
+        }
+        self.forget();
+        self.born = Some(now);
+        self.ended_until = Some(ended_until);
+        self.needs_alarm = true;
+        Ok(())
+    }
+
+    /// Later than any epoch before, whatever the clock says.
+    pub(super) fn next_epoch(&self, now: Millis) -> EventId {
+        EventId {
+            epoch: now.max(self.next.epoch.saturating_add(1)),
+            seq: 1,
+        }
+    }
+
+    /// All that was held of history and keys is gone.
+    fn forget(&mut self) {
+        self.retention = Retention::new(self.history, self.next.seq);
+        self.keys = Keys::new(self.idempotency);
+        self.has_keys_table = false;
+    }
+
+    /// Clears what is stored, if the channel has been quiet for so long that nothing of it is held any more. While
+    /// somebody is `listening`, the epoch and its numbers stay.
+    pub fn clear_if_quiet(&mut self, now: Millis, listening: bool) -> Result<Quiet, StorageError> {
+        let left = self.needed_until().saturating_sub(now);
+        if left > 0 {
+            return Ok(Quiet::NotYet(left));
+        }
+        if listening && self.keeps_history() {
+            if self.retention.newest().is_none() && self.keys.until().is_none() {
+                self.born = Some(now);
+                return Ok(Quiet::Cleared(self.history.age));
+            }
+            let mut statements = vec![self.channel_row(now, None)];
+            statements.extend([EVEN.drop, ODD.drop, DROP_KEYS].map(|drop| (drop, Vec::new())));
+            self.database.write(statements)?;
+            self.forget();
+            self.born = Some(now);
+            self.ended_until = None;
+            return Ok(Quiet::Cleared(self.history.age));
+        }
+        self.forget();
+        self.born = None;
+        self.ended_until = None;
+        Ok(Quiet::Over)
+    }
+
+    /// Until when something that is stored may be needed, if nothing is added.
+    pub fn needed_until(&self) -> Millis {
+        if let Some(until) = self.ended_until {
+            return until;
+        }
+        let newest = self.retention.newest().map(|row| row.time);
+        let quiet_since = newest.max(self.born).unwrap_or_default();
+        let history = quiet_since.saturating_add(self.history.age);
+        history.max(self.keys.until().unwrap_or_default())
+    }
+}
