@@ -157,14 +157,16 @@ class Listener {
     let { epoch, seq: last } = this.joinedAfter ? parseId(this.joinedAfter) : {};
     const told = { dropped: 0, gap: 0, unknown: 0 };
     const events = [];
-    for (const event of this.events) {
+    for (const [i, event] of this.events.entries()) {
       const wrong = () => new Error(`after ${epoch}-${last} came ${JSON.stringify(event).slice(0, 200)}`);
       const { epoch: eventEpoch, seq } = parseId(event.id);
       const notice = event.event?.match(/^hub\.(dropped|gap|end)$/)?.[1];
       const { count, from, to, id } = notice ? JSON.parse(event.data) : { count: 1, from: event.id, to: event.id };
       if ((notice === "end" ? id : to) !== event.id) throw wrong();
+      if (this.events[i - 1]?.event === "hub.end") throw wrong();
       if (notice === "gap" && count === null && from === null) {
-        // The one place where an epoch may change.
+        // Told at once, to who came from nowhere: no epoch changes in the middle of a stream.
+        if (i > 0 || this.joinedAfter) throw wrong();
         told.unknown++;
       } else if (notice === "end") {
         if (id !== `${epoch}-${last}`) throw wrong();

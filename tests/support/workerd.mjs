@@ -12,28 +12,31 @@ import { Channel } from "./hub.mjs";
 
 /**
  * Starts workerd on a free port, its storage in a folder of its own. It is killed, and the folder removed, after the
- * test or file that started it. `through` is that of the script; with `console`, it serves the console page, too.
+ * test or file that started it. `through` is that of the script; `withConsole`, it serves the console page, too.
  */
-export async function startWorkerd(settings = {}, { through, console = false } = {}) {
+export async function startWorkerd(settings = {}, { through, withConsole = false } = {}) {
   const hub = new Hub();
-  const kill = () => hub.workerd?.kill();
-  after(kill);
-  atExit(kill);
-  // Made last, so that it is removed when workerd has gone.
+  // It has to be gone before its folder is removed, in which it makes files.
+  after(() => hub.workerd && hub.kill());
+  atExit(() => hub.workerd?.kill());
+  // Made last, so that it is removed last.
   hub.stateDir = temporaryFolder();
-  const publicDir = console ? join(root, "public") : undefined;
+  const publicDir = withConsole ? join(root, "public") : undefined;
   hub.options = { settings, through, publicDir, stateDir: hub.stateDir, stdout: "ignore" };
   await hub.start();
   return hub;
 }
 
-/** Lets `edit` do with the SQLite database of a hub's only channel what no client can. */
+/** Lets `edit` do with the SQLite database of a hub's only channel what no client can. Returns what it returns. */
 export function editStorage(hub, edit) {
   const folder = join(hub.stateDir, "channel");
   const [file] = readdirSync(folder).filter((name) => /^[0-9a-f]+\.sqlite$/.test(name));
   const database = new DatabaseSync(join(folder, file));
-  edit(database);
-  database.close();
+  try {
+    return edit(database);
+  } finally {
+    database.close();
+  }
 }
 
 class Hub {
