@@ -91,6 +91,7 @@ test("the page says what is wrong with its address", { timeout: 60_000 }, async 
     ["channel=a/b", "the channel has to be 1 to 128 of"],
     ["channel=..", "the channel has to be 1 to 128 of"],
     ["server=http://[", "the server has to be"],
+    ["history=-1", "the history has to be"],
   ]) {
     const page = await browser.newPage();
     await page.goto(`${origin}/?${query}`);
