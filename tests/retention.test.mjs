@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { listen, parseId, resume } from "./support/listener.mjs";
 import { eventually } from "./support/wait.mjs";
-import { startWorkerd } from "./support/workerd.mjs";
+import { editStorage, startWorkerd } from "./support/workerd.mjs";
 
 const EVENT_BYTES = 10_000;
 const event = "x".repeat(EVENT_BYTES);
+const TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'";
 
 /** Checks that all of `total` events that are not retained are told, and returns how many are. */
 async function assertRetains(channel, epoch, total) {
@@ -38,25 +39,37 @@ test("HISTORY_BYTES bounds it, but what was published last is there, however lar
   assert.equal(await assertRetains(channel, epoch, 51), 1);
 });
 
-test("HISTORY_SECONDS bounds it, while the channel goes on", async () => {
-  const hub = await startWorkerd({ HISTORY_SECONDS: "1", LOG_LEVEL: "error" });
+test("HISTORY_SECONDS bounds it, while the channel goes on", { timeout: 60_000 }, async () => {
+  const hub = await startWorkerd({ HISTORY_SECONDS: "3", LOG_LEVEL: "error" });
   const channel = hub.channel("seconds");
   const stream = await listen(channel);
   const { id } = await channel.publish("old");
   const { epoch } = parseId(id);
   assert.equal(await assertRetains(channel, epoch, 1), 1);
-  await eventually(async () => (await channel.stats()).history.events === 0, 3_000);
+  await eventually(async () => (await channel.stats()).history.events === 0);
   const far = await resume(channel, `${epoch}-0`);
   await far.untilId(id);
   assert.deepEqual([far.account().gap, far.account().unknown], [1, 0]);
   await channel.publish("new");
   assert.equal(await assertRetains(channel, epoch, 2), 1);
-  // The alarm came by and left the epoch to those who listen.
-  await eventually(async () => (await channel.stats()).history.bytes === 0, 3_000);
-  const last = await channel.publish("newer");
-  assert.equal(last.id, `${epoch}-3`);
-  await Promise.all([stream.untilId(last.id), far.untilId(last.id)]);
+  // The alarm comes by and leaves the epoch, and nothing else, to those who listen.
+  const tables = () => editStorage(hub, (database) => database.prepare(TABLES).all().map(({ name }) => name));
+  assert.ok(tables().some((name) => name.startsWith("history")));
+  await eventually(() => tables().every((name) => !name.startsWith("history")));
+  assert.equal((await channel.stats()).history.bytes, 0);
+  const third = await channel.publish("newer");
+  assert.equal(third.id, `${epoch}-3`);
+  await Promise.all([stream.untilId(third.id), far.untilId(third.id)]);
   assert.deepEqual([stream.account().last, far.account().last], [3, 3]);
+
+  // Also where nothing is stored but where the channel was.
+  await eventually(() => tables().every((name) => !name.startsWith("history")));
+  await hub.restart();
+  const back = await resume(channel, third.id);
+  const fourth = await channel.publish("after a restart");
+  assert.equal(fourth.id, `${epoch}-4`);
+  await back.untilId(fourth.id);
+  assert.deepEqual([back.account().events.length, back.account().last], [1, 4]);
 });
 
 test("of a channel that has gone quiet nothing is stored, not even its epoch", { timeout: 60_000 }, async () => {
