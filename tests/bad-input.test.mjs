@@ -28,7 +28,8 @@ const broadcast = (body, { query = "", ...init } = {}) =>
 
 for (const id of ["%2F", "a%2Fb", "%00", "x".repeat(129), "%C3%A9", "é", "a%20b", "a+b", "%", "%zz", "a*", "<b>", "%0A"]) {
   test(`the id ${id.slice(0, 20)} is refused before any object exists`, async () => {
-    for (const [method, suffix] of [["GET", ""], ["POST", "/broadcast"], ["GET", "/stats"]]) {
+    for (const path of ["GET ", "DELETE ", "POST /broadcast", "GET /events", "GET /stats"]) {
+      const [method, suffix] = path.split(" ");
       await assertProblem(await hub.fetch(`/channels/${id}${suffix}`, { method }), 400, /1 to 128 characters of A-Z/);
     }
   });

@@ -41,7 +41,7 @@ async function publishThroughRestart(hub, channel, count) {
   await connected();
 }
 
-test("Chromium's EventSource has all 1,000, each once", { timeout: 60_000 }, async () => {
+test("Chromium's EventSource has all 1,000, each once", { timeout: 240_000 }, async () => {
   const hub = await startWorkerd();
   const channel = hub.channel("chromium");
   const browser = await openBrowser();
@@ -61,7 +61,7 @@ test("Chromium's EventSource has all 1,000, each once", { timeout: 60_000 }, asy
   assert.equal(await page.evaluate(() => window.opened), 2);
 });
 
-test("the npm package eventsource and the Python package sseclient do, too", { timeout: 60_000 }, async () => {
+test("the npm package eventsource and the Python package sseclient do, too", { timeout: 240_000 }, async () => {
   const hub = await startWorkerd();
   const channel = hub.channel("packages");
   const heard = [];
