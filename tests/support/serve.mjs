@@ -18,7 +18,11 @@ function killAll() {
   // npm's whole group, and workerd, which has one of its own.
   for (const { child, pids } of started) [-child.pid, ...pids].forEach(killHard);
 }
-after(killAll);
+after(async () => {
+  killAll();
+  // Who is still there may make files in the folders that are removed next.
+  await eventually(() => [...started].every((serve) => serve.left().length === 0));
+});
 atExit(killAll);
 
 // Where workerd's config lies for a moment; nothing of it is to be left.
