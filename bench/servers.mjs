@@ -13,7 +13,7 @@ const MANY = 2_000;
 
 /** What every form of the hub gets for `subscribers` on a channel. It logs errors only, as the others log nothing. */
 function settingsFor(subscribers) {
-  const settings = { LOG_LEVEL: "error" };
+  const settings = { ACCESS: "open", LOG_LEVEL: "error" };
   if (subscribers > MANY) settings.MAX_SUBSCRIBERS = "10000";
   return settings;
 }

@@ -84,6 +84,21 @@ function endWithNpm() {
   setInterval(look, 200).unref();
 }
 
+/** The values of ACCESS, in words. */
+const ACCESS = {
+  token: "publishers and listeners need a token",
+  "publish-token": "publishers need a token, and anyone may listen",
+  open: "anyone who reaches it can publish, listen and end channels",
+};
+
+/** Says who may do what, and what would make every request fail. */
+async function sayAccess({ ACCESS: access = "token" }) {
+  if (Object.hasOwn(ACCESS, access)) say(`ACCESS is ${access}: ${ACCESS[access]}`);
+  const response = await fetch(`${workerd.origin}/healthz`);
+  const answer = await response.text();
+  if (!response.ok) say(`every request fails. ${JSON.parse(answer).detail}`);
+}
+
 let workerd;
 let stopping = false;
 
@@ -105,6 +120,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) process.on(sign
 try {
   const settings = settingsIn(process.env);
   workerd = await startWorkerd({ host: HOST, port, stateDir, publicDir: join(root, "public"), settings });
+  await sayAccess(settings);
 } catch (error) {
   fail(error.message);
 }

@@ -6,10 +6,15 @@
 //! - [`sse`]: the wire format: encode an event, parse a body
 //! - [`fanout`]: the hub: log, subscribers, drops, pacing
 //! - [`logging`]: log lines
+//! - [`environment`]: where variables come from
+//! - [`access`]: who may publish and listen: tokens
+//! - [`cors`]: which pages of other origins may read the answers
 //! - [`settings`]: environment -> settings
 //! - [`route`]: what a path names
 //! - [`problem`]: what can go wrong, as problem+json
 //! - [`query`]: a URL's query -> parameters
+//! - [`credentials`]: where a request carries its token
+//! - [`rate_limit`]: how often one client may come
 //! - [`subscribe`]: what a reader asks for
 //! - [`response`]: answers and their headers
 //! - [`object`]: the way from the Worker to a channel's object
@@ -18,13 +23,18 @@
 //! - [`channel`]: the Durable Object around a hub: streams, timers, storage
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
 
+pub mod access;
 pub mod channel;
+pub mod cors;
+pub mod credentials;
+pub mod environment;
 pub mod fanout;
 pub mod logging;
 pub mod object;
 pub mod problem;
 pub mod publish;
 pub mod query;
+pub mod rate_limit;
 pub mod response;
 pub mod route;
 pub mod router;
@@ -38,10 +48,11 @@ use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use worker::{Context, Env, Result, event};
 
+use crate::environment::SettingError;
 use crate::logging::Level;
 use crate::problem::Problem;
-use crate::response::Failure;
-use crate::settings::{SettingError, Settings};
+use crate::response::{Failure, Responder};
+use crate::settings::Settings;
 
 thread_local! {
     static SETTINGS: OnceCell<std::result::Result<Rc<Settings>, SettingError>> = const { OnceCell::new() };
@@ -55,8 +66,10 @@ async fn fetch(
     env: Env,
     _context: Context,
 ) -> Result<web_sys::Response> {
-    let answer = match settings(&env) {
-        Ok(settings) => router::answer(&request, &env, &settings).await,
+    let settings = settings(&env);
+    let responder = Responder::new(&request, settings.as_deref().ok());
+    let answer = match settings {
+        Ok(settings) => router::answer(&request, &env, &settings, &responder).await,
         Err(problem) => Err(problem.into()),
     };
     answer.or_else(|failure| {
@@ -67,8 +80,7 @@ async fn fetch(
                 Problem::Internal
             }
         };
-        let wants_stream = response::wants_stream(&request);
-        response::problem(&problem, wants_stream)
+        responder.problem(&problem, response::wants_stream(&request))
     })
 }
 

@@ -5,8 +5,15 @@ use std::cell::OnceCell;
 use js_sys::{Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Request, RequestInit, Response};
+use web_sys::{RequestInit, Response};
 use worker::{Env, ObjectNamespace, Result};
+
+/// The header in which the Worker tells the object when a stream ends, in milliseconds since 1970. What a client sends
+/// never gets to the object: the Worker makes a request of its own.
+pub const EXPIRES_HEADER: &str = "Sse-Broadcaster-Expires";
+
+/// The same, whose stream it is, percent-encoded.
+pub const SUBJECT_HEADER: &str = "Sse-Broadcaster-Subject";
 
 /// The binding of the channels' objects in `wrangler.toml`.
 const BINDING: &str = "CHANNEL";
@@ -22,13 +29,6 @@ extern "C" {
         this: &ObjectStub,
         url: &str,
         init: &RequestInit,
-    ) -> std::result::Result<Promise, JsValue>;
-
-    /// Sends a client's request on.
-    #[wasm_bindgen(method, catch, js_name = fetch)]
-    pub fn fetch_request(
-        this: &ObjectStub,
-        request: &Request,
     ) -> std::result::Result<Promise, JsValue>;
 }
 

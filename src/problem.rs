@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::settings::SettingError;
+use crate::access::Denied;
+use crate::environment::SettingError;
 use crate::sse::{MAX_TYPE_CHARS, TypeError};
 
 /// Every failure that a client can be told of. Its `Display` is the problem's `detail`: what was wrong and what would
@@ -21,6 +22,23 @@ pub enum Problem {
         method: String,
         /// The value of the `Allow` header.
         allow: &'static str,
+    },
+    /// No token, or none that permits this.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// More publishes to a channel than are allowed.
+    #[error(
+        "The channel takes {max} publishes a second (PUBLISH_PER_SECOND). Try again in a second, or send events together."
+    )]
+    TooManyPublishes {
+        /// How many it takes.
+        max: u64,
+    },
+    /// More requests from one address than the platform lets through.
+    #[error("There are too many requests from this address ({binding}). Try again later.")]
+    TooManyRequests {
+        /// The binding that counts them.
+        binding: &'static str,
     },
     /// A channel id with characters or of a length that ids cannot have.
     #[error(
@@ -160,6 +178,11 @@ impl Problem {
         match self {
             Self::NotFound => (404, "not-found", "Not found"),
             Self::MethodNotAllowed { .. } => (405, "method-not-allowed", "Method not allowed"),
+            Self::Denied(Denied::Missing(_)) => (401, "missing-token", "Token missing"),
+            Self::Denied(Denied::Invalid(_)) => (401, "invalid-token", "Invalid token"),
+            Self::Denied(Denied::Forbidden(_)) => (403, "forbidden", "Forbidden"),
+            Self::TooManyPublishes { .. } => (429, "too-many-publishes", "Too many publishes"),
+            Self::TooManyRequests { .. } => (429, "too-many-requests", "Too many requests"),
             Self::InvalidChannelId => (400, "invalid-channel-id", "Invalid channel id"),
             Self::InvalidEventType { .. } => (400, "invalid-event-type", "Invalid event type"),
             Self::InvalidQuery(_) => (400, "invalid-query", "Invalid query"),
@@ -194,7 +217,26 @@ impl Problem {
 
     /// Whether the same request can succeed later, so that a client should come back.
     pub fn passes(&self) -> bool {
-        self.status() == 503
+        matches!(self.status(), 429 | 503)
+    }
+
+    /// When that may be, as the value of `Retry-After` in seconds.
+    pub fn retry_after(&self) -> Option<&'static str> {
+        match self {
+            Self::TooManyPublishes { .. } => Some("1"),
+            // The shortest time that the platform counts over.
+            Self::TooManyRequests { .. } => Some("10"),
+            _ => self.passes().then_some("5"),
+        }
+    }
+
+    /// The value of `WWW-Authenticate`, with the error codes of RFC 6750, section 3.1.
+    pub fn challenge(&self) -> Option<&'static str> {
+        match self.status() {
+            401 => Some("Bearer error=\"invalid_token\""),
+            403 => Some("Bearer error=\"insufficient_scope\""),
+            _ => None,
+        }
     }
 
     /// The problem as JSON, on one line.
@@ -240,6 +282,7 @@ mod tests {
     fn only_what_passes_is_worth_a_retry() {
         assert!(Problem::ChannelFull { max: 1 }.passes());
         assert!(Problem::ChannelUnavailable.passes());
+        assert!(Problem::TooManyPublishes { max: 1 }.passes());
         assert!(!Problem::Internal.passes());
         assert!(!Problem::InvalidChannelId.passes());
     }

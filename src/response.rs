@@ -1,12 +1,15 @@
 //! Answers: every one of the API's carries the CORS headers, and a failure takes the form that its client can read.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 use serde::Serialize;
-use web_sys::{ReadableStream, Response, ResponseInit};
+use web_sys::{ReadableStream, Request, Response, ResponseInit};
 use worker::{Headers, ResponseBuilder, Result};
 
+use crate::cors::Cors;
 use crate::problem::Problem;
+use crate::settings::Settings;
 use crate::sse;
 
 /// How long a client may keep the answer to a preflight request, in seconds. Browsers cap it at 2 hours or less.
@@ -25,167 +28,192 @@ pub enum Failure {
 
 /// The beginnings of answers that there are many of, made once: a new object for each would be a call into JavaScript
 /// for every header, and garbage. A response copies them.
-#[derive(Default)]
-struct Templates {
-    json: OnceCell<ResponseInit>,
-    event_stream: OnceCell<ResponseInit>,
+type Templates = HashMap<(Template, Cors), ResponseInit>;
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Template {
+    Json,
+    EventStream,
+}
+
+impl Template {
+    fn headers(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Json => &[
+                ("Content-Type", "application/json"),
+                ("Cache-Control", "no-store"),
+            ],
+            Self::EventStream => &[
+                ("Content-Type", sse::MEDIA_TYPE),
+                ("Cache-Control", "no-cache, no-transform"),
+                // nginx and its kin would gather a stream into buffers otherwise.
+                ("X-Accel-Buffering", "no"),
+            ],
+        }
+    }
 }
 
 thread_local! {
-    static TEMPLATES: Templates = Templates::default();
-}
-
-/// 200 with the headers `more` and those for CORS; it is kept in `template`.
-fn from_template(
-    template: fn(&Templates) -> &OnceCell<ResponseInit>,
-    more: &[(&str, &str)],
-) -> Result<ResponseInit> {
-    if let Some(known) = TEMPLATES.with(|templates| template(templates).get().cloned()) {
-        return Ok(known);
-    }
-    let headers = cors_headers()?;
-    for (name, value) in more {
-        headers.set(name, value)?;
-    }
-    let init = ResponseInit::new();
-    init.set_headers(&headers.0);
-    Ok(TEMPLATES.with(|templates| template(templates).get_or_init(|| init).clone()))
-}
-
-/// Headers with what a page of another origin needs to read the answer.
-fn cors_headers() -> Result<Headers> {
-    let headers = Headers::new();
-    headers.set("Access-Control-Allow-Origin", "*")?;
-    headers.set(
-        "Access-Control-Expose-Headers",
-        &format!("Retry-After, {REPLAYED_HEADER}"),
-    )?;
-    Ok(headers)
-}
-
-fn builder(content_type: &str) -> Result<ResponseBuilder> {
-    let headers = cors_headers()?;
-    headers.set("Content-Type", content_type)?;
-    Ok(ResponseBuilder::new().with_headers(headers))
-}
-
-/// 200 with `text` as plain text.
-pub fn text(text: &str) -> Result<Response> {
-    let builder = builder("text/plain; charset=utf-8")?;
-    Ok(builder.fixed(text.as_bytes().to_vec()).into())
-}
-
-/// 200 with `value` as JSON, which nobody may keep.
-pub fn json<T: Serialize>(value: &T) -> Result<Response> {
-    json_text(&serde_json::to_string(value)?)
-}
-
-/// 200 with a text that is JSON already.
-pub fn json_text(text: &str) -> Result<Response> {
-    let headers = [
-        ("Content-Type", "application/json"),
-        ("Cache-Control", "no-store"),
-    ];
-    let init = from_template(|templates| &templates.json, &headers)?;
-    Ok(Response::new_with_opt_str_and_init(Some(text), &init)?)
+    static TEMPLATES: RefCell<Templates> = RefCell::default();
 }
 
 /// The header that says that an answer is that of an earlier request.
 pub const REPLAYED_HEADER: &str = "Idempotency-Replayed";
 
-/// The same, of a publish that was repeated.
-pub fn replayed(text: &str) -> Result<Response> {
-    let response = json_text(text)?;
-    response.headers().set(REPLAYED_HEADER, "true")?;
-    Ok(response)
+/// Makes the answers to one request.
+#[derive(Clone, Debug)]
+pub struct Responder {
+    cors: Cors,
 }
 
-/// Whether `response` is one of those.
+impl Responder {
+    /// Of a deployment with these settings; without them, where they are wrong, anyone may read what is wrong.
+    pub fn new(request: &Request, settings: Option<&Settings>) -> Self {
+        let origin = || request.headers().get("Origin").ok().flatten();
+        let cors = settings.map(|settings| settings.allowed_origins.cors(origin));
+        Self {
+            cors: cors.unwrap_or(Cors::Any),
+        }
+    }
+
+    /// The origin that may read the answers, where that depends on the request.
+    pub fn allowed_origin(&self) -> Option<&str> {
+        match &self.cors {
+            Cors::Allowed(origin) => Some(origin),
+            Cors::Any | Cors::Refused => None,
+        }
+    }
+
+    /// Headers with what a page of another origin needs to read the answer.
+    fn headers(&self) -> Result<Headers> {
+        let headers = Headers::new();
+        for (name, value) in self.cors.headers() {
+            headers.set(name, value)?;
+        }
+        Ok(headers)
+    }
+
+    /// The headers of a template, and 200.
+    fn init(&self, template: Template) -> Result<ResponseInit> {
+        let key = (template, self.cors.clone());
+        if let Some(known) = TEMPLATES.with_borrow(|templates| templates.get(&key).cloned()) {
+            return Ok(known);
+        }
+        let headers = self.headers()?;
+        for (name, value) in template.headers() {
+            headers.set(name, value)?;
+        }
+        let init = ResponseInit::new();
+        init.set_headers(&headers.0);
+        TEMPLATES.with_borrow_mut(|templates| templates.insert(key, init.clone()));
+        Ok(init)
+    }
+
+    fn builder(&self, content_type: &str) -> Result<ResponseBuilder> {
+        let headers = self.headers()?;
+        headers.set("Content-Type", content_type)?;
+        Ok(ResponseBuilder::new().with_headers(headers))
+    }
+
+    /// 200 with `text` as plain text.
+    pub fn text(&self, text: &str) -> Result<Response> {
+        let builder = self.builder("text/plain; charset=utf-8")?;
+        Ok(builder.fixed(text.as_bytes().to_vec()).into())
+    }
+
+    /// 200 with `value` as JSON, which nobody may keep.
+    pub fn json<T: Serialize>(&self, value: &T) -> Result<Response> {
+        self.json_text(&serde_json::to_string(value)?)
+    }
+
+    /// 200 with a text that is JSON already.
+    pub fn json_text(&self, text: &str) -> Result<Response> {
+        let init = self.init(Template::Json)?;
+        Ok(Response::new_with_opt_str_and_init(Some(text), &init)?)
+    }
+
+    /// The same, of a publish that was repeated.
+    pub fn replayed(&self, text: &str) -> Result<Response> {
+        let response = self.json_text(text)?;
+        response.headers().set(REPLAYED_HEADER, "true")?;
+        Ok(response)
+    }
+
+    /// 204: there is no such stream any more, and a browser does not come back.
+    pub fn no_content(&self) -> Result<Response> {
+        let headers = self.headers()?;
+        headers.set("Cache-Control", "no-store")?;
+        Ok(empty(204, headers))
+    }
+
+    /// 200 and the headers of a stream, with `body`, if there is one.
+    pub fn event_stream(&self, body: Option<&ReadableStream>) -> Result<Response> {
+        let init = self.init(Template::EventStream)?;
+        let response = Response::new_with_opt_readable_stream_and_init(body, &init);
+        Ok(response?)
+    }
+
+    /// 204 to a preflight request (or any other OPTIONS) for a path that takes the methods `allow`.
+    pub fn preflight(&self, allow: &str) -> Result<Response> {
+        let headers = self.headers()?;
+        headers.set("Allow", allow)?;
+        if self.cors != Cors::Refused {
+            headers.set("Access-Control-Allow-Methods", allow)?;
+            headers.set(
+                "Access-Control-Allow-Headers",
+                "Content-Type, Authorization, Last-Event-ID, Idempotency-Key",
+            )?;
+            headers.set("Access-Control-Max-Age", PREFLIGHT_MAX_AGE)?;
+        }
+        Ok(empty(204, headers))
+    }
+
+    /// 302 to the path `location`.
+    pub fn redirect(&self, location: &str) -> Result<Response> {
+        let headers = self.headers()?;
+        headers.set("Location", location)?;
+        headers.set("Cache-Control", "no-store")?;
+        headers.append("Vary", "Sec-Fetch-Dest")?;
+        Ok(empty(302, headers))
+    }
+
+    /// `problem` as its status and JSON. Where the client reads a stream (`wants_stream`) and the problem passes, as a
+    /// stream with a `hub.error` in it: a browser's `EventSource` gives up for good on any status but 200.
+    pub fn problem(&self, problem: &Problem, wants_stream: bool) -> Result<Response> {
+        if wants_stream && problem.passes() {
+            let stream = sse::error_stream(random_between(5_000, 15_000), &problem.to_json());
+            let init = self.init(Template::EventStream)?;
+            return Ok(Response::new_with_opt_str_and_init(Some(&stream), &init)?);
+        }
+        let mut builder = self
+            .builder("application/problem+json")?
+            .with_status(problem.status())
+            .with_header("Cache-Control", "no-store")?;
+        if let Problem::MethodNotAllowed { allow, .. } = problem {
+            builder = builder.with_header("Allow", allow)?;
+        }
+        if let Some(seconds) = problem.retry_after() {
+            builder = builder.with_header("Retry-After", seconds)?;
+        }
+        if let Some(challenge) = problem.challenge() {
+            builder = builder.with_header("WWW-Authenticate", challenge)?;
+        }
+        Ok(builder.fixed(problem.to_json().into_bytes()).into())
+    }
+}
+
+fn empty(status: u16, headers: Headers) -> Response {
+    let builder = ResponseBuilder::new().with_status(status);
+    builder.with_headers(headers).empty().into()
+}
+
+/// Whether `response` is one of a publish that was repeated.
 pub fn is_replayed(response: &Response) -> bool {
     response.headers().has(REPLAYED_HEADER).unwrap_or_default()
 }
 
-/// 204: there is no such stream any more, and a browser does not come back.
-pub fn no_content() -> Result<Response> {
-    let headers = cors_headers()?;
-    headers.set("Cache-Control", "no-store")?;
-    Ok(ResponseBuilder::new()
-        .with_status(204)
-        .with_headers(headers)
-        .empty()
-        .into())
-}
-
-/// 200 and the headers of a stream, with `body`, if there is one.
-pub fn event_stream(body: Option<&ReadableStream>) -> Result<Response> {
-    let init = event_stream_init()?;
-    Ok(Response::new_with_opt_readable_stream_and_init(
-        body, &init,
-    )?)
-}
-
-fn event_stream_init() -> Result<ResponseInit> {
-    let headers = [
-        ("Content-Type", sse::MEDIA_TYPE),
-        ("Cache-Control", "no-cache, no-transform"),
-        // nginx and its kin would gather a stream into buffers otherwise.
-        ("X-Accel-Buffering", "no"),
-    ];
-    from_template(|templates| &templates.event_stream, &headers)
-}
-
-/// 204 to a preflight request (or any other OPTIONS) for a path that takes the methods `allow`.
-pub fn preflight(allow: &str) -> Result<Response> {
-    let headers = cors_headers()?;
-    headers.set("Allow", allow)?;
-    headers.set("Access-Control-Allow-Methods", allow)?;
-    headers.set(
-        "Access-Control-Allow-Headers",
-        "Content-Type, Authorization, Last-Event-ID, Idempotency-Key",
-    )?;
-    headers.set("Access-Control-Max-Age", PREFLIGHT_MAX_AGE)?;
-    Ok(ResponseBuilder::new()
-        .with_status(204)
-        .with_headers(headers)
-        .empty()
-        .into())
-}
-
-/// 302 to the path `location`.
-pub fn redirect(location: &str) -> Result<Response> {
-    let headers = cors_headers()?;
-    headers.set("Location", location)?;
-    headers.set("Cache-Control", "no-store")?;
-    headers.set("Vary", "Sec-Fetch-Dest")?;
-    Ok(ResponseBuilder::new()
-        .with_status(302)
-        .with_headers(headers)
-        .empty()
-        .into())
-}
-
-/// `problem` as its status and JSON. Where the client reads a stream (`wants_stream`) and the problem passes, as a
-/// stream with a `hub.error` in it: a browser's `EventSource` gives up for good on any status but 200.
-pub fn problem(problem: &Problem, wants_stream: bool) -> Result<Response> {
-    if wants_stream && problem.passes() {
-        let stream = sse::error_stream(random_between(5_000, 15_000), &problem.to_json());
-        let init = event_stream_init()?;
-        return Ok(Response::new_with_opt_str_and_init(Some(&stream), &init)?);
-    }
-    let mut builder = builder("application/problem+json")?
-        .with_status(problem.status())
-        .with_header("Cache-Control", "no-store")?;
-    if let Problem::MethodNotAllowed { allow, .. } = problem {
-        builder = builder.with_header("Allow", allow)?;
-    }
-    if problem.passes() {
-        builder = builder.with_header("Retry-After", "5")?;
-    }
-    Ok(builder.fixed(problem.to_json().into_bytes()).into())
-}
-
 /// Whether a request reads event streams, and says so. A publisher never does: it reads the status.
-pub fn wants_stream(request: &web_sys::Request) -> bool {
+pub fn wants_stream(request: &Request) -> bool {
     let accept = || request.headers().get("Accept").ok().flatten();
     request.method() == "GET" && accept().is_some_and(|accept| accepts_stream(&accept))
 }

@@ -1,18 +1,23 @@
-//! Which request goes where. Ids are checked here, before any object is created.
+//! Which request goes where. Ids and tokens are checked here, before any object is created.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use wasm_bindgen::JsValue;
 use web_sys::{Request, RequestInit, Response};
 use worker::Env;
 
+use crate::access::{Grant, Permission};
+use crate::credentials::{self, Credentials};
+use crate::fanout::Millis;
 use crate::logging::Level;
-use crate::object::{self, ObjectStub};
+use crate::object::{self, EXPIRES_HEADER, SUBJECT_HEADER};
 use crate::problem::Problem;
 use crate::publish;
 use crate::query;
-use crate::response::{self, Failure};
+use crate::rate_limit::{self, PUBLISH_LIMIT, SUBSCRIBE_LIMIT};
+use crate::response::{self, Failure, Responder};
 use crate::route::{self, Action, Route, channel_id};
 use crate::settings::Settings;
-use crate::subscribe::{EventsQuery, Subscription};
+use crate::subscribe::{EventsQuery, LAST_EVENT_ID_HEADER, Subscription};
 
 /// The binding of the files in `public/`.
 const ASSETS_BINDING: &str = "ASSETS";
@@ -25,35 +30,34 @@ pub async fn answer(
     request: &Request,
     env: &Env,
     settings: &Settings,
+    responder: &Responder,
 ) -> Result<Response, Failure> {
     let (url, method) = (request.url(), request.method());
     let route = route::route(route::path(&url));
     if route == Route::File {
-        return file(request, &method, env).await;
+        return file(request, &method, env, responder).await;
     }
     check_method(&route, &method)?;
     if method == "OPTIONS" {
-        return Ok(response::preflight(route.allow())?);
+        return Ok(responder.preflight(route.allow())?);
     }
     let Route::Channel(segment, action) = route else {
-        return Ok(response::text("ok")?);
+        return Ok(responder.text("ok")?);
     };
     let channel = Channel {
         id: &channel_id(segment).ok_or(Problem::InvalidChannelId)?,
+        request,
         url: &url,
         env,
         settings,
+        responder,
     };
     match action {
-        // Not again: somebody may have published meanwhile.
-        Action::Channel if method == "DELETE" => channel.send(1, "DELETE").await,
-        Action::Channel => channel.subscribe(request, &method).await,
-        Action::Broadcast => channel.broadcast(request).await,
-        Action::Events => {
-            EventsQuery::read(query::query(&url))?;
-            channel.send(ATTEMPTS, "GET").await
-        }
-        Action::Stats => channel.send(ATTEMPTS, "GET").await,
+        Action::Channel if method == "DELETE" => channel.end().await,
+        Action::Channel => channel.subscribe(&method).await,
+        Action::Broadcast => channel.broadcast().await,
+        Action::Events => channel.events().await,
+        Action::Stats => channel.stats().await,
     }
 }
 
@@ -67,45 +71,54 @@ fn check_method(route: &Route, method: &str) -> Result<(), Problem> {
     })
 }
 
-/// A channel, as the Worker sees it: the way to its object.
+/// A request to a channel, as the Worker sees it: whether it may, and the way to the channel's object.
 struct Channel<'a> {
     id: &'a str,
+    request: &'a Request,
     /// The request's.
     url: &'a str,
     env: &'a Env,
     settings: &'a Settings,
+    responder: &'a Responder,
 }
 
 impl Channel<'_> {
-    async fn subscribe(&self, request: &Request, method: &str) -> Result<Response, Failure> {
+    async fn subscribe(&self, method: &str) -> Result<Response, Failure> {
+        // Somebody opened the channel in the address bar.
+        if method == "GET" && self.header("Sec-Fetch-Dest").as_deref() == Some("document") {
+            return Ok(self.responder.redirect(&self.console())?);
+        }
+        rate_limit::check(self.env, SUBSCRIBE_LIMIT, self.request).await?;
+        let grant = self.authorize(Permission::Subscribe)?;
         Subscription::read(None, query::query(self.url))?;
         if method == "HEAD" {
-            return Ok(response::event_stream(None)?);
+            return Ok(self.responder.event_stream(None)?);
         }
-        // Somebody opened the channel in the address bar.
-        let destination = request.headers().get("Sec-Fetch-Dest");
-        if destination.ok().flatten().as_deref() == Some("document") {
-            return Ok(response::redirect(&format!("/?channel={}", self.id))?);
+        let mut headers = Vec::new();
+        for name in ["Accept", LAST_EVENT_ID_HEADER] {
+            headers.extend(self.header(name).map(|value| (name, value)));
         }
-        self.call(ATTEMPTS, |stub| stub.fetch_request(request))
-            .await
+        let expires = grant.expires.map(|expires| expires.to_string());
+        headers.extend(expires.map(|expires| (EXPIRES_HEADER, expires)));
+        let subject = grant.subject.map(|subject| percent_encoded(&subject));
+        headers.extend(subject.map(|subject| (SUBJECT_HEADER, subject)));
+        self.call(ATTEMPTS, "GET", &headers, None).await
     }
 
-    async fn broadcast(&self, request: &Request) -> Result<Response, Failure> {
-        let key = publish::idempotency_key(request)?;
-        let batch = publish::read(request, self.settings).await?;
-        let init = RequestInit::new();
-        init.set_method("POST");
-        if let Some(key) = &key {
-            let headers = worker::Headers::new();
-            headers.set(publish::KEY_HEADER, key)?;
-            init.set_headers(&headers.0);
-        }
-        init.set_body(&JsValue::from_str(&batch.wire));
+    async fn broadcast(&self) -> Result<Response, Failure> {
+        rate_limit::check(self.env, PUBLISH_LIMIT, self.request).await?;
+        self.authorize(Permission::Publish)?;
+        let key = publish::idempotency_key(self.request)?;
+        let batch = publish::read(self.request, self.settings).await?;
         // An answer that was lost may be of events that were stored: only a key makes it safe to send them again.
         let attempts = if key.is_some() { ATTEMPTS } else { 1 };
-        let fetch = |stub: &ObjectStub| stub.fetch(self.url, &init);
-        let answer = self.call(attempts, fetch).await?;
+        let headers: Vec<_> = key
+            .into_iter()
+            .map(|key| (publish::KEY_HEADER, key))
+            .collect();
+        let answer = self
+            .call(attempts, "POST", &headers, Some(&batch.wire))
+            .await?;
         let level = self.settings.log_level;
         if level <= Level::Debug && answer.status() == 200 && !response::is_replayed(&answer) {
             for payload in publish::printable(&batch) {
@@ -115,24 +128,76 @@ impl Channel<'_> {
         Ok(answer)
     }
 
-    /// Sends a request that has nothing but its URL.
-    async fn send(&self, attempts: u32, method: &str) -> Result<Response, Failure> {
-        let init = RequestInit::new();
-        init.set_method(method);
-        self.call(attempts, |stub| stub.fetch(self.url, &init))
-            .await
+    async fn events(&self) -> Result<Response, Failure> {
+        self.authorize(Permission::Publish)?;
+        EventsQuery::read(query::query(self.url))?;
+        self.call(ATTEMPTS, "GET", &[], None).await
+    }
+
+    async fn stats(&self) -> Result<Response, Failure> {
+        self.authorize(Permission::Publish)?;
+        self.call(ATTEMPTS, "GET", &[], None).await
+    }
+
+    async fn end(&self) -> Result<Response, Failure> {
+        self.authorize(Permission::Publish)?;
+        // Not again: somebody may have published meanwhile.
+        self.call(1, "DELETE", &[], None).await
+    }
+
+    /// What the request may do. Nothing that costs anything, and no object, is touched before.
+    fn authorize(&self, permission: Permission) -> Result<Grant, Problem> {
+        let access = &self.settings.access;
+        if !access.needs_token(permission) {
+            return Ok(Grant::default());
+        }
+        let credentials = Credentials {
+            authorization: self.header("Authorization"),
+            cookie: self.header("Cookie"),
+            query: query::query(self.url),
+        };
+        let token = credentials.token(permission)?;
+        let now = js_sys::Date::now() as Millis;
+        Ok(access.grant(permission, self.id, token.as_deref(), now)?)
+    }
+
+    fn header(&self, name: &str) -> Option<String> {
+        self.request.headers().get(name).ok().flatten()
+    }
+
+    /// The console, with this channel chosen, and with the token that was in the address.
+    fn console(&self) -> String {
+        let mut location = format!("/?channel={}", self.id);
+        let token = query::value(query::query(self.url), credentials::PARAMETER);
+        if let Some(token) = token.ok().flatten() {
+            location.push_str("&token=");
+            location.push_str(&percent_encoded(&token));
+        }
+        location
     }
 
     /// Calls the channel's object, and again with a fresh stub where that fails: the object may just have been replaced.
-    /// One that has too much to do already is not asked again.
+    /// One that has too much to do already is not asked again. It gets a request that has the URL of this one, without a
+    /// token, and nothing else of it but what is given here.
     async fn call(
         &self,
         attempts: u32,
-        fetch: impl Fn(&ObjectStub) -> Result<js_sys::Promise, JsValue>,
+        method: &str,
+        headers: &[(&str, String)],
+        body: Option<&str>,
     ) -> Result<Response, Failure> {
+        let url = query::without(self.url, credentials::PARAMETER);
+        let init = RequestInit::new();
+        init.set_method(method);
+        if let Some(headers) = self.object_headers(headers)? {
+            init.set_headers(&headers.0);
+        }
+        if let Some(body) = body {
+            init.set_body(&JsValue::from_str(body));
+        }
         for attempt in 1..=attempts {
             let stub = object::stub(self.env, self.id)?;
-            match object::response(fetch(&stub)).await {
+            match object::response(stub.fetch(&url, &init)).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => {
                     Level::Warn.log(self.settings.log_level, || {
@@ -150,10 +215,35 @@ impl Channel<'_> {
         }
         Err(Problem::ChannelUnavailable.into())
     }
+
+    /// `None` where there are none: most publishes have none, and to make them takes time.
+    fn object_headers(&self, given: &[(&str, String)]) -> worker::Result<Option<worker::Headers>> {
+        let origin = self.responder.allowed_origin();
+        if given.is_empty() && origin.is_none() {
+            return Ok(None);
+        }
+        let headers = worker::Headers::new();
+        if let Some(origin) = origin {
+            headers.set("Origin", origin)?;
+        }
+        for (name, value) in given {
+            headers.set(name, value)?;
+        }
+        Ok(Some(headers))
+    }
+}
+
+fn percent_encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 /// A file of the console, or nothing.
-async fn file(request: &Request, method: &str, env: &Env) -> Result<Response, Failure> {
+async fn file(
+    request: &Request,
+    method: &str,
+    env: &Env,
+    responder: &Responder,
+) -> Result<Response, Failure> {
     let reads = matches!(method, "GET" | "HEAD");
     let wanted = if reads {
         worker::Request::from(request.clone().map_err(worker::Error::from)?)
@@ -168,5 +258,5 @@ async fn file(request: &Request, method: &str, env: &Env) -> Result<Response, Fa
         return Ok(answer.into());
     }
     check_method(&Route::File, method)?;
-    Ok(response::preflight(Route::File.allow())?)
+    Ok(responder.preflight(Route::File.allow())?)
 }

@@ -1,5 +1,8 @@
 //! Environment variables -> [`Settings`]. Pure: the environment comes in as a function.
 
+use crate::access::Access;
+use crate::cors::Origins;
+use crate::environment::{Environment, SettingError};
 use crate::fanout::{Limits, Millis};
 use crate::logging::Level;
 
@@ -18,17 +21,8 @@ const MAX_HISTORY_BYTES: u64 = 256 << 20;
 /// The largest `HISTORY_SECONDS`: a year.
 const MAX_HISTORY_SECONDS: u64 = 365 * 86_400;
 
-/// A variable whose value cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{name} is \"{value}\": it has to be {expected}")]
-pub struct SettingError {
-    /// Which variable.
-    pub name: &'static str,
-    /// What it was set to.
-    pub value: String,
-    /// What would be right.
-    pub expected: String,
-}
+/// The largest `PUBLISH_PER_SECOND`; far more than an object can take.
+const MAX_PUBLISH_PER_SECOND: u64 = 1_000_000;
 
 /// What is held of a channel's events, whichever is reached first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +57,16 @@ pub struct Settings {
     pub max_batch_events: usize,
     /// `MAX_SUBSCRIBERS`: open streams per channel.
     pub max_subscribers: usize,
+    /// `PUBLISH_PER_SECOND`: publishes per channel; `None` for any number.
+    pub publish_per_second: Option<u64>,
     /// `HISTORY_EVENTS`, `HISTORY_SECONDS`, `HISTORY_BYTES`.
     pub history: HistoryLimits,
     /// `IDEMPOTENCY_SECONDS`, `IDEMPOTENCY_KEYS`.
     pub idempotency: IdempotencyLimits,
+    /// `ACCESS`, `JWT_SECRET`, `JWT_KEYS`, `JWT_ISSUER`, `JWT_AUDIENCE`.
+    pub access: Access,
+    /// `ALLOWED_ORIGINS`.
+    pub allowed_origins: Origins,
     /// `LOG_LEVEL`.
     pub log_level: Level,
 }
@@ -75,28 +75,29 @@ impl Settings {
     /// Reads all settings. `variable` gives a variable's value, `None` where it is not set; an empty value counts as
     /// not set. The first variable that is wrong is the error.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
-        let source = Source { variable };
-        let buffer_events = source.number("BUFFER_EVENTS", 256, 1, 65_536, "")?;
-        let buffer_bytes = source.number("BUFFER_BYTES", 1 << 20, 1_024, MAX_BUFFER_BYTES, "")?;
-        let heartbeat = source.number("HEARTBEAT_SECONDS", 15, 1, 300, "")?;
-        let stall = source.number("STALL_SECONDS", 300, 0, 86_400, "")?;
-        let flush_max = source.number("FLUSH_MAX_MS", 25, 0, 1_000, "")?;
+        let environment = Environment::new(&variable);
+        let buffer_events = environment.number("BUFFER_EVENTS", 256, 1, 65_536, "")?;
+        let buffer_bytes =
+            environment.number("BUFFER_BYTES", 1 << 20, 1_024, MAX_BUFFER_BYTES, "")?;
+        let heartbeat = environment.number("HEARTBEAT_SECONDS", 15, 1, 300, "")?;
+        let stall = environment.number("STALL_SECONDS", 300, 0, 86_400, "")?;
+        let flush_max = environment.number("FLUSH_MAX_MS", 25, 0, 1_000, "")?;
         // A batch has to fit into the buffer whole, and an event into a batch: defaults shrink with what holds them.
-        let max_batch_bytes = source.number(
+        let max_batch_bytes = environment.number(
             "MAX_BATCH_BYTES",
             (1 << 20).min(buffer_bytes),
             1,
             buffer_bytes,
             " (BUFFER_BYTES)",
         )?;
-        let max_event_bytes = source.number(
+        let max_event_bytes = environment.number(
             "MAX_EVENT_BYTES",
             65_536.min(max_batch_bytes),
             1,
             max_batch_bytes,
             " (MAX_BATCH_BYTES)",
         )?;
-        let max_batch_events = source.number(
+        let max_batch_events = environment.number(
             "MAX_BATCH_EVENTS",
             256.min(buffer_events),
             1,
@@ -104,8 +105,10 @@ impl Settings {
             " (BUFFER_EVENTS)",
         )?;
         let history_seconds =
-            source.number("HISTORY_SECONDS", 86_400, 1, MAX_HISTORY_SECONDS, "")?;
-        let idempotency_seconds = source.number("IDEMPOTENCY_SECONDS", 600, 1, 86_400, "")?;
+            environment.number("HISTORY_SECONDS", 86_400, 1, MAX_HISTORY_SECONDS, "")?;
+        let idempotency_seconds = environment.number("IDEMPOTENCY_SECONDS", 600, 1, 86_400, "")?;
+        let publish_per_second =
+            environment.number("PUBLISH_PER_SECOND", 0, 0, MAX_PUBLISH_PER_SECOND, "")?;
         Ok(Self {
             limits: Limits {
                 buffer_events: to_usize(buffer_events),
@@ -118,17 +121,31 @@ impl Settings {
             max_batch_bytes: to_usize(max_batch_bytes),
             max_batch_events: to_usize(max_batch_events),
             // workerd keeps about 70 KiB per open stream, and an object has 128 MiB: 2,000 is near what it can hold.
-            max_subscribers: to_usize(source.number("MAX_SUBSCRIBERS", 2_000, 1, 32_768, "")?),
+            max_subscribers: to_usize(environment.number(
+                "MAX_SUBSCRIBERS",
+                2_000,
+                1,
+                32_768,
+                "",
+            )?),
+            publish_per_second: (publish_per_second > 0).then_some(publish_per_second),
             history: HistoryLimits {
-                events: source.number("HISTORY_EVENTS", 1_000, 0, MAX_HISTORY_EVENTS, "")?,
+                events: environment.number("HISTORY_EVENTS", 1_000, 0, MAX_HISTORY_EVENTS, "")?,
                 age: history_seconds.saturating_mul(1_000),
-                bytes: source.number("HISTORY_BYTES", 16 << 20, 1, MAX_HISTORY_BYTES, "")?,
+                bytes: environment.number("HISTORY_BYTES", 16 << 20, 1, MAX_HISTORY_BYTES, "")?,
             },
             idempotency: IdempotencyLimits {
                 age: idempotency_seconds.saturating_mul(1_000),
-                keys: source.number("IDEMPOTENCY_KEYS", 1_024, 1, MAX_IDEMPOTENCY_KEYS, "")?,
+                keys: environment.number("IDEMPOTENCY_KEYS", 1_024, 1, MAX_IDEMPOTENCY_KEYS, "")?,
             },
-            log_level: source.log_level()?,
+            access: Access::read(&environment)?,
+            allowed_origins: Origins::read(&environment)?,
+            log_level: environment.choice(
+                "LOG_LEVEL",
+                Level::Info,
+                "debug, info, warn or error",
+                Level::from_name,
+            )?,
         })
     }
 }
@@ -138,58 +155,17 @@ fn to_usize(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-struct Source<F> {
-    variable: F,
-}
-
-impl<F: Fn(&str) -> Option<String>> Source<F> {
-    fn get(&self, name: &str) -> Option<String> {
-        (self.variable)(name).filter(|value| !value.is_empty())
-    }
-
-    /// A whole number from `least` to `most`; `bound` says which other variable set the upper limit.
-    fn number(
-        &self,
-        name: &'static str,
-        default: u64,
-        least: u64,
-        most: u64,
-        bound: &str,
-    ) -> Result<u64, SettingError> {
-        let Some(value) = self.get(name) else {
-            return Ok(default);
-        };
-        match value.parse() {
-            Ok(number) if (least..=most).contains(&number) => Ok(number),
-            _ => Err(SettingError {
-                name,
-                value,
-                expected: format!("a whole number from {least} to {most}{bound}"),
-            }),
-        }
-    }
-
-    fn log_level(&self) -> Result<Level, SettingError> {
-        let name = "LOG_LEVEL";
-        let Some(value) = self.get(name) else {
-            return Ok(Level::Info);
-        };
-        Level::from_name(&value).ok_or_else(|| SettingError {
-            name,
-            value,
-            expected: "debug, info, warn or error".to_owned(),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Of a deployment that is open, unless `variables` say otherwise.
     fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingError> {
+        let open = [("ACCESS", "open")];
         Settings::read(|name| {
-            let found = variables.iter().find(|(variable, _)| *variable == name)?;
-            Some(found.1.to_owned())
+            let mut all = variables.iter().chain(&open);
+            let (_, value) = all.find(|(variable, _)| *variable == name)?;
+            Some((*value).to_owned())
         })
     }
 
@@ -210,6 +186,8 @@ mod tests {
         assert_eq!(settings.history.bytes, 16_777_216);
         assert_eq!(settings.idempotency.age, 600_000);
         assert_eq!(settings.idempotency.keys, 1_024);
+        assert_eq!(settings.publish_per_second, None);
+        assert_eq!(settings.allowed_origins, Origins::Any);
         assert_eq!(settings.log_level, Level::Info);
     }
 
@@ -257,11 +235,53 @@ mod tests {
             ("HISTORY_BYTES", "0"),
             ("IDEMPOTENCY_SECONDS", "86401"),
             ("IDEMPOTENCY_KEYS", "0"),
+            ("PUBLISH_PER_SECOND", "1000001"),
             ("LOG_LEVEL", "INFO!"),
+            ("ACCESS", "Open"),
         ] {
             let error = read(&[(name, value)]).unwrap_err();
-            assert_eq!((error.name, error.value.as_str()), (name, value));
-            assert!(error.to_string().contains("has to be"));
+            assert_eq!((error.name, error.found), (name, format!("is {value:?}")));
+            assert!(!error.expected.is_empty());
+        }
+    }
+
+    #[test]
+    fn nothing_is_open_by_itself() {
+        for access in ["", "token", "publish-token"] {
+            let error = read(&[("ACCESS", access)]).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "JWT_SECRET is not set: it has to be a secret of at least 32 bytes, or JWT_KEYS a JWK Set, unless ACCESS is open"
+            );
+        }
+    }
+
+    #[test]
+    fn no_error_shows_a_secret() {
+        let error = read(&[("JWT_SECRET", "0123456789012345678901234567890")]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "JWT_SECRET has 31 bytes: it has to be a secret of at least 32"
+        );
+        for (keys, found) in [
+            ("hush", "is no JSON (expected value at line 1 column 1)"),
+            ("[]", "has no list \"keys\""),
+            (r#"{"keys":[]}"#, "holds no key that can be used"),
+            (
+                r#"{"keys":[{"kty":"oct","k":"aHVzaA"}]}"#,
+                "holds no key that can be used",
+            ),
+            (
+                r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"a","d":"aHVzaA"}]}"#,
+                "holds a private key (\"d\")",
+            ),
+            (
+                r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"aHVzaA"}]}"#,
+                "holds no key that can be used",
+            ),
+        ] {
+            let error = read(&[("JWT_KEYS", keys)]).unwrap_err();
+            assert_eq!((error.name, error.found.as_str()), ("JWT_KEYS", found));
         }
     }
 }

@@ -4,6 +4,9 @@ use crate::fanout::Since;
 use crate::problem::Problem;
 use crate::query;
 
+/// The header of a client that comes back.
+pub const LAST_EVENT_ID_HEADER: &str = "Last-Event-ID";
+
 /// What `GET /channels/{id}` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {

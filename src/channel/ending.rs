@@ -11,18 +11,21 @@ use super::publishing::Order;
 use super::store::Quiet;
 use crate::fanout::{EndReceipt, Hub, Millis};
 use crate::problem::Problem;
-use crate::response::{self, Failure};
+use crate::response::{Failure, Responder};
 
 /// For how long a channel that was ended tells its readers not to come back, in milliseconds: an hour.
 const STAYS_ENDED: Millis = 3_600_000;
 
 impl Shared {
     /// Ends the channel, and answers how that went.
-    pub(super) async fn order_end(self: &Rc<Self>) -> Result<Response, Failure> {
+    pub(super) async fn order_end(
+        self: &Rc<Self>,
+        responder: &Responder,
+    ) -> Result<Response, Failure> {
         let (sender, receipt) = oneshot::channel();
         self.order(Order::End(sender));
         let receipt = receipt.await.map_err(|_| Problem::Internal)??;
-        Ok(response::json(&receipt)?)
+        Ok(responder.json(&receipt)?)
     }
 
     /// Removes what is stored, if nobody needs it any more. Otherwise sets the alarm anew.

@@ -10,6 +10,7 @@ mod ending;
 mod flushing;
 mod idempotency;
 mod publishing;
+mod rate;
 mod retention;
 mod store;
 mod stream;
@@ -28,6 +29,7 @@ use worker::{Env, State};
 
 use self::database::Database;
 use self::publishing::Inbox;
+use self::rate::TokenBucket;
 use self::store::{HistoryStats, Store};
 use self::stream::{EventStream, StreamOpener};
 use self::timer::{Clock, Timer};
@@ -35,7 +37,7 @@ use crate::fanout::{Hub, Millis};
 use crate::logging::Level;
 use crate::problem::Problem;
 use crate::publish::idempotency_key;
-use crate::response::{self, Failure};
+use crate::response::{self, Failure, Responder};
 use crate::route::{self, Action, Route, channel_id};
 use crate::settings::Settings;
 use crate::sse::Batch;
@@ -70,9 +72,11 @@ impl Channel {
 
     /// Called by the runtime for each request.
     pub async fn fetch(&self, request: Request) -> Result<Response, JsValue> {
-        let answer = match self.answer(&request).await {
+        let settings = crate::settings(&self.env);
+        let responder = Responder::new(&request, settings.as_deref().ok());
+        let answer = match self.answer(&request, &responder).await {
             Err(Failure::Problem(problem)) => {
-                response::problem(&problem, response::wants_stream(&request))
+                responder.problem(&problem, response::wants_stream(&request))
             }
             Err(Failure::Runtime(error)) => Err(error),
             Ok(response) => Ok(response),
@@ -111,7 +115,7 @@ impl Channel {
     }
 
     /// Answers what the router lets through.
-    async fn answer(&self, request: &Request) -> Result<Response, Failure> {
+    async fn answer(&self, request: &Request, responder: &Responder) -> Result<Response, Failure> {
         let shared = self.shared()?;
         let url = request.url();
         let Route::Channel(segment, action) = route::route(route::path(&url)) else {
@@ -123,16 +127,18 @@ impl Channel {
             let _ = shared.id.set(id);
         }
         match action {
-            Action::Channel if request.method() == "DELETE" => shared.order_end().await,
-            Action::Channel => shared.subscribe(request),
+            Action::Channel if request.method() == "DELETE" => shared.order_end(responder).await,
+            Action::Channel => shared.subscribe(request, responder),
             Action::Broadcast => {
+                shared.check_rate()?;
                 let body = JsFuture::from(request.text().map_err(worker::Error::from)?).await;
                 let wire = body.map_err(worker::Error::from)?.as_string();
                 let batch = Batch::from_wire(wire.unwrap_or_default());
-                shared.publish(batch, idempotency_key(request)?).await
+                let key = idempotency_key(request)?;
+                shared.publish(batch, key, responder).await
             }
-            Action::Events => shared.events(&url),
-            Action::Stats => shared.stats(),
+            Action::Events => shared.events(&url, responder),
+            Action::Stats => shared.stats(responder),
         }
     }
 }
@@ -147,6 +153,8 @@ struct Shared {
     store: RefCell<Store>,
     database: Rc<Database>,
     inbox: Inbox,
+    /// What may be published just now; `None` for anything.
+    rate: Option<RefCell<TokenBucket>>,
     /// The channel's end is being stored: until that is done, streams wait for it and for nothing else.
     ending: Cell<bool>,
     opener: StreamOpener,
@@ -182,6 +190,9 @@ impl Shared {
                 hub: RefCell::new(Hub::new(store.next_id(), &settings.limits)),
                 store: RefCell::new(store),
                 database,
+                rate: settings
+                    .publish_per_second
+                    .map(|rate| RefCell::new(TokenBucket::new(rate, started))),
                 settings,
                 inbox: Inbox::default(),
                 ending: Cell::new(false),
@@ -211,6 +222,19 @@ impl Shared {
         level.log(self.settings.log_level, line);
     }
 
+    /// Counts a publish. Fails with [`Problem::TooManyPublishes`].
+    fn check_rate(&self) -> Result<(), Problem> {
+        let Some(bucket) = &self.rate else {
+            return Ok(());
+        };
+        let mut bucket = bucket.borrow_mut();
+        if bucket.take(self.clock.now()) {
+            return Ok(());
+        }
+        let max = bucket.per_second();
+        Err(Problem::TooManyPublishes { max })
+    }
+
     /// Notes in the log that the storage failed, and returns what the client is told.
     fn storage_failed(&self, error: &impl std::fmt::Display) -> Problem {
         self.log(Level::Error, || {
@@ -219,7 +243,7 @@ impl Shared {
         Problem::StorageFailed
     }
 
-    fn stats(&self) -> Result<Response, Failure> {
+    fn stats(&self, responder: &Responder) -> Result<Response, Failure> {
         let now = self.clock.now();
         let stats = self.hub.borrow().stats();
         let history = self.store.borrow_mut().stats(now);
@@ -235,6 +259,6 @@ impl Shared {
             uptime_seconds: now.saturating_sub(self.started) / 1_000,
             history: history.map_err(|error| self.storage_failed(&error))?,
         };
-        Ok(response::json(&body)?)
+        Ok(responder.json(&body)?)
     }
 }

@@ -18,7 +18,7 @@ use super::idempotency::{self, Fingerprint, Published};
 use super::store::KeyedPublish;
 use crate::fanout::{EndReceipt, Millis, Receipt};
 use crate::problem::Problem;
-use crate::response::{self, Failure};
+use crate::response::{Failure, Responder};
 use crate::sse::{Batch, EventId, MAX_ENCODED_EVENT};
 
 /// The most bytes that are committed together, unless one publish has more: a row's worth, as each is copied on its way.
@@ -76,11 +76,12 @@ impl Shared {
         self: &Rc<Self>,
         batch: Batch,
         key: Option<String>,
+        responder: &Responder,
     ) -> Result<Response, Failure> {
         let key = key.map(|key| (key, idempotency::fingerprint(&batch.wire)));
         if let Some((key, fingerprint)) = &key {
             if let Some(receipt) = self.repeated(key, fingerprint).await? {
-                return Ok(response::replayed(&receipt)?);
+                return Ok(responder.replayed(&receipt)?);
             }
             let under_way = UnderWay {
                 fingerprint: *fingerprint,
@@ -96,7 +97,7 @@ impl Shared {
             receipt,
         }));
         let receipt = outcome.await.map_err(|_| Problem::Internal)??;
-        Ok(response::json_text(&receipt)?)
+        Ok(responder.json_text(&receipt)?)
     }
 
     /// The receipt of the publish that had this key before, if one had, once it is there.

@@ -3,18 +3,20 @@
 use std::rc::Rc;
 
 use js_sys::Uint8Array;
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Request, Response};
 
 use super::Shared;
 use crate::fanout::Joining;
-use crate::logging::Level;
+use crate::logging::{self, Level};
+use crate::object::{EXPIRES_HEADER, SUBJECT_HEADER};
 use crate::problem::Problem;
 use crate::query;
-use crate::response::{self, Failure};
+use crate::response::{self, Failure, Responder};
 use crate::sse::{self, EventId, Missing, Notice};
-use crate::subscribe::{EventsQuery, Subscription};
+use crate::subscribe::{EventsQuery, LAST_EVENT_ID_HEADER, Subscription};
 
 /// The range that a stream's `retry:` is drawn from, in milliseconds.
 const RETRY_MS: (u32, u32) = (2_000, 4_000);
@@ -41,13 +43,18 @@ struct EventBody {
 
 impl Shared {
     /// Opens a stream: its first block goes out at once; what it asked for, and then events as they come, follow.
-    pub(super) fn subscribe(self: &Rc<Self>, request: &Request) -> Result<Response, Failure> {
-        let last_event_id = request.headers().get("Last-Event-ID").ok().flatten();
+    pub(super) fn subscribe(
+        self: &Rc<Self>,
+        request: &Request,
+        responder: &Responder,
+    ) -> Result<Response, Failure> {
+        let header = |name| request.headers().get(name).ok().flatten();
+        let last_event_id = header(LAST_EVENT_ID_HEADER);
         let url = request.url();
         let wanted = Subscription::read(last_event_id.as_deref(), query::query(&url))?;
         let now = self.clock.now();
         if self.store.borrow().is_ended(now) {
-            return Ok(response::no_content()?);
+            return Ok(responder.no_content()?);
         }
         let max = self.settings.max_subscribers;
         if self.hub.borrow().subscribers() >= max {
@@ -71,13 +78,16 @@ impl Shared {
             cursor: start.cursor,
             history: self.store.borrow().keeps_history(),
             catch_up: wanted.catch_up,
+            expires: header(EXPIRES_HEADER).and_then(|expires| expires.parse().ok()),
         };
         self.hub.borrow_mut().join(conn, stream, &joining, now);
         self.set_timer();
         self.log(Level::Info, || {
-            format!("listener connected: id={} conn={conn}", self.id())
+            let subject = header(SUBJECT_HEADER).map(|subject| subject_in_log(&subject));
+            let subject = subject.unwrap_or_default();
+            format!("listener connected: id={} conn={conn}{subject}", self.id())
         });
-        Ok(response::event_stream(Some(&body))?)
+        Ok(responder.event_stream(Some(&body))?)
     }
 
     /// Sees to it that an id that is given out now is known after a restart.
@@ -96,7 +106,11 @@ impl Shared {
     }
 
     /// A page of what is held.
-    pub(super) fn events(self: &Rc<Self>, url: &str) -> Result<Response, Failure> {
+    pub(super) fn events(
+        self: &Rc<Self>,
+        url: &str,
+        responder: &Responder,
+    ) -> Result<Response, Failure> {
         let wanted = EventsQuery::read(query::query(url))?;
         if self.ending.get() {
             return Err(Problem::ChannelUnavailable.into());
@@ -118,8 +132,14 @@ impl Shared {
             gap: start.gap,
             events: events.into_iter().filter_map(event_body).collect(),
         };
-        Ok(response::json(&body)?)
+        Ok(responder.json(&body)?)
     }
+}
+
+/// What a log line says of whose stream it is.
+fn subject_in_log(percent_encoded: &str) -> String {
+    let subject = percent_decode_str(percent_encoded).decode_utf8_lossy();
+    format!(" sub={}", logging::printable(&subject))
 }
 
 fn event_body((id, wire): (EventId, String)) -> Option<EventBody> {

@@ -14,7 +14,7 @@ mod scenarios;
 #[cfg(test)]
 mod simulation;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::log::Log;
 use super::pacing::Pacer;
@@ -36,6 +36,8 @@ const GROUP: usize = 64;
 pub struct Hub<S> {
     log: Log,
     subscribers: BTreeMap<ConnId, Subscriber<S>>,
+    /// Those of them that are to be ended at a known time.
+    expiring: BTreeSet<(Millis, ConnId)>,
     pacer: Pacer,
     stall: Option<Millis>,
     /// How many subscribers have dropped events that they were not told of: each drops one more with every event removed.
@@ -70,6 +72,7 @@ impl<S: Stream> Hub<S> {
         Self {
             log: Log::new(next, limits.buffer_events, limits.buffer_bytes),
             subscribers: BTreeMap::new(),
+            expiring: BTreeSet::new(),
             pacer: Pacer::new(limits.flush_max, limits.heartbeat, limits.stall),
             stall: limits.stall,
             fallen: 0,
@@ -117,8 +120,10 @@ impl<S: Stream> Hub<S> {
         if joining.cursor >= self.log.tail() {
             self.lowest = self.lowest.min(joining.cursor);
         }
-        let catch_up = joining.history && joining.catch_up;
-        let subscriber = Subscriber::new(stream, place, catch_up, now, self.turn);
+        if let Some(expires) = joining.expires {
+            self.expiring.insert((expires, conn));
+        }
+        let subscriber = Subscriber::new(stream, place, joining, now, self.turn);
         self.subscribers.insert(conn, subscriber);
     }
 
@@ -129,6 +134,9 @@ impl<S: Stream> Hub<S> {
         };
         if subscriber.place.untold(self.log.tail()) > 0 {
             self.fallen = self.fallen.saturating_sub(1);
+        }
+        if let Some(expires) = subscriber.expires {
+            self.expiring.remove(&(expires, conn));
         }
         if self.subscribers.is_empty() {
             self.unflushed_since = None;
@@ -252,24 +260,36 @@ impl<S: Stream> Hub<S> {
             subscribers: self.subscribers.len(),
             dropped,
         };
+        let all: Vec<ConnId> = self.subscribers.keys().copied().collect();
         let mut work = Work::new();
-        let mut served: Vec<(&Place, usize)> = Vec::new();
-        for (conn, subscriber) in &self.subscribers {
+        self.end_streams(&all, |place| place.serve_end(head), &mut work);
+        self.log.begin_again(next);
+        (receipt, work)
+    }
+
+    /// Ends the streams `conns`, each with a last chunk that depends on its place, and forgets them.
+    fn end_streams(
+        &mut self,
+        conns: &[ConnId],
+        last_chunk: impl Fn(&Place) -> Vec<u8>,
+        work: &mut Work<S>,
+    ) {
+        let mut served: Vec<(Place, usize)> = Vec::new();
+        for conn in conns {
+            let Some(subscriber) = self.subscribers.get(conn) else {
+                continue;
+            };
             let place = &subscriber.place;
-            let known = served.iter().find(|(at, _)| *at == place);
+            let known = served.iter().find(|(at, _)| at == place);
             let chunk = known.map(|(_, chunk)| *chunk).unwrap_or_else(|| {
-                let chunk = work.add_chunk(place.serve_end(head));
-                served.push((place, chunk));
+                let chunk = work.add_chunk(last_chunk(place));
+                served.push((place.clone(), chunk));
                 chunk
             });
             work.write(*conn, &subscriber.stream, chunk);
             work.ended.push((*conn, subscriber.stream.clone()));
-        }
-        for (conn, _) in &work.ended {
             self.leave(*conn);
         }
-        self.log.begin_again(next);
-        (receipt, work)
     }
 
     /// What has changed for streams since this was last asked.

@@ -95,6 +95,8 @@ pub struct Joining {
     pub history: bool,
     /// Where there is a history, it is so at any time that the stream is behind, and it never drops.
     pub catch_up: bool,
+    /// When it is ended, where that is known.
+    pub expires: Option<Millis>,
 }
 
 /// The channel's counters.
@@ -141,8 +143,8 @@ pub struct Work<S> {
     pub chunks: Vec<Vec<u8>>,
     /// Which stream gets which chunk.
     pub writes: Vec<Write<S>>,
-    /// Streams to be ended, after what is written to them: they took nothing for too long, or what they are due cannot
-    /// be had. The hub has forgotten them already.
+    /// Streams to be ended, after what is written to them: they took nothing for too long, may listen no longer, or what
+    /// they are due cannot be had. The hub has forgotten them already.
     pub ended: Vec<(ConnId, S)>,
     /// Why the history could not be read, where it could not.
     pub error: Option<HistoryError>,

@@ -119,6 +119,20 @@ impl Place {
         serving.chunk
     }
 
+    /// What is due where the stream may not listen any longer: the rest of an event, and the notice that says so. What
+    /// else it would have been given, its client gets when it resumes.
+    pub fn serve_expired(&self, epoch: u64) -> Vec<u8> {
+        let mut serving = self.begin();
+        serving.take_rest(usize::MAX);
+        let last = EventId {
+            epoch,
+            seq: self.cursor.saturating_sub(1),
+        };
+        let notice = sse::expired_notice(last);
+        serving.chunk.extend(notice.into_bytes());
+        serving.chunk
+    }
+
     fn begin(&self) -> Serving {
         Serving {
             chunk: Vec::new(),

@@ -1,7 +1,7 @@
 //! One open stream: a place in the log, and what it has missed.
 
-use super::Millis;
 use super::serving::{Place, Serving};
+use super::{Joining, Millis};
 
 /// A stream and its place in the channel. Four things happen to it: events leave the log before it had them
 /// ([`start_dropping`](Self::start_dropping)), it is not ready when the others are served
@@ -16,6 +16,8 @@ pub struct Subscriber<S> {
     /// It asked for what it was too slow for to come out of the history, always; others only until they are level
     /// once.
     catch_up: bool,
+    /// When it is ended, where that is known.
+    pub expires: Option<Millis>,
     /// Set from the first event dropped until it has caught up with the log's head.
     pub busy: bool,
     /// How many events it was told to have dropped since it became busy.
@@ -33,11 +35,12 @@ pub struct Subscriber<S> {
 
 impl<S> Subscriber<S> {
     /// A stream that has just opened, its opening block written.
-    pub fn new(stream: S, place: Place, catch_up: bool, now: Millis, turn: u64) -> Self {
+    pub fn new(stream: S, place: Place, joining: &Joining, now: Millis, turn: u64) -> Self {
         Self {
             stream,
             place,
-            catch_up,
+            catch_up: joining.history && joining.catch_up,
+            expires: joining.expires,
             busy: false,
             told: 0,
             late: false,
@@ -99,7 +102,13 @@ mod tests {
     fn it_waits_from_when_something_was_due() {
         let mut log = Log::new(EventId { epoch: 1, seq: 1 }, 10, 1_000);
         log.append(&Batch::from_wire("data: x\n\n".into()));
-        let mut subscriber = Subscriber::new((), Place::at(1, false), false, 0, 0);
+        let joining = Joining {
+            cursor: 1,
+            history: false,
+            catch_up: false,
+            expires: None,
+        };
+        let mut subscriber = Subscriber::new((), Place::at(1, false), &joining, 0, 0);
         assert!(subscriber.has_waited_since(0), "its opening waits, too");
         subscriber.wrote_heartbeat(10, 0);
         assert!(!subscriber.has_waited_since(1_000));

@@ -237,11 +237,20 @@ impl Notice {
 
 /// The last event of a stream whose channel has been deleted after event `last`.
 pub fn end_notice(last: EventId) -> String {
+    last_notice("hub.end", last)
+}
+
+/// The last event of a stream whose token has expired; it was given everything up to `last`.
+pub fn expired_notice(last: EventId) -> String {
+    last_notice("hub.expired", last)
+}
+
+fn last_notice(event_type: &str, last: EventId) -> String {
     #[derive(Serialize)]
-    struct End {
+    struct Last {
         id: EventId,
     }
-    notice("hub.end", &End { id: last }, last)
+    notice(event_type, &Last { id: last }, last)
 }
 
 fn notice(event_type: &str, data: &impl Serialize, id: EventId) -> String {
@@ -341,6 +350,10 @@ mod tests {
         assert_eq!(
             end_notice(id),
             "event: hub.end\ndata: {\"id\":\"0000000000017-5\"}\nid: 0000000000017-5\n\n"
+        );
+        assert_eq!(
+            expired_notice(id),
+            "event: hub.expired\ndata: {\"id\":\"0000000000017-5\"}\nid: 0000000000017-5\n\n"
         );
     }
 

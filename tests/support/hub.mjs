@@ -3,12 +3,23 @@ import { after } from "node:test";
 import { createTestHarness } from "wrangler";
 import { root } from "../../scripts/install.mjs";
 
-/** Starts a hub; it is stopped after the test or file that started it. `settings` are environment variables. */
-export async function startHub(settings = {}, worker = { configPath: "wrangler.toml", secrets: { LOG_LEVEL: "info" } }) {
-  const server = createTestHarness({ root, workers: [{ ...worker, vars: { ...settings } }] });
+/**
+ * Starts a hub; it is stopped after the test or file that started it. `settings` are environment variables; it is open
+ * unless they say otherwise ("" for what is not set).
+ */
+export async function startHub(settings = {}, worker = { configPath: "wrangler.toml" }) {
+  const { ACCESS } = open(settings);
+  // What .dev.vars has is stronger than `vars`.
+  const secrets = { ACCESS, LOG_LEVEL: "info", ...worker.secrets };
+  const server = createTestHarness({ root, workers: [{ ...worker, vars: { ...settings }, secrets }] });
   const { url } = await server.listen();
   after(() => server.close());
   return new Hub(server, url.origin);
+}
+
+/** The settings of a test's hub. */
+export function open(settings) {
+  return { ACCESS: "open", ...settings };
 }
 
 class Hub {

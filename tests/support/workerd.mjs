@@ -8,7 +8,7 @@ import { root } from "../../scripts/install.mjs";
 import * as bare from "../../scripts/workerd.mjs";
 import { atExit } from "./cleanup.mjs";
 import { temporaryFolder } from "./folder.mjs";
-import { Channel } from "./hub.mjs";
+import { Channel, open } from "./hub.mjs";
 
 /**
  * Starts workerd on a free port, its storage in a folder of its own. It is killed, and the folder removed, after the
@@ -22,7 +22,7 @@ export async function startWorkerd(settings = {}, { through, withConsole = false
   // Made last, so that it is removed last.
   hub.stateDir = temporaryFolder();
   const publicDir = withConsole ? join(root, "public") : undefined;
-  hub.options = { settings, through, publicDir, stateDir: hub.stateDir, stdout: "ignore" };
+  hub.options = { settings: open(settings), through, publicDir, stateDir: hub.stateDir, stdout: "ignore" };
   await hub.start();
   return hub;
 }
@@ -56,7 +56,7 @@ class Hub {
   /** Kills it and starts it again, with the same settings or with others. */
   async restart(settings = this.options.settings) {
     await this.kill();
-    this.options.settings = settings;
+    this.options.settings = open(settings);
     await this.start();
   }
 

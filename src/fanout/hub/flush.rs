@@ -2,7 +2,7 @@
 
 use super::super::history::History;
 use super::super::serving::{Place, Serving};
-use super::super::{Change, Millis, Stream, Work};
+use super::super::{Change, ConnId, Millis, Stream, Work};
 use super::Hub;
 use crate::sse;
 
@@ -10,7 +10,7 @@ use crate::sse;
 const READ_GROUP: usize = 16;
 
 impl<S: Stream> Hub<S> {
-    /// Does what is due at `now`: a flush, heartbeats, the end of stalled streams.
+    /// Does what is due at `now`: a flush, heartbeats, the end of stalled streams and of those that may listen no longer.
     pub fn poll(&mut self, history: &mut dyn History, now: Millis) -> Work<S> {
         let mut work = if self.flush_at().is_some_and(|at| at <= now) {
             self.flush(history, now)
@@ -22,13 +22,15 @@ impl<S: Stream> Hub<S> {
             self.end_stalled(now, &mut work);
             self.beat(now, &mut work);
         }
+        self.end_expired(now, &mut work);
         work
     }
 
     /// The moment at which [`poll`](Self::poll) has something to do, if there is one. None without subscribers.
     pub fn next_poll(&self) -> Option<Millis> {
         let tick = (!self.subscribers.is_empty()).then_some(self.next_tick);
-        self.flush_at().into_iter().chain(tick).min()
+        let expiry = self.expiring.first().map(|(expires, _)| *expires);
+        self.flush_at().into_iter().chain(tick).chain(expiry).min()
     }
 
     pub(super) fn flush_at(&self) -> Option<Millis> {
@@ -133,6 +135,17 @@ impl<S: Stream> Hub<S> {
         for (conn, _) in &work.ended {
             self.leave(*conn);
         }
+    }
+
+    /// Tells the streams that may listen no longer, and ends them. They are written to whether they are ready or not.
+    fn end_expired(&mut self, now: Millis, work: &mut Work<S>) {
+        let expiring = self.expiring.iter();
+        let expired: Vec<ConnId> = expiring
+            .take_while(|(expires, _)| *expires <= now)
+            .map(|(_, conn)| *conn)
+            .collect();
+        let epoch = self.log.epoch();
+        self.end_streams(&expired, |place| place.serve_expired(epoch), work);
     }
 
     /// Writes heartbeats to the streams that have been silent for long enough.

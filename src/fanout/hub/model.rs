@@ -91,6 +91,8 @@ pub struct Model {
     /// A whole group was served in this turn, and more of the flush is to come.
     group_served: bool,
     pub group: usize,
+    /// For how long those who join may listen.
+    pub lifetime: Option<Millis>,
 }
 
 impl Model {
@@ -126,14 +128,21 @@ impl Model {
             waited: 0,
             group_served: false,
             group: GROUP,
+            lifetime: None,
         }
     }
 
     pub fn perform(&mut self, work: Work<FakeStream>) {
         self.group_served |= self.hub.is_flushing();
+        let ended: BTreeSet<ConnId> = work.ended.iter().map(|(conn, _)| *conn).collect();
         for write in work.writes {
             let chunk = &work.chunks[write.chunk];
-            assert!(!chunk.is_empty() && chunk.len() <= MAX_CHUNK);
+            assert!(!chunk.is_empty());
+            if ended.contains(&write.conn) {
+                write.stream.add(chunk);
+                continue;
+            }
+            assert!(chunk.len() <= MAX_CHUNK);
             let waiting = write.stream.0.borrow_mut().waiting.replace(chunk.clone());
             assert_eq!(waiting, None, "only a stream that is ready is written to");
         }
@@ -234,11 +243,34 @@ impl Model {
 
     pub fn poll(&mut self) {
         let untold = self.untold();
+        let told = |model: &Self, index: usize| model.account(index).dropped;
+        // Others that are ended now are told nothing before.
+        let expiring = |reader: &Reader| reader.expires.is_some_and(|at| at <= self.now);
+        let open: Vec<_> = (0..self.readers.len())
+            .filter(|index| self.readers[*index].open)
+            .map(|index| {
+                let told = expiring(&self.readers[index]).then(|| told(self, index));
+                (index, told)
+            })
+            .collect();
         let work = self.hub.poll(&mut self.history, self.now);
-        for (conn, _) in &work.ended {
-            self.left_untold += untold[conn];
-        }
         self.perform(work);
+        for (index, told_before) in open {
+            let Reader { conn, open, .. } = self.readers[index];
+            if !open {
+                let told_now = told_before.map_or(0, |before| told(self, index) - before);
+                self.left_untold += untold[&conn] - told_now;
+            }
+        }
+        self.check_expired();
+    }
+
+    /// Who may listen no longer was told so, or was ended for another reason in the same moment.
+    fn check_expired(&self) {
+        for reader in &self.readers {
+            let expired = reader.expires.is_some_and(|at| at <= self.now);
+            assert!(!(expired && reader.open), "nobody listens for longer");
+        }
     }
 
     fn untold(&self) -> BTreeMap<ConnId, u64> {
@@ -268,6 +300,7 @@ impl Model {
             cursor: start.cursor,
             history: self.history.holds.is_some(),
             catch_up,
+            expires: self.lifetime.map(|lifetime| self.now + lifetime),
         };
         let stream = FakeStream::default();
         let mut opening = sse::opening(3_000, start.at);
@@ -282,6 +315,7 @@ impl Model {
             keeps_up,
             catches_up: joining.history && catch_up,
             since,
+            expires: joining.expires,
             open: true,
         });
     }
@@ -351,11 +385,7 @@ impl Model {
         assert_eq!(receipt.id.seq, last);
         self.receipts_dropped += receipt.dropped;
         for write in work.writes {
-            let mut pipe = write.stream.0.borrow_mut();
-            let chunk = &work.chunks[write.chunk];
-            pipe.waiting
-                .get_or_insert_default()
-                .extend_from_slice(chunk);
+            write.stream.add(&work.chunks[write.chunk]);
         }
         for (conn, _) in work.ended {
             self.close(conn);
@@ -394,6 +424,8 @@ impl Model {
         for (index, reader) in self.readers.iter().enumerate() {
             let account = self.account(index);
             accounted += account.dropped;
+            let expired = reader.expires.is_some_and(|at| at <= self.now);
+            assert!(!account.expired || (expired && !reader.open));
             for to in account.gaps {
                 let gone = to.epoch < self.hub.log.epoch() || to.seq < gone_before;
                 assert!(gone || account.ended, "what is held is no gap");

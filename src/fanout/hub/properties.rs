@@ -26,6 +26,8 @@ enum Step {
         catch_up: bool,
     },
     Leave(Index),
+    /// For how long those may listen who join from now on.
+    Lifetime(Option<Millis>),
     /// From now on the history holds so many events.
     Hold(u64),
     /// The next page cannot be read from it.
@@ -62,6 +64,7 @@ fn steps(
         1 => Just(Step::FailOnce),
         1 => Just(Step::Restart),
         1 => Just(Step::End),
+        3 => prop::option::of(0..2_000_u64).prop_map(Step::Lifetime),
     ];
     prop::collection::vec(step, 1..120)
 }
@@ -100,6 +103,7 @@ fn run(mut model: Model, group: usize, steps: Vec<Step>) {
             }
             Step::Restart => model.restart(),
             Step::End => model.end(),
+            Step::Lifetime(lifetime) => model.lifetime = lifetime,
         }
         model.check();
     }

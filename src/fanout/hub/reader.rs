@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::super::{ConnId, Since, Stream};
+use super::super::{ConnId, Millis, Since, Stream};
 use crate::sse::EventId;
 
 /// The data of every event ever published, by epoch; the first of each is number 1.
@@ -25,6 +25,13 @@ impl FakeStream {
         let mut pipe = self.0.borrow_mut();
         let chunk = pipe.waiting.take().unwrap_or_default();
         pipe.taken.extend(chunk);
+    }
+
+    /// Adds to what waits: the stream's last chunk.
+    pub fn add(&self, chunk: &[u8]) {
+        let mut pipe = self.0.borrow_mut();
+        let waiting = pipe.waiting.get_or_insert_default();
+        waiting.extend_from_slice(chunk);
     }
 
     pub fn all(&self) -> Vec<u8> {
@@ -50,6 +57,7 @@ pub struct Reader {
     /// Asked never to drop, of a channel that has a history.
     pub catches_up: bool,
     pub since: Since,
+    pub expires: Option<Millis>,
     pub open: bool,
 }
 
@@ -62,8 +70,10 @@ pub struct Account {
     pub dropped: u64,
     /// The last events of the gaps that it was told of.
     pub gaps: Vec<EventId>,
-    /// It was told that the channel has ended.
+    /// It was told that the channel has ended, or its token has expired.
     pub ended: bool,
+    /// It was the latter.
+    pub expired: bool,
 }
 
 impl Reader {
@@ -113,9 +123,10 @@ impl Reader {
                 assert!(!(self.keeps_up && self.since == Since::Now));
                 account.gaps.push(id);
             }
-            Some("hub.end") => {
+            Some("hub.end" | "hub.expired") => {
                 assert_eq!(Some(id), account.last);
                 account.ended = true;
+                account.expired = field("event") == Some("hub.expired");
             }
             _ => {
                 assert_eq!(id, next(account.last.unwrap()));

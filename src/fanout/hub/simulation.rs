@@ -91,6 +91,7 @@ impl Simulation {
                 cursor: 1,
                 history: false,
                 catch_up: false,
+                expires: None,
             };
             simulation.hub.join(conn, pipe.clone(), &joining, 0);
             simulation.readers.push(Reader {
