@@ -9,11 +9,13 @@ options = argparse.ArgumentParser(description=__doc__)
 options.add_argument("--url", default="http://127.0.0.1:8080", help="where the hub is (%(default)s)")
 options.add_argument("--channel", default="foo", help="the channel's id (%(default)s)")
 options.add_argument("--count", type=int, default=10, help="how many events (%(default)s)")
+options.add_argument("--token", help="a token that permits to publish; without it, the hub has to be open")
 options = options.parse_args()
+headers = {"Authorization": f"Bearer {options.token}"} if options.token else {}
 url = f"{options.url.rstrip('/')}/channels/{quote(options.channel, safe='')}/broadcast"
 for number in range(1, options.count + 1):
     try:
-        response = requests.post(url, data={"foo": "bar"}, timeout=10)
+        response = requests.post(url, data={"foo": "bar"}, headers=headers, timeout=10)
         response.raise_for_status()
         print(response.json())
     except requests.RequestException as error:

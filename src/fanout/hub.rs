@@ -4,6 +4,8 @@ mod flush;
 mod past;
 
 #[cfg(test)]
+mod expiry;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod properties;
