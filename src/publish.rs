@@ -54,7 +54,9 @@ enum Form {
 pub async fn read(request: &Request, settings: &Settings) -> Result<Batch, Problem> {
     let headers = request.headers();
     let header = |name| headers.get(name).ok().flatten();
-    if let Some(encoding) = header("Content-Encoding").filter(|encoding| encoding != "identity") {
+    if let Some(encoding) =
+        header("Content-Encoding").filter(|encoding| !encoding.eq_ignore_ascii_case("identity"))
+    {
         return Err(Problem::UnsupportedEncoding { encoding });
     }
     let url = request.url();

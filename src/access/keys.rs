@@ -196,8 +196,9 @@ fn public_keys(text: &str) -> Result<Vec<PublicKey>, String> {
     if keys.iter().any(|key| key.get("d").is_some()) {
         return Err("holds a private key (\"d\")".to_owned());
     }
-    let set: JwkSet = serde_json::from_value(json.clone())
-        .map_err(|error| format!("cannot be read ({error})"))?;
+    // What the library says of it could show a secret that was put there by mistake.
+    let set: JwkSet =
+        serde_json::from_value(json).map_err(|_| "has a key of another form".to_owned())?;
     let usable: Vec<PublicKey> = set.keys.iter().filter_map(public_key).collect();
     if usable.is_empty() {
         return Err("holds no key that can be used".to_owned());
