@@ -1,0 +1,87 @@
+"""What schemathesis has to be told to test this hub: streams do not end, and their blocks have a form of their own."""
+
+import io
+import json
+import re
+
+import jsonschema_rs
+import schemathesis
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPResponse
+
+EVENT_STREAM = "text/event-stream"
+ID = r"\d{13}-(?:0|[1-9]\d*)"
+OPENING = rf"retry: (?:[23]\d{{3}}|4000)\n: sse-broadcaster\n(?:id: {ID}\n)?\n"
+NOTICE = rf"event: hub\.gap\ndata: (?P<gap>.+)\nid: {ID}\n\n"
+ERROR = r"retry: \d{4,5}\nevent: hub\.error\ndata: (?P<error>.+)\n\n"
+
+# A batch is text.
+schemathesis.serializer.alias(EVENT_STREAM, "text/plain")
+
+
+def is_stream(response):
+    return response.headers.get("Content-Type") == EVENT_STREAM
+
+
+def is_begun(text):
+    """Whether a stream's beginning is there: its first block, and the notice that follows one without an id."""
+    blocks = text.count(b"\n\n")
+    return blocks >= (1 if b"\nid: " in text or b"hub.error" in text else 2)
+
+
+def cut(response):
+    """Ends a stream behind its beginning, and closes the connection, as a client does that has what it wants."""
+    raw, text = response.raw, b""
+    while not is_begun(text):
+        piece = raw.read1()
+        if not piece:
+            break
+        text += piece
+    raw.close()
+    response.raw = HTTPResponse(
+        io.BytesIO(text), headers=response.headers, status=response.status_code, preload_content=False
+    )
+
+
+def send(self, request, *args, _send=HTTPAdapter.send, **kwargs):
+    response = _send(self, request, *args, **kwargs)
+    if request.method == "GET" and is_stream(response):
+        cut(response)
+    return response
+
+
+# Here and not in a hook, as no hook sees the requests that schemathesis' own checks send.
+HTTPAdapter.send = send
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """What OpenAPI cannot say of a batch: it takes no `event`, has to have a body, and is not meant by `*/*` as well."""
+    if case.media_type != EVENT_STREAM:
+        return
+    case.query.pop("event", None)
+    batch = case.operation.schema.raw_schema["components"]["schemas"]["Batch"]["pattern"]
+    is_batch = isinstance(case.body, str) and re.search(batch, case.body)
+    if case.meta.generation.mode.is_positive and not is_batch:
+        case.body = "data"
+
+
+def conforms(value, name, description):
+    """Whether `value` is as the description's schema `name` says."""
+    schema = {"$ref": f"#/components/schemas/{name}", "components": description["components"]}
+    return jsonschema_rs.validator_for(schema).is_valid(value)
+
+
+@schemathesis.check
+def stream_conformance(ctx, response, case):
+    """OpenAPI 3.1 has no words for the form of a stream; this is what the description says in prose."""
+    if case.method == "HEAD" or response.headers.get("content-type") != [EVENT_STREAM]:
+        return
+    text = response.content.decode()
+    found = re.match(ERROR, text) or re.match(rf"(?:{OPENING})(?:{NOTICE})?", text)
+    assert found, f"not how a stream begins: {text[:500]!r}"
+    data = found.groupdict()
+    if data.get("error"):
+        assert conforms(json.loads(data["error"]), "Problem", case.operation.schema.raw_schema)
+    if data.get("gap"):
+        assert conforms(json.loads(data["gap"]), "Missing", case.operation.schema.raw_schema)
