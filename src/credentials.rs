@@ -42,13 +42,18 @@ impl Credentials<'_> {
 /// The token of an `Authorization` that has the scheme `Bearer` (RFC 6750). Another scheme may be for a proxy in between.
 fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
-    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
+    scheme.eq_ignore_ascii_case("Bearer").then(|| trim(token))
 }
 
 fn cookie(cookies: &str) -> Option<&str> {
     let mut pairs = cookies.split(';').filter_map(|pair| pair.split_once('='));
-    let (_, token) = pairs.find(|(name, _)| name.trim() == COOKIE)?;
-    Some(token.trim()).filter(|token| !token.is_empty())
+    let (_, token) = pairs.find(|(name, _)| trim(name) == COOKIE)?;
+    Some(trim(token)).filter(|token| !token.is_empty())
+}
+
+/// Without what HTTP takes for white space (RFC 9110, section 5.6.3).
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 //! - [`query`]: a URL's query -> parameters
 //! - [`credentials`]: where a request carries its token
 //! - [`rate_limit`]: how often one client may come
+//! - [`signature`]: whether a token is genuine
 //! - [`subscribe`]: what a reader asks for
 //! - [`response`]: answers and their headers
 //! - [`object`]: the way from the Worker to a channel's object
@@ -39,6 +40,7 @@ pub mod response;
 pub mod route;
 pub mod router;
 pub mod settings;
+pub mod signature;
 pub mod sse;
 pub mod subscribe;
 
@@ -88,7 +90,10 @@ async fn fetch(
 pub(crate) fn settings(env: &Env) -> std::result::Result<Rc<Settings>, Problem> {
     let settings = SETTINGS.with(|settings| {
         settings
-            .get_or_init(|| Settings::read(|name| variable(env, name)).map(Rc::new))
+            .get_or_init(|| {
+                signature::install();
+                Settings::read(|name| variable(env, name)).map(Rc::new)
+            })
             .clone()
     });
     Ok(settings?)

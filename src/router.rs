@@ -17,6 +17,7 @@ use crate::rate_limit::{self, PUBLISH_LIMIT, SUBSCRIBE_LIMIT};
 use crate::response::{self, Failure, Responder};
 use crate::route::{self, Action, Route, channel_id};
 use crate::settings::Settings;
+use crate::signature;
 use crate::subscribe::{EventsQuery, LAST_EVENT_ID_HEADER, Subscription};
 
 /// The binding of the files in `public/`.
@@ -89,7 +90,7 @@ impl Channel<'_> {
             return Ok(self.responder.redirect(&self.console())?);
         }
         rate_limit::check(self.env, SUBSCRIBE_LIMIT, self.request).await?;
-        let grant = self.authorize(Permission::Subscribe)?;
+        let grant = self.authorize(Permission::Subscribe).await?;
         Subscription::read(None, query::query(self.url))?;
         if method == "HEAD" {
             return Ok(self.responder.event_stream(None)?);
@@ -107,7 +108,7 @@ impl Channel<'_> {
 
     async fn broadcast(&self) -> Result<Response, Failure> {
         rate_limit::check(self.env, PUBLISH_LIMIT, self.request).await?;
-        self.authorize(Permission::Publish)?;
+        self.authorize(Permission::Publish).await?;
         let key = publish::idempotency_key(self.request)?;
         let batch = publish::read(self.request, self.settings).await?;
         // An answer that was lost may be of events that were stored: only a key makes it safe to send them again.
@@ -129,24 +130,24 @@ impl Channel<'_> {
     }
 
     async fn events(&self) -> Result<Response, Failure> {
-        self.authorize(Permission::Publish)?;
+        self.authorize(Permission::Publish).await?;
         EventsQuery::read(query::query(self.url))?;
         self.call(ATTEMPTS, "GET", &[], None).await
     }
 
     async fn stats(&self) -> Result<Response, Failure> {
-        self.authorize(Permission::Publish)?;
+        self.authorize(Permission::Publish).await?;
         self.call(ATTEMPTS, "GET", &[], None).await
     }
 
     async fn end(&self) -> Result<Response, Failure> {
-        self.authorize(Permission::Publish)?;
+        self.authorize(Permission::Publish).await?;
         // Not again: somebody may have published meanwhile.
         self.call(1, "DELETE", &[], None).await
     }
 
     /// What the request may do. Nothing that costs anything, and no object, is touched before.
-    fn authorize(&self, permission: Permission) -> Result<Grant, Problem> {
+    async fn authorize(&self, permission: Permission) -> Result<Grant, Problem> {
         let access = &self.settings.access;
         if !access.needs_token(permission) {
             return Ok(Grant::default());
@@ -157,8 +158,14 @@ impl Channel<'_> {
             query: query::query(self.url),
         };
         let token = credentials.token(permission)?;
+        let unverified = token.as_deref().and_then(|token| access.unverified(token));
+        let genuine = match &unverified {
+            Some(unverified) => signature::verify(unverified).await,
+            None => None,
+        };
         let now = js_sys::Date::now() as Millis;
-        Ok(access.grant(permission, self.id, token.as_deref(), now)?)
+        let grant = || access.grant(permission, self.id, token.as_deref(), now);
+        Ok(signature::vouching(genuine, grant)?)
     }
 
     fn header(&self, name: &str) -> Option<String> {

@@ -1,31 +1,76 @@
 //! What a token says: for which channels, from when, until when.
 
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::Permission;
 use crate::fanout::Millis;
 
-/// The claims that this hub reads. `iss` and `aud` are the verifying library's.
+/// The claims that this hub reads. Whether `iss` and `aud` are right is the verifying library's to say.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Claims {
     /// Channels to publish to.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "publish")]
     publish: Vec<Pattern>,
     /// Channels to listen to.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "subscribe")]
     subscribe: Vec<Pattern>,
     /// Seconds since 1970, perhaps with a fraction.
+    #[serde(deserialize_with = "exp")]
     exp: f64,
     /// The same.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "nbf")]
     nbf: Option<f64>,
     /// Whose token it is, for the log.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "sub")]
     pub sub: Option<String>,
+    /// The library would take a list, too.
+    #[serde(default, deserialize_with = "iss")]
+    iss: Option<String>,
 }
 
-/// A claim may be left out, but not be `null`.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+const CHANNELS: &str = "a list of channel ids, each exact or ending in \"*\"";
+const SECONDS: &str = "a number of seconds since 1970";
+const TEXT: &str = "text";
+
+fn publish<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<Pattern>, D::Error> {
+    claim("publish", CHANNELS, value)
+}
+
+fn subscribe<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<Pattern>, D::Error> {
+    claim("subscribe", CHANNELS, value)
+}
+
+fn exp<'de, D: Deserializer<'de>>(value: D) -> Result<f64, D::Error> {
+    claim("exp", SECONDS, value)
+}
+
+fn nbf<'de, D: Deserializer<'de>>(value: D) -> Result<Option<f64>, D::Error> {
+    claim("nbf", SECONDS, value).map(Some)
+}
+
+fn sub<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    claim("sub", TEXT, value).map(Some)
+}
+
+fn iss<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    claim("iss", TEXT, value).map(Some)
+}
+
+/// A claim that is there, and has to be `expected`. `null` is nothing that a claim can be.
+fn claim<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    name: &str,
+    expected: &str,
+    value: D,
+) -> Result<T, D::Error> {
+    T::deserialize(value)
+        .map_err(|error| D::Error::custom(format!("{name:?} has to be {expected}: {error}")))
+}
+
+/// What may be left out, but not be `null`.
+pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    value: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(value).map(Some)
 }
 
@@ -151,6 +196,8 @@ mod tests {
             r#"{"exp":1,"nbf":"1"}"#,
             r#"{"exp":1,"sub":null}"#,
             r#"{"exp":1,"sub":7}"#,
+            r#"{"exp":1,"iss":["a"]}"#,
+            r#"{"exp":1,"iss":null}"#,
             r#"{"exp":1,"publish":"foo"}"#,
             r#"{"exp":1,"publish":null}"#,
             r#"{"exp":1,"publish":{"0":"foo"}}"#,

@@ -1,21 +1,18 @@
 //! The keys that verify tokens. A key says which algorithm it is for; a token that names another is refused.
 
-use jsonwebtoken::jwk::{
-    AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse,
-};
-use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, Header, Validation};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use super::claims::Claims;
+use super::claims::{Claims, given};
+use super::jwks::public_keys;
 use crate::environment::{Environment, SettingError};
+use crate::logging::printable;
 
 /// The shortest `JWT_SECRET`, in bytes: as long as what HS256 makes of it (RFC 7518, section 3.2).
 pub const MIN_SECRET_BYTES: usize = 32;
-
-/// The shortest modulus of an RSA key, in bytes (RFC 7518, section 3.3).
-const MIN_RSA_BYTES: usize = 256;
-
-/// The size of an Ed25519 key, in bytes (RFC 8032).
-const ED25519_BYTES: usize = 32;
 
 /// Why a token is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,14 +20,19 @@ pub enum TokenError {
     /// Longer than [`MAX_TOKEN_CHARS`](super::MAX_TOKEN_CHARS).
     #[error("it is longer than {max} characters", max = super::MAX_TOKEN_CHARS)]
     TooLong,
-    /// No JWT at all, or of an algorithm that nobody here knows.
-    #[error("it is no JWT that can be read ({0})")]
-    Unreadable(String),
+    /// No JWT at all.
+    #[error(
+        "it is no JWT: three parts in base64url with dots between them, and the first two JSON"
+    )]
+    Unreadable,
+    /// Its header has a parameter of the wrong type, or twice.
+    #[error("its header cannot be used ({0})")]
+    Header(String),
     /// There are header parameters that have to be understood, and are not.
     #[error("its header has \"crit\", and nothing in that is understood here")]
     Critical,
     /// No key is for it.
-    #[error("this hub has no key for it: none for {0}")]
+    #[error("this hub has no key for it, for the algorithm {0}")]
     UnknownKey(String),
     /// Several keys could be for it.
     #[error("several keys of this hub could be for it: its header has to have a \"kid\"")]
@@ -58,7 +60,38 @@ struct Key {
     id: Option<String>,
     algorithm: Algorithm,
     key: DecodingKey,
+    material: Material,
     validation: Validation,
+}
+
+/// A key for who checks signatures outside of the library.
+#[derive(Clone)]
+pub enum Material {
+    /// The bytes of `JWT_SECRET`.
+    Secret(Vec<u8>),
+    /// A JWK that has nothing but the key.
+    Jwk(String),
+}
+
+impl std::fmt::Debug for Material {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// A signature that nobody has looked at, with the one key that it has to be of.
+#[derive(Clone, Debug)]
+pub struct Unverified<'a> {
+    /// Which of the deployment's keys it is.
+    pub number: usize,
+    /// What it is for.
+    pub algorithm: Algorithm,
+    /// The key.
+    pub material: &'a Material,
+    /// What is signed.
+    pub message: &'a str,
+    /// The signature's bytes.
+    pub signature: Vec<u8>,
 }
 
 /// All keys of a deployment.
@@ -82,7 +115,8 @@ impl Keys {
                 });
             }
             let key = DecodingKey::from_secret(secret.as_bytes());
-            keys.push(expects.key(None, Algorithm::HS256, key));
+            let material = Material::Secret(secret.into_bytes());
+            keys.push(expects.key(None, Algorithm::HS256, key, material));
         }
         if let Some(text) = environment.get("JWT_KEYS") {
             let set = public_keys(&text).map_err(|found| SettingError {
@@ -91,8 +125,9 @@ impl Keys {
                 expected: "a JWK Set of public keys for RS256, ES256 or EdDSA (RFC 7517)"
                     .to_owned(),
             })?;
-            for (id, algorithm, key) in set {
-                keys.push(expects.key(id, algorithm, key));
+            for key in set {
+                let material = Material::Jwk(key.jwk);
+                keys.push(expects.key(key.id, key.algorithm, key.key, material));
             }
         }
         Ok(Self(keys))
@@ -105,38 +140,71 @@ impl Keys {
 
     /// The claims of a token that one of the keys has signed. Its times are not looked at.
     pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
-        let header = jsonwebtoken::decode_header(token)
-            .map_err(|error| TokenError::Unreadable(error.to_string()))?;
-        if header.crit.is_some() {
-            return Err(TokenError::Critical);
-        }
-        let Key {
-            key, validation, ..
-        } = self.find(&header)?;
-        let token = jsonwebtoken::decode(token, key, validation).map_err(why)?;
+        let (_, key) = self.find(token)?;
+        let token = jsonwebtoken::decode(token, &key.key, &key.validation).map_err(why)?;
         Ok(token.claims)
     }
 
-    /// The key that a token with this header has to be signed with. One that names its key (`kid`) gets no other.
-    fn find(&self, header: &Header) -> Result<&Key, TokenError> {
-        let fits = |key: &&Key| {
+    /// The signature of a token that could be one of this deployment's.
+    pub fn unverified<'a>(&'a self, token: &'a str) -> Result<Unverified<'a>, TokenError> {
+        let (number, key) = self.find(token)?;
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Unreadable)?;
+        let signature = BASE64_URL_SAFE_NO_PAD.decode(signature);
+        Ok(Unverified {
+            number,
+            algorithm: key.algorithm,
+            material: &key.material,
+            message,
+            signature: signature.map_err(|_| TokenError::Unreadable)?,
+        })
+    }
+
+    /// The key that a token has to be signed with, by its header. One that names its key (`kid`) gets no other.
+    fn find(&self, token: &str) -> Result<(usize, &Key), TokenError> {
+        let header = TokenHeader::read(token)?;
+        if header.crit.is_some() {
+            return Err(TokenError::Critical);
+        }
+        let algorithm: Option<Algorithm> = header.alg.parse().ok();
+        let fits = |(_, key): &(usize, &Key)| {
             let named = header.kid.is_none() || header.kid == key.id;
-            named && key.algorithm == header.alg
+            named && Some(key.algorithm) == algorithm
         };
-        let mut fitting = self.0.iter().filter(fits);
+        let mut fitting = self.0.iter().enumerate().filter(fits);
         match (fitting.next(), fitting.next()) {
             (Some(key), None) => Ok(key),
             (Some(_), Some(_)) => Err(TokenError::AmbiguousKey),
             (None, _) => {
-                let kid = header.kid.as_ref();
-                let kid = kid.map(|kid| format!(" with the kid {kid:?}"));
-                let algorithm = header.alg;
-                Err(TokenError::UnknownKey(format!(
-                    "{algorithm:?}{}",
-                    kid.unwrap_or_default()
-                )))
+                let kid = header.kid.map(|kid| format!(" with the kid {kid:?}"));
+                let wanted = format!("{:?}{}", header.alg, kid.unwrap_or_default());
+                Err(TokenError::UnknownKey(printable(&wanted)))
             }
         }
+    }
+}
+
+/// What counts of a token's header. The library would take `null` for a parameter that is left out.
+#[derive(Deserialize)]
+struct TokenHeader {
+    alg: String,
+    #[serde(default, deserialize_with = "given")]
+    kid: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    crit: Option<IgnoredAny>,
+}
+
+impl TokenHeader {
+    fn read(token: &str) -> Result<Self, TokenError> {
+        let mut parts = token.split('.');
+        let (Some(header), Some(_), Some(_), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(TokenError::Unreadable);
+        };
+        let header = BASE64_URL_SAFE_NO_PAD.decode(header);
+        let header = header.map_err(|_| TokenError::Unreadable)?;
+        serde_json::from_slice(&header)
+            .map_err(|error| TokenError::Header(printable(&error.to_string())))
     }
 }
 
@@ -147,7 +215,13 @@ struct Expected {
 }
 
 impl Expected {
-    fn key(&self, id: Option<String>, algorithm: Algorithm, key: DecodingKey) -> Key {
+    fn key(
+        &self,
+        id: Option<String>,
+        algorithm: Algorithm,
+        key: DecodingKey,
+        material: Material,
+    ) -> Key {
         let mut validation = Validation::new(algorithm);
         // The times are compared with this hub's own clock, without leeway.
         validation.validate_exp = false;
@@ -167,6 +241,7 @@ impl Expected {
             id,
             algorithm,
             key,
+            material,
             validation,
         }
     }
@@ -179,69 +254,8 @@ fn why(error: jsonwebtoken::errors::Error) -> TokenError {
         ErrorKind::InvalidIssuer => TokenError::Foreign("iss"),
         ErrorKind::InvalidAudience => TokenError::Foreign("aud"),
         ErrorKind::MissingRequiredClaim(_) | ErrorKind::Json(_) => {
-            TokenError::Claims(error.to_string())
+            TokenError::Claims(printable(&error.to_string()))
         }
-        _ => TokenError::Unreadable(error.to_string()),
+        _ => TokenError::Unreadable,
     }
-}
-
-type PublicKey = (Option<String>, Algorithm, DecodingKey);
-
-/// The keys of a JWK Set that can verify tokens here; others in it are passed over. Fails with what is wrong with it.
-fn public_keys(text: &str) -> Result<Vec<PublicKey>, String> {
-    let json: serde_json::Value =
-        serde_json::from_str(text).map_err(|error| format!("is no JSON ({error})"))?;
-    let keys = json.get("keys").and_then(|keys| keys.as_array());
-    let keys = keys.ok_or("has no list \"keys\"")?;
-    if keys.iter().any(|key| key.get("d").is_some()) {
-        return Err("holds a private key (\"d\")".to_owned());
-    }
-    // What the library says of it could show a secret that was put there by mistake.
-    let set: JwkSet =
-        serde_json::from_value(json).map_err(|_| "has a key of another form".to_owned())?;
-    let usable: Vec<PublicKey> = set.keys.iter().filter_map(public_key).collect();
-    if usable.is_empty() {
-        return Err("holds no key that can be used".to_owned());
-    }
-    Ok(usable)
-}
-
-fn public_key(jwk: &Jwk) -> Option<PublicKey> {
-    let (algorithm, named) = match &jwk.algorithm {
-        AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
-        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
-            (Algorithm::ES256, KeyAlgorithm::ES256)
-        }
-        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
-            (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
-        }
-        _ => return None,
-    };
-    let common = &jwk.common;
-    let for_signatures =
-        !matches!(&common.public_key_use, Some(other) if *other != PublicKeyUse::Signature);
-    let verify = KeyOperations::Verify;
-    let may_verify = common
-        .key_operations
-        .as_ref()
-        .is_none_or(|all| all.contains(&verify));
-    let same_algorithm = common.key_algorithm.is_none_or(|given| given == named);
-    if !(for_signatures && may_verify && same_algorithm) {
-        return None;
-    }
-    let key = DecodingKey::from_jwk(jwk).ok()?;
-    let has_its_size = match (algorithm, key.kind()) {
-        (Algorithm::RS256, DecodingKeyKind::RsaModulusExponent { n, .. }) => {
-            n.len() >= MIN_RSA_BYTES
-        }
-        // The library would panic.
-        (Algorithm::EdDSA, DecodingKeyKind::SecretOrDer(key)) => key.len() == ED25519_BYTES,
-        _ => true,
-    };
-    if !has_its_size {
-        return None;
-    }
-    // Makes the library read the key: a point that is not on the curve is seen now.
-    jsonwebtoken::crypto::verify("", b"", &key, algorithm).ok()?;
-    Some((common.key_id.clone(), algorithm, key))
 }

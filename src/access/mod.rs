@@ -4,6 +4,7 @@
 //! ([`keys`]); what it permits stands in its claims ([`claims`]).
 
 mod claims;
+mod jwks;
 mod keys;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use self::claims::Claims;
 use self::keys::Keys;
-pub use self::keys::TokenError;
+pub use self::keys::{Material, TokenError, Unverified};
 use crate::environment::{Environment, SettingError};
 use crate::fanout::Millis;
 
@@ -94,13 +95,16 @@ pub struct Grant {
 pub struct Access {
     policy: Policy,
     keys: Keys,
-    /// What the tokens say that were verified last. In WebAssembly RS256 and ES256 take more than a millisecond of computing,
-    /// three times what the rest of a publish does, and a publisher comes with the same token again and again.
+    /// What the tokens say that were verified last: a publisher comes with the same one again and again.
     verified: RefCell<LruCache<Digest, Rc<Claims>>>,
 }
 
 /// The SHA-256 of a token: as good as the token itself, smaller, and it gives away no secret by how long it is compared.
 type Digest = [u8; 32];
+
+fn digest(token: &str) -> Digest {
+    Sha256::digest(token).into()
+}
 
 /// The longest token, in characters. What fits a cookie is half of it.
 const MAX_TOKEN_CHARS: usize = 8_192;
@@ -149,6 +153,13 @@ impl Access {
         }
     }
 
+    /// The signature of `token`, where it has to be verified before [`grant`](Self::grant) is called: not that of a token
+    /// that is remembered, or that is refused for what it looks like.
+    pub fn unverified<'a>(&'a self, token: &'a str) -> Option<Unverified<'a>> {
+        let known = self.remembered(token).ok()?;
+        known.is_none().then(|| self.keys.unverified(token).ok())?
+    }
+
     /// What `token` permits to do with `channel` at `now`, if it permits that.
     pub fn grant(
         &self,
@@ -180,16 +191,19 @@ impl Access {
 
     /// What a token of this hub's says, whether it is valid just now or not.
     fn signed_claims(&self, token: &str) -> Result<Rc<Claims>, TokenError> {
-        if token.len() > MAX_TOKEN_CHARS {
-            return Err(TokenError::TooLong);
-        }
-        let digest: Digest = Sha256::digest(token).into();
-        if let Some(claims) = self.verified.borrow_mut().get(&digest) {
-            return Ok(claims.clone());
+        if let Some(claims) = self.remembered(token)? {
+            return Ok(claims);
         }
         let claims = Rc::new(self.keys.verify(token)?);
         let mut verified = self.verified.borrow_mut();
-        verified.put(digest, claims.clone());
+        verified.put(digest(token), claims.clone());
         Ok(claims)
+    }
+
+    fn remembered(&self, token: &str) -> Result<Option<Rc<Claims>>, TokenError> {
+        if token.len() > MAX_TOKEN_CHARS {
+            return Err(TokenError::TooLong);
+        }
+        Ok(self.verified.borrow_mut().get(&digest(token)).cloned())
     }
 }

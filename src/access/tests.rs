@@ -107,7 +107,7 @@ fn the_key_says_which_algorithm_is_right() {
     let hs512 = token(&Header::new(Algorithm::HS512), &claims);
     assert_eq!(
         why(publish(&both, &hs512)),
-        TokenError::UnknownKey("HS512".into())
+        TokenError::UnknownKey("\"HS512\"".into())
     );
     // A signature of another kind, and a secret's where there is none.
     for (jwk, algorithm) in [(ED25519, Algorithm::EdDSA), (P256, Algorithm::ES256)] {
@@ -154,7 +154,7 @@ fn a_token_that_names_its_key_gets_no_other() {
         let error = why(publish(&access, &token(&header, &claims)));
         assert_eq!(
             error,
-            TokenError::UnknownKey(format!("HS256 with the kid {kid:?}"))
+            TokenError::UnknownKey(format!("\"HS256\" with the kid {kid:?}"))
         );
     }
     let critical = Header {
