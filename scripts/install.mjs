@@ -10,8 +10,16 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const WORKER_BUILD = "0.8.7";
 const PROBE_MS = 5000;
 
+/** The file descriptor of this project's messages, and of what the commands that it runs print. */
+let shownAt = 1;
+
+/** From here on they go to stderr: stdout is for the one thing that this process is asked for. */
+export function keepStdout() {
+  shownAt = 2;
+}
+
 export function say(text) {
-  console.log(`sse-broadcaster: ${text}`);
+  (shownAt === 1 ? console.log : console.error)(`sse-broadcaster: ${text}`);
 }
 
 /** Says why it cannot go on, and ends this process. */
@@ -22,7 +30,7 @@ export function fail(text) {
 
 /** Runs a command in the project's folder, its output shown. Returns whether it succeeded. */
 function attempt(command, args, env = process.env) {
-  return spawnSync(command, args, { cwd: root, env, stdio: "inherit" }).status === 0;
+  return spawnSync(command, args, { cwd: root, env, stdio: ["inherit", shownAt, "inherit"] }).status === 0;
 }
 
 /** Runs a command like `attempt`; ends this process where it fails, with `help`. */
