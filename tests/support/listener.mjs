@@ -5,6 +5,8 @@ import { after } from "node:test";
 import { createParser } from "eventsource-parser";
 
 const TIMEOUT_MS = 20_000;
+/** Notices after which a stream ends: the channel has, or the stream's token has expired. */
+const LAST = ["hub.end", "hub.expired"];
 const listeners = new Set();
 
 after(() => {
@@ -160,15 +162,16 @@ class Listener {
     for (const [i, event] of this.events.entries()) {
       const wrong = () => new Error(`after ${epoch}-${last} came ${JSON.stringify(event).slice(0, 200)}`);
       const { epoch: eventEpoch, seq } = parseId(event.id);
-      const notice = event.event?.match(/^hub\.(dropped|gap|end)$/)?.[1];
+      const notice = event.event?.match(/^hub\.(dropped|gap|end|expired)$/)?.[1];
+      const isLast = LAST.includes(event.event);
       const { count, from, to, id } = notice ? JSON.parse(event.data) : { count: 1, from: event.id, to: event.id };
-      if ((notice === "end" ? id : to) !== event.id) throw wrong();
-      if (this.events[i - 1]?.event === "hub.end") throw wrong();
+      if ((isLast ? id : to) !== event.id) throw wrong();
+      if (isLast && i + 1 < this.events.length) throw wrong();
       if (notice === "gap" && count === null && from === null) {
         // Told at once, to who came from nowhere: no epoch changes in the middle of a stream.
         if (i > 0 || this.joinedAfter) throw wrong();
         told.unknown++;
-      } else if (notice === "end") {
+      } else if (isLast) {
         if (id !== `${epoch}-${last}`) throw wrong();
       } else {
         if (eventEpoch !== epoch || from !== `${epoch}-${last + 1}` || count < 1 || last + count !== seq) throw wrong();
