@@ -2,6 +2,7 @@
 // would.
 import { createHmac } from "node:crypto";
 import { SignJWT, calculateJwkThumbprint, exportJWK, generateKeyPair } from "jose";
+import { Channel } from "./hub.mjs";
 
 /** A JWT_SECRET, and another one. */
 export const SECRET = "correct horse battery staple, and more";
@@ -68,3 +69,28 @@ export const PLACES = {
   query: (token) => ({ query: `?token=${encodeURIComponent(token)}` }),
   cookie: (token) => ({ headers: { Cookie: `sse_broadcaster_token=${token}` } }),
 };
+
+/** What a request has that shows `token` in the header. */
+export function bearer(token) {
+  return PLACES.header(token).headers;
+}
+
+/** A channel as somebody uses it who has `token`. */
+export function authorized(channel, token) {
+  return new AuthorizedChannel(channel, token);
+}
+
+class AuthorizedChannel extends Channel {
+  constructor({ hub, id }, token) {
+    super(hub, id);
+    this.headers = bearer(token);
+  }
+
+  publish(body, { headers, ...init } = {}) {
+    return super.publish(body, { ...init, headers: { ...this.headers, ...headers } });
+  }
+
+  async stats() {
+    return (await fetch(`${this.url}/stats`, { headers: this.headers })).json();
+  }
+}
