@@ -1,0 +1,175 @@
+// Tokens that are signed well, and say what no token may say: each is refused as a whole, and a good one is taken right
+// beside it.
+import { attack, claims, header } from "./support/attacks.mjs";
+import { ALL, forge, mint, now } from "./support/tokens.mjs";
+
+/** Tokens that are signed well, with `payloads`: an object of claims, or of JSON as it stands. */
+const signed = (key, payloads) =>
+  Object.fromEntries(Object.entries(payloads).map(([name, payload]) => [name, forge(header(key), payload, key)]));
+
+/** JSON of good claims, in which `more` stands, too. */
+const withText = (more) => `{${more},${JSON.stringify(claims()).slice(1)}`;
+
+/** JSON of good claims, but with `text` as the value of `claim`. */
+function withValue(claim, text) {
+  const others = JSON.stringify({ ...claims(), [claim]: undefined });
+  return `{"${claim}":${text},${others.slice(1)}`;
+}
+
+attack("expired, by a second or just now", /expired/, (key) => ({
+  "by a second": mint({ ...ALL, exp: now() - 1 }, key),
+  "just now": mint({ ...ALL, exp: now() }, key),
+  "by a millisecond": mint({ ...ALL, exp: Date.now() / 1_000 - 0.001 }, key),
+  "long ago": mint({ ...ALL, exp: 1 }, key),
+  "at the beginning": mint({ ...ALL, exp: 0 }, key),
+  "before it": mint({ ...ALL, exp: -1 }, key),
+  "before it by far": mint({ ...ALL, exp: -1e300 }, key),
+}));
+
+attack("not valid yet", /nbf|not valid (before|yet)/, (key) => ({
+  "for a moment": mint({ ...ALL, nbf: now() + 2 }, key),
+  "for an hour": mint({ ...ALL, exp: now() + 7_200, nbf: now() + 3_600 }, key),
+  "for ever": mint({ ...ALL, nbf: 1e300 }, key),
+}));
+
+attack("without exp", /exp/, (key) =>
+  signed(key, {
+    "without it": ALL,
+    "with others": { ...ALL, iat: now(), nbf: now() - 1 },
+    "in another case": { ...ALL, Exp: now() + 60, EXP: now() + 60 },
+    "somewhere else": { ...ALL, claims: { exp: now() + 60 } },
+    "with a space": { ...ALL, "exp ": now() + 60 },
+    "with nothing": {},
+  }),
+);
+
+const NO_NUMBERS = {
+  text: () => `"${now() + 60}"`,
+  "other text": () => '"never"',
+  true: () => "true",
+  null: () => "null",
+  list: () => `[${now() + 60}]`,
+  object: () => "{}",
+  "too large to be one": () => "1e400",
+  infinity: () => "Infinity",
+  NaN: () => "NaN",
+  hexadecimal: () => "0xffffffffff",
+};
+
+for (const claim of ["exp", "nbf"]) {
+  attack(`${claim} that is no number`, /exp|nbf|JSON|number/, (key) =>
+    signed(
+      key,
+      Object.fromEntries(Object.entries(NO_NUMBERS).map(([name, text]) => [name, withValue(claim, text())])),
+    ),
+  );
+}
+
+for (const claim of ["publish", "subscribe"]) {
+  attack(`${claim} that is no list of texts`, new RegExp(claim), (key) =>
+    signed(
+      key,
+      Object.fromEntries(
+        [
+          ["a text", "foo"],
+          ["a text for all", "*"],
+          ["texts in one", "foo,*"],
+          ["empty", ""],
+          ["number", 5],
+          ["true", true],
+          ["null", null],
+          ["object", { 0: "*", length: 1 }],
+          ["list of a number", [5]],
+          ["list of true", [true]],
+          ["list of null", [null]],
+          ["list of a list", [["*"]]],
+          ["list of an object", [{ pattern: "*" }]],
+          ["a good one and a bad one", ["*", 5]],
+        ].map(([name, value]) => [name, claims({ [claim]: value })]),
+      ),
+    ),
+  );
+
+  attack(`${claim} with what is no pattern`, new RegExp(claim), (key) =>
+    signed(
+      key,
+      Object.fromEntries(
+        [
+          "a*b",
+          "*a",
+          "*a*",
+          "**",
+          "victim**",
+          "vic*tim",
+          "",
+          " ",
+          "victim ",
+          " *",
+          "vic tim*",
+          "a/b",
+          "/channels/victim",
+          "%2A",
+          "victi?",
+          "victi.*|x",
+          "[a-z]*",
+          "victim,*",
+          "é*",
+          "victim\n",
+          "victim\0",
+          "victim\u200b*",
+          "＊",
+          "x".repeat(129),
+          `${"x".repeat(1_000)}*`,
+        ].flatMap((pattern) => [
+          [`${JSON.stringify(pattern)} alone`.slice(0, 60), claims({ [claim]: [pattern] })],
+          [`${JSON.stringify(pattern)} and others`.slice(0, 60), claims({ [claim]: ["*", "victim", pattern] })],
+        ]),
+      ),
+    ),
+  );
+}
+
+attack("sub that is no text", /sub/, (key) =>
+  signed(
+    key,
+    Object.fromEntries([5, true, null, [], ["alice"], {}].map((sub) => [JSON.stringify(sub), claims({ sub })])),
+  ),
+);
+
+const DUPLICATES = {
+  "exp, the first one over": () => withText('"exp":1'),
+  "exp, the last one over": () => `${JSON.stringify(claims()).slice(0, -1)},"exp":1}`,
+  "exp, both the same": () => withText(`"exp":${claims().exp}`),
+  "exp, one with an escape": () => withText('"\\u0065xp":1'),
+  nbf: () => withText('"nbf":1,"nbf":2'),
+  "nbf, one ahead": () => withText(`"nbf":${now() + 3_600},"nbf":1`),
+  "publish, the first one harmless": () => withText('"publish":["harmless"]'),
+  "publish, the last one harmless": () => `${JSON.stringify(claims()).slice(0, -1)},"publish":["harmless"]}`,
+  "publish, one with an escape": () => withText('"\\u0070ublish":["harmless"]'),
+  "publish, an empty one": () => withText('"publish":[]'),
+  subscribe: () => withText('"subscribe":["harmless"]'),
+  "subscribe, the same": () => withText('"subscribe":["*"]'),
+  sub: () => withText('"sub":"alice","sub":"bob"'),
+  iss: () => withText('"iss":"a","iss":"b"'),
+  aud: () => withText('"aud":"a","aud":["b"]'),
+};
+
+attack("claims that stand twice", /twice|duplicate|once/, (key) =>
+  signed(key, Object.fromEntries(Object.entries(DUPLICATES).map(([name, text]) => [name, text()]))),
+);
+
+attack("a header whose members stand twice", /twice|duplicate|once|header/, (key) => {
+  const good = JSON.stringify(header(key));
+  const kid = key.kid ?? "rsa-1";
+  return Object.fromEntries(
+    Object.entries({
+      "alg, none first": `{"alg":"none",${good.slice(1)}`,
+      "alg, none last": `${good.slice(0, -1)},"alg":"none"}`,
+      "alg, the same": `{"alg":${JSON.stringify(key.alg)},${good.slice(1)}`,
+      "alg, with an escape": `{"\\u0061lg":"none",${good.slice(1)}`,
+      kid: `{"kid":"nobody","kid":${JSON.stringify(kid)},"alg":${JSON.stringify(key.alg)}}`,
+      "kid, the same": `{"kid":${JSON.stringify(kid)},"kid":${JSON.stringify(kid)},"alg":${JSON.stringify(key.alg)}}`,
+      crit: `{"crit":[],"crit":["x"],${good.slice(1)}`,
+    }).map(([name, text]) => [name, forge(text, claims(), key)]),
+  );
+});

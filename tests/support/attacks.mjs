@@ -1,0 +1,96 @@
+// Hubs with every kind of key, and how a token is tried on them: in every place where one may stand, for publishing and
+// for listening, and each time a good one beside it.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ALL, PLACES, SECRET, jwks, makeKey, mint, nameless, now, secretKey } from "./tokens.mjs";
+import { startWorkerd } from "./workerd.mjs";
+
+export const secret = secretKey();
+export const rsa = await makeKey("RS256", "rsa-1");
+export const ec = await makeKey("ES256", "ec-1");
+export const ed = await makeKey("EdDSA", "ed-1");
+
+const JWT_KEYS = jwks(rsa, ec, ed);
+export const keySet = JWT_KEYS;
+const start = (settings) => startWorkerd({ ACCESS: "token", LOG_LEVEL: "error", ...settings });
+const withSecret = await start({ JWT_SECRET: SECRET });
+const withKeys = await start({ JWT_KEYS });
+const withBoth = await start({ JWT_SECRET: SECRET, JWT_KEYS });
+
+/** Who can sign a good token, and for which hub. Keys may be named by the token, or not. */
+export const SIGNERS = [
+  { hub: withSecret, key: secret },
+  { hub: withKeys, key: rsa },
+  { hub: withKeys, key: nameless(ec) },
+  { hub: withKeys, key: ed },
+  { hub: withBoth, key: secret },
+  { hub: withBoth, key: nameless(rsa) },
+  { hub: withBoth, key: ec },
+  { hub: withBoth, key: nameless(ed) },
+];
+
+/** Those of them whose key is for one of `algs`. */
+export const signersOf = (...algs) => SIGNERS.filter(({ key }) => algs.includes(key.alg));
+
+const PATH = "/channels/victim";
+const ACTIONS = [
+  { what: "POST", places: ["header", "query"], path: `${PATH}/broadcast`, init: { method: "POST", body: "x" } },
+  { what: "GET", places: ["header", "query", "cookie"], path: PATH, init: {} },
+];
+
+async function send(hub, { path, init }, place, token) {
+  const { query = "", headers } = PLACES[place](token);
+  return fetch(hub.origin + path + query, { ...init, headers });
+}
+
+/** Whether a token can stand in a header's line. */
+const fitsHeader = (token) => !/[\0\r\n]/.test(token);
+
+/** Characters as a header has them: one for each byte. */
+const asHeader = (token) => Buffer.from(token, "utf8").toString("latin1");
+
+/** Checks that `response` refuses a token, and says why in words that help. */
+async function assertRefused(response, token, detail, statuses, what) {
+  const text = await response.text();
+  assert.ok(statuses.includes(response.status), `${what}: ${response.status} ${text.slice(0, 300)}`);
+  if (response.status !== 401) return;
+  assert.equal(response.headers.get("content-type"), "application/problem+json", what);
+  assert.equal(response.headers.get("www-authenticate"), 'Bearer error="invalid_token"', what);
+  const problem = JSON.parse(text);
+  assert.deepEqual([problem.type, problem.status], ["urn:sse-broadcaster:problem:invalid-token", 401], what);
+  assert.match(problem.detail, detail, what);
+  assert.ok(problem.detail.length > 30 && problem.detail.length < 500, `${what}: ${problem.detail}`);
+  assert.ok(token.length < 20 || !text.includes(token), `${what}: the problem shows the token`);
+}
+
+/**
+ * A test that tokens are refused, with a detail like `detail`. `make(key)` returns an object that has them by what is
+ * wrong with them. It is called for every place anew, as what is wrong with some of them passes.
+ */
+export function attack(name, detail, make, { signers = SIGNERS, statuses = [401], places = Object.keys(PLACES) } = {}) {
+  test(name, { timeout: 120_000 }, async () => {
+    for (const { hub, key } of signers) {
+      for (const action of ACTIONS) {
+        for (const place of action.places.filter((place) => places.includes(place))) {
+          const good = await send(hub, action, place, await mint(ALL, key));
+          assert.equal(good.status, 200, `a good token of ${key.alg}: ${action.what} by ${place}`);
+          await good.body.cancel();
+          const cases = Object.entries(await make(key));
+          assert.ok(cases.length > 0);
+          for (const [which, making] of cases) {
+            const token = await making;
+            if (place !== "query" && !fitsHeader(token)) continue;
+            const response = await send(hub, action, place, place === "query" ? token : asHeader(token));
+            await assertRefused(response, token, detail, statuses, `${which} (${key.alg}, ${action.what} by ${place})`);
+          }
+        }
+      }
+    }
+  });
+}
+
+/** Claims of a token for everything, for a minute, with `more`. */
+export const claims = (more = {}) => ({ ...ALL, exp: now() + 60, ...more });
+
+/** A header as jose would write it for `key`, with `more`. */
+export const header = ({ alg, kid }, more = {}) => ({ alg, ...(kid === undefined ? {} : { kid }), ...more });
