@@ -1,0 +1,97 @@
+// Settings of access that nobody can run with: every request is told which one, and nobody is told a secret.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import { OTHER_SECRET, SECRET, bearer, jwks, makeKey, mint } from "./support/tokens.mjs";
+import { startWorkerd } from "./support/workerd.mjs";
+
+const ec = await makeKey("ES256", "ec-1");
+const ed = await makeKey("EdDSA", "ed-1");
+const rsa = await makeKey("RS256", "rsa-1");
+const set = (...keys) => JSON.stringify({ keys });
+const digest = createHash("sha256").update("a secret that is in no answer").digest("base64url");
+
+const REQUESTS = [
+  ["GET", "/"],
+  ["GET", "/healthz"],
+  ["GET", "/channels/foo"],
+  ["OPTIONS", "/channels/foo"],
+  ["POST", "/channels/foo/broadcast"],
+  ["GET", "/channels/foo/stats"],
+  ["GET", "/channels/foo/events"],
+  ["DELETE", "/channels/foo"],
+  ["GET", "/nothing"],
+];
+
+/** [what is wrong, settings, what the detail names, what it may not show]. */
+const WRONG = [
+  ["nothing is set", {}, /JWT_SECRET.*JWT_KEYS|JWT_KEYS.*JWT_SECRET/],
+  ["nothing is set, explicitly", { ACCESS: "token", JWT_SECRET: "", JWT_KEYS: "" }, /JWT_SECRET/],
+  ["nothing is set for publishers", { ACCESS: "publish-token" }, /JWT_SECRET/],
+  ["no such access", { ACCESS: "closed", JWT_SECRET: SECRET }, /ACCESS is "closed".*token.*publish-token.*open/],
+  ["another case", { ACCESS: "Open", JWT_SECRET: SECRET }, /ACCESS is "Open"/],
+  ["a short secret", { JWT_SECRET: digest.slice(0, 31) }, /JWT_SECRET.*32/, [digest.slice(0, 31)]],
+  ["a short secret beside keys", { JWT_SECRET: "abc-xyz", JWT_KEYS: jwks(ec) }, /JWT_SECRET.*32/, ["abc-xyz"]],
+  ["keys that are no JSON", { JWT_KEYS: `${digest}{` }, /JWT_KEYS/, [digest]],
+  ["bad keys beside a secret", { JWT_SECRET: SECRET, JWT_KEYS: "{}" }, /JWT_KEYS/, [SECRET]],
+  ["a list of keys", { JWT_KEYS: JSON.stringify([ec.jwk]) }, /JWT_KEYS/],
+  ["one key", { JWT_KEYS: JSON.stringify(ec.jwk) }, /JWT_KEYS/],
+  ["no key", { JWT_KEYS: set() }, /JWT_KEYS/],
+  ["keys that are none", { JWT_KEYS: set(5) }, /JWT_KEYS/],
+  ["a shared secret", { JWT_KEYS: set({ kty: "oct", k: digest }) }, /JWT_KEYS/, [digest]],
+  ["a key that is cut", { JWT_KEYS: set({ ...ec.jwk, y: undefined }) }, /JWT_KEYS/],
+  ["a point that is on no curve", { JWT_KEYS: set({ ...ec.jwk, y: ec.jwk.x }) }, /JWT_KEYS/],
+  ["a key of bad base64", { JWT_KEYS: set({ ...ed.jwk, x: "!!!" }) }, /JWT_KEYS/],
+  ["a key that is too long", { JWT_KEYS: set({ ...ed.jwk, x: `${ed.jwk.x}AAAA` }) }, /JWT_KEYS/],
+  ["another curve", { JWT_KEYS: set({ ...ec.jwk, crv: "P-384" }) }, /JWT_KEYS/],
+  ["an unknown curve", { JWT_KEYS: set({ ...ed.jwk, crv: "Ed448" }) }, /JWT_KEYS/],
+  ["an unknown type", { JWT_KEYS: set({ ...ed.jwk, kty: "XYZ" }) }, /JWT_KEYS/],
+  ["another algorithm", { JWT_KEYS: set({ ...rsa.jwk, alg: "RS512" }) }, /JWT_KEYS/],
+  ["an algorithm of secrets", { JWT_KEYS: set({ ...rsa.jwk, alg: "HS256" }) }, /JWT_KEYS/],
+  ["two keys of one name", { JWT_KEYS: set(ec.jwk, { ...(await makeKey("ES256")).jwk, kid: "ec-1" }) }, /JWT_KEYS/],
+];
+
+for (const [what, settings, named, secrets = []] of WRONG) {
+  test(`${what}: every request is told so`, async () => {
+    const hub = await startWorkerd({ ACCESS: "", LOG_LEVEL: "error", ...settings }, { withConsole: true });
+    const headers = bearer(await mint());
+    for (const [method, path] of REQUESTS) {
+      for (const init of [{}, { headers }, { headers: { Accept: "text/event-stream" } }]) {
+        const response = await hub.fetch(path, { method, ...init });
+        const text = await response.text();
+        assert.equal(response.status, 500, `${method} ${path}: ${text}`);
+        assert.equal(response.headers.get("content-type"), "application/problem+json");
+        const { type, detail } = JSON.parse(text);
+        assert.equal(type, "urn:sse-broadcaster:problem:invalid-setting");
+        assert.match(detail, named);
+        const { JWT_SECRET, JWT_KEYS } = settings;
+        for (const secret of [JWT_SECRET, JWT_KEYS, ...secrets].filter(Boolean)) {
+          assert.ok(!detail.includes(secret), "it shows the secret");
+        }
+      }
+    }
+  });
+}
+
+test("a private key among the keys is shown to nobody", async () => {
+  const { d } = ec.privateJwk;
+  const hub = await startWorkerd({ ACCESS: "token", JWT_KEYS: set({ ...ec.jwk, d }), LOG_LEVEL: "error" });
+  for (const [method, path] of REQUESTS) {
+    const response = await hub.fetch(path, { method });
+    assert.ok(response.status !== 200 || path === "/healthz", `${method} ${path}`);
+    assert.ok(!(await response.text()).includes(d));
+  }
+});
+
+test("32 bytes of secret are enough, counted as UTF-8; open needs none", async () => {
+  const ask = async (settings, token) => {
+    const hub = await startWorkerd({ LOG_LEVEL: "error", ...settings });
+    return (await hub.fetch("/channels/foo/stats", { headers: token ? bearer(token) : {} })).status;
+  };
+  for (const JWT_SECRET of [OTHER_SECRET.slice(0, 32), "é".repeat(16)]) {
+    const key = { alg: "HS256", key: new TextEncoder().encode(JWT_SECRET) };
+    assert.equal(key.key.length, 32);
+    assert.equal(await ask({ ACCESS: "token", JWT_SECRET }, await mint(undefined, key)), 200);
+  }
+  assert.equal(await ask({ ACCESS: "open" }), 200);
+});

@@ -1,0 +1,289 @@
+// Which token of a request counts, which key verifies it, and what else it has to say.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { EventSource } from "eventsource";
+import {
+  ALL,
+  OTHER_SECRET,
+  PLACES,
+  SECRET,
+  forge,
+  jwks,
+  makeKey,
+  mint,
+  nameless,
+  now,
+  secretKey,
+} from "./support/tokens.mjs";
+import { startWorkerd } from "./support/workerd.mjs";
+
+const PATH = "/channels/foo";
+const [rsa, otherRsa] = [await makeKey("RS256", "rsa-1"), await makeKey("RS256", "rsa-2")];
+const [ec, otherEc] = [await makeKey("ES256", "ec-1"), await makeKey("ES256", "ec-2")];
+const [ed, otherEd] = [await makeKey("EdDSA", "ed-1"), await makeKey("EdDSA", "ed-2")];
+const secret = secretKey();
+
+const start = (settings) => startWorkerd({ ACCESS: "token", LOG_LEVEL: "error", ...settings });
+
+/** What is answered to a request: its status and the last part of the problem's type. */
+async function ask(hub, { path = PATH, method = "GET", query = "", headers = {} }) {
+  const response = await hub.fetch(path + query, { method, headers, body: method === "POST" ? "x" : undefined });
+  if (response.status < 400) {
+    await response.body?.cancel();
+    return response.status;
+  }
+  const { type } = await response.json();
+  return `${response.status} ${type.split(":").at(-1)}`;
+}
+
+/** What is answered to a listener that shows `token`. */
+const show = async (hub, token) => ask(hub, PLACES.header(await token));
+
+const INVALID = "401 invalid-token";
+const MISSING = "401 missing-token";
+
+test("the header wins, then the query, then the cookie, and a bad one is not made good by another", async () => {
+  const hub = await start({ JWT_SECRET: SECRET });
+  const good = await mint();
+  const bad = await mint(ALL, secretKey(OTHER_SECRET));
+  const forbidden = await mint({ subscribe: ["bar"], publish: ["bar"] });
+  for (const [header, query, cookie, answer] of [
+    [good, undefined, undefined, 200],
+    [undefined, good, undefined, 200],
+    [undefined, undefined, good, 200],
+    [undefined, undefined, undefined, MISSING],
+    [good, bad, bad, 200],
+    [good, forbidden, bad, 200],
+    [bad, good, good, INVALID],
+    [forbidden, good, good, "403 forbidden"],
+    [undefined, good, bad, 200],
+    [undefined, bad, good, INVALID],
+    [undefined, forbidden, good, "403 forbidden"],
+    [undefined, "", good, 200],
+    [undefined, "", "", MISSING],
+    [undefined, "", bad, INVALID],
+    [good, "", "", 200],
+  ]) {
+    const request = { headers: {} };
+    if (header !== undefined) request.headers.Authorization = `Bearer ${header}`;
+    if (query !== undefined) request.query = `?token=${query}`;
+    if (cookie !== undefined) request.headers.Cookie = `sse_broadcaster_token=${cookie}`;
+    const names = new Map([[good, "good"], [bad, "bad"], [forbidden, "forbidden"], ["", "empty"]]);
+    const what = [header, query, cookie].map((token) => names.get(token)).join(", ");
+    assert.equal(await ask(hub, request), answer, what);
+  }
+});
+
+test("a cookie is for listening only; header and query are for everything", async () => {
+  const hub = await start({ JWT_SECRET: SECRET });
+  const token = await mint();
+  for (const [method, path] of [
+    ["POST", `${PATH}/broadcast`],
+    ["GET", `${PATH}/stats`],
+    ["GET", `${PATH}/events`],
+    ["DELETE", PATH],
+  ]) {
+    assert.equal(await ask(hub, { method, path, ...PLACES.cookie(token) }), MISSING, `${method} ${path}`);
+    assert.equal(await ask(hub, { method, path, ...PLACES.cookie("nonsense"), ...PLACES.query(token) }), 200);
+    assert.equal(await ask(hub, { method, path, ...PLACES.header(token) }), 200);
+  }
+  const head = await hub.fetch(PATH, { method: "HEAD", ...PLACES.cookie(token) });
+  assert.equal(head.status, 200);
+});
+
+test("how a header, a query and a cookie are written", async () => {
+  const hub = await start({ JWT_SECRET: SECRET });
+  const token = await mint();
+  for (const [Authorization, answer] of [
+    [`Bearer ${token}`, 200],
+    [`bearer ${token}`, 200],
+    [`BEARER ${token}`, 200],
+    ["Basic dXNlcjpwYXNz", MISSING],
+    [`Basic ${token}`, MISSING],
+    [`Bearertoken ${token}`, MISSING],
+    [`DPoP ${token}`, MISSING],
+    [token, MISSING],
+    [`Bearer ${token} ${token}`, INVALID],
+    [`Bearer ${token}, Bearer ${token}`, INVALID],
+  ]) {
+    assert.equal(await ask(hub, { headers: { Authorization } }), answer, Authorization.replaceAll(token, "TOKEN"));
+  }
+  assert.match(await ask(hub, { headers: { Authorization: "Bearer" } }), /^401 /);
+  assert.equal(await ask(hub, { headers: { Authorization: "Basic dXNlcjpwYXNz" }, ...PLACES.query(token) }), 200);
+  for (const [query, answer] of [
+    [`?catch_up=1&token=${token}`, 200],
+    [`?token=${token}&history=5`, 200],
+    [`?%74oken=${token}`, 200],
+    [`?token=${token.replaceAll(".", "%2E")}`, 200],
+    [`?Token=${token}`, MISSING],
+    [`?tokens=${token}`, MISSING],
+    [`?token`, MISSING],
+    [`?token=${token}&token=${token}`, "400 invalid-query"],
+    [`?token=${token}&token=`, "400 invalid-query"],
+    [`?token=%20${token}`, INVALID],
+    [`?token=${token}+`, INVALID],
+  ]) {
+    assert.equal(await ask(hub, { query }), answer, query.replaceAll(token, "TOKEN"));
+  }
+  assert.match(await ask(hub, { query: "?token=%ff" }), /^40[01] invalid-/);
+  for (const [Cookie, answer] of [
+    [`sse_broadcaster_token=${token}`, 200],
+    [`a=b; sse_broadcaster_token=${token}; c=d`, 200],
+    [`a=b;sse_broadcaster_token=${token};c=d`, 200],
+    [`a="x=y"; sse_broadcaster_token=${token}`, 200],
+    [`Sse_Broadcaster_Token=${token}`, MISSING],
+    [`xsse_broadcaster_token=${token}`, MISSING],
+    [`sse_broadcaster_tokens=${token}`, MISSING],
+    [`a=sse_broadcaster_token=${token}`, MISSING],
+    [`sse_broadcaster_token`, MISSING],
+    [`sse_broadcaster_token=x${token}`, INVALID],
+  ]) {
+    assert.equal(await ask(hub, { headers: { Cookie } }), answer, Cookie.replaceAll(token, "TOKEN"));
+  }
+});
+
+test("an EventSource with a token in its address listens; with a bad one it is told so, and stays away", async (t) => {
+  const hub = await start({ JWT_SECRET: SECRET });
+  const connect = (token) => {
+    const source = new EventSource(`${hub.channel("foo").url}?token=${token}`);
+    t.after(() => source.close());
+    return new Promise((resolve) => {
+      source.onopen = () => resolve("open");
+      source.onerror = ({ code }) => resolve([code, source.readyState]);
+    });
+  };
+  assert.equal(await connect(await mint()), "open");
+  assert.deepEqual(await connect(await mint({ ...ALL, exp: now() - 1 })), [401, EventSource.CLOSED]);
+  assert.deepEqual(await connect(await mint({ subscribe: ["bar"] })), [403, EventSource.CLOSED]);
+});
+
+test("who opens a channel in the address bar comes to the console, which gets the token", async () => {
+  const hub = await start({ JWT_SECRET: SECRET });
+  const location = async (query) => {
+    const headers = { "Sec-Fetch-Dest": "document" };
+    const response = await hub.fetch(PATH + query, { headers, redirect: "manual" });
+    await response.arrayBuffer();
+    return [response.status, response.headers.get("location")];
+  };
+  const token = await mint();
+  assert.deepEqual(await location(""), [302, "/?channel=foo"]);
+  assert.deepEqual(await location(`?token=${token}`), [302, `/?channel=foo&token=${token}`]);
+  assert.deepEqual(await location("?token=nonsense"), [302, "/?channel=foo&token=nonsense"]);
+  const [status, odd] = await location("?token=a%26b%0d%0aX%3a%20y%23c%22");
+  assert.equal(status, 302);
+  const { searchParams, hash, pathname } = new URL(odd, hub.origin);
+  assert.deepEqual([pathname, hash, searchParams.get("channel")], ["/", "", "foo"]);
+  assert.equal(searchParams.get("token"), 'a&b\r\nX: y#c"');
+});
+
+test("each algorithm verifies, by JWT_SECRET, by JWT_KEYS, or by both", async () => {
+  const secretOnly = await start({ JWT_SECRET: SECRET });
+  const keysOnly = await start({ JWT_KEYS: jwks(rsa, ec, ed) });
+  const both = await start({ JWT_SECRET: SECRET, JWT_KEYS: jwks(rsa, ec, ed) });
+  for (const [key, ...answers] of [
+    [secret, 200, INVALID, 200],
+    [rsa, INVALID, 200, 200],
+    [ec, INVALID, 200, 200],
+    [ed, INVALID, 200, 200],
+    [nameless(rsa), INVALID, 200, 200],
+    [nameless(ec), INVALID, 200, 200],
+    [nameless(ed), INVALID, 200, 200],
+  ]) {
+    const found = [];
+    for (const hub of [secretOnly, keysOnly, both]) found.push(await show(hub, mint(ALL, key)));
+    assert.deepEqual(found, answers, `${key.alg} ${key.kid}`);
+  }
+});
+
+test("only the key with a token's kid verifies it, and without kid there is no guessing", async () => {
+  const hub = await start({ JWT_SECRET: SECRET, JWT_KEYS: jwks(rsa, ec, otherEc, ed, otherEd) });
+  const as = (kid, key) => ({ ...key, kid });
+  for (const [key, answer] of [
+    [ec, 200],
+    [otherEc, 200],
+    [as("ec-1", otherEc), INVALID],
+    [as("ec-2", ec), INVALID],
+    [nameless(ec), INVALID],
+    [nameless(otherEc), INVALID],
+    [ed, 200],
+    [as("ed-2", ed), INVALID],
+    [nameless(otherEd), INVALID],
+    [rsa, 200],
+    [nameless(rsa), 200],
+    [as("rsa-1", otherRsa), INVALID],
+    [as("ec-1", ed), INVALID],
+    [secret, 200],
+    [as("anything", secret), INVALID],
+    [as("ec-1", secret), INVALID],
+  ]) {
+    assert.equal(await show(hub, mint(ALL, key)), answer, `${key.alg} ${key.kid}`);
+  }
+  const { detail } = await (await hub.fetch(PATH, PLACES.header(await mint(ALL, nameless(ec))))).json();
+  assert.match(detail, /kid/, "it says what would tell them apart");
+});
+
+test("keys may have no kid, nor say what they are for", async () => {
+  const plain = ({ jwk: { kid, alg, use, ...jwk } }) => ({ jwk });
+  const hub = await start({ JWT_KEYS: jwks(plain(rsa), plain(ec), plain(ed)) });
+  for (const key of [rsa, ec, ed]) {
+    assert.equal(await show(hub, mint(ALL, nameless(key))), 200, key.alg);
+    assert.equal(await show(hub, mint(ALL, key)), INVALID, `${key.alg} with a name`);
+  }
+  const two = await start({ JWT_KEYS: jwks(plain(ec), plain(otherEc)) });
+  assert.equal(await show(two, mint(ALL, nameless(ec))), INVALID);
+});
+
+test("issuer and audience are checked where they are set", async () => {
+  const settings = { JWT_SECRET: SECRET, JWT_ISSUER: "https://issuer.example", JWT_AUDIENCE: "hub" };
+  const both = await start(settings);
+  const issuer = await start({ ...settings, JWT_AUDIENCE: "" });
+  const audience = await start({ ...settings, JWT_ISSUER: "" });
+  const none = await start({ JWT_SECRET: SECRET });
+  const iss = "https://issuer.example";
+  for (const [claims, ...answers] of [
+    [{ iss, aud: "hub" }, 200, 200, 200, 200],
+    [{ iss, aud: ["other", "hub"] }, 200, 200, 200, 200],
+    [{ iss, aud: ["hub"] }, 200, 200, 200, 200],
+    [{ iss }, INVALID, 200, INVALID, 200],
+    [{ aud: "hub" }, INVALID, INVALID, 200, 200],
+    [{}, INVALID, INVALID, INVALID, 200],
+    [{ iss: `${iss}/`, aud: "hub" }, INVALID, INVALID, 200, 200],
+    [{ iss: "HTTPS://issuer.example", aud: "hub" }, INVALID, INVALID, 200, 200],
+    [{ iss: "", aud: "" }, INVALID, INVALID, INVALID, 200],
+    [{ iss, aud: "Hub" }, INVALID, 200, INVALID, 200],
+    [{ iss, aud: [] }, INVALID, 200, INVALID, 200],
+    [{ iss, aud: ["other"] }, INVALID, 200, INVALID, 200],
+    [{ iss, aud: "hub,other" }, INVALID, 200, INVALID, 200],
+  ]) {
+    const found = [];
+    for (const hub of [both, issuer, audience, none]) found.push(await show(hub, mint({ ...ALL, ...claims })));
+    assert.deepEqual(found, answers, JSON.stringify(claims));
+  }
+  // What is no text, and no list of texts, is neither.
+  const issuers = [[iss], 5, null, {}].map((iss) => ({ iss }));
+  const odd = [...issuers, { aud: 5 }, { aud: null }, { aud: {} }, { aud: ["hub", 5] }, { aud: [["hub"]] }];
+  for (const claims of odd) {
+    const token = forge({ alg: "HS256" }, { ...ALL, exp: now() + 60, iss, aud: "hub", ...claims });
+    assert.equal(await show(both, token), INVALID, JSON.stringify(claims));
+  }
+  for (const [claims, name] of [[{ aud: "hub" }, /iss/], [{ iss }, /aud/]]) {
+    const { detail } = await (await both.fetch(PATH, PLACES.header(await mint({ ...ALL, ...claims })))).json();
+    assert.match(detail, name);
+    assert.match(detail, /JWT_(ISSUER|AUDIENCE)|issuer\.example|hub/, "what would be right");
+  }
+});
+
+test("times: valid from nbf on, until the second before exp; other claims do not matter", async () => {
+  const hub = await start({ JWT_SECRET: SECRET });
+  for (const [claims, answer] of [
+    [{ nbf: now() }, 200],
+    [{ nbf: now() - 1, exp: now() + 5 }, 200],
+    [{ nbf: 0 }, 200],
+    [{ nbf: -1e300 }, 200],
+    [{ exp: 1e300 }, 200],
+    [{ iat: now() + 3_600, jti: "x", scope: "publish", publish_: ["x"], roles: [1] }, 200],
+  ]) {
+    assert.equal(await show(hub, mint({ ...ALL, ...claims })), answer, JSON.stringify(claims));
+  }
+  assert.equal(await show(hub, mint(ALL, secret, { typ: "at+jwt", cty: "x", x: [] })), 200);
+});
