@@ -47,7 +47,7 @@ const OPTIONS = {
 const CLAIMS = ["publish", "subscribe", "ttl", "sub", "issuer", "audience"];
 
 const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 };
-const PATTERN = /^(?:[A-Za-z0-9._~:@-]{1,128}|[A-Za-z0-9._~:@-]{0,127}\*)$/;
+const PATTERN = /^(?:[A-Za-z0-9._~:@-]{1,128}|[A-Za-z0-9._~:@-]{0,128}\*)$/;
 const MIN_SECRET_BYTES = 32;
 const MIN_RSA_BITS = 2_048;
 /** As src/ has it: a longer one is refused by every hub. */

@@ -27,7 +27,8 @@ const start = (settings) => startWorkerd({ ACCESS: "token", LOG_LEVEL: "error", 
 
 /** What is answered to a request: its status and the last part of the problem's type. */
 async function ask(hub, { path = PATH, method = "GET", query = "", headers = {} }) {
-  const response = await hub.fetch(path + query, { method, headers, body: method === "POST" ? "x" : undefined });
+  const body = method === "POST" ? "x" : undefined;
+  const response = await fetch(hub.origin + path + query, { method, headers, body });
   if (response.status < 400) {
     await response.body?.cancel();
     return response.status;
@@ -87,7 +88,7 @@ test("a cookie is for listening only; header and query are for everything", asyn
     assert.equal(await ask(hub, { method, path, ...PLACES.cookie("nonsense"), ...PLACES.query(token) }), 200);
     assert.equal(await ask(hub, { method, path, ...PLACES.header(token) }), 200);
   }
-  const head = await hub.fetch(PATH, { method: "HEAD", ...PLACES.cookie(token) });
+  const head = await fetch(hub.origin + PATH, { method: "HEAD", ...PLACES.cookie(token) });
   assert.equal(head.status, 200);
 });
 
@@ -159,21 +160,21 @@ test("an EventSource with a token in its address listens; with a bad one it is t
 
 test("who opens a channel in the address bar comes to the console, which gets the token", async () => {
   const hub = await start({ JWT_SECRET: SECRET });
-  const location = async (query) => {
+  const redirect = async (query) => {
     const headers = { "Sec-Fetch-Dest": "document" };
-    const response = await hub.fetch(PATH + query, { headers, redirect: "manual" });
+    const response = await fetch(hub.origin + PATH + query, { headers, redirect: "manual" });
     await response.arrayBuffer();
-    return [response.status, response.headers.get("location")];
+    assert.equal(response.status, 302);
+    const { origin, pathname, hash, searchParams } = new URL(response.headers.get("location"), hub.origin);
+    assert.deepEqual([origin, pathname, hash], [hub.origin, "/", ""]);
+    return Object.fromEntries(searchParams);
   };
   const token = await mint();
-  assert.deepEqual(await location(""), [302, "/?channel=foo"]);
-  assert.deepEqual(await location(`?token=${token}`), [302, `/?channel=foo&token=${token}`]);
-  assert.deepEqual(await location("?token=nonsense"), [302, "/?channel=foo&token=nonsense"]);
-  const [status, odd] = await location("?token=a%26b%0d%0aX%3a%20y%23c%22");
-  assert.equal(status, 302);
-  const { searchParams, hash, pathname } = new URL(odd, hub.origin);
-  assert.deepEqual([pathname, hash, searchParams.get("channel")], ["/", "", "foo"]);
-  assert.equal(searchParams.get("token"), 'a&b\r\nX: y#c"');
+  assert.deepEqual(await redirect(""), { channel: "foo" });
+  assert.deepEqual(await redirect(`?token=${token}`), { channel: "foo", token });
+  assert.deepEqual(await redirect("?token=nonsense"), { channel: "foo", token: "nonsense" });
+  const odd = "a&b\r\nX: y#c\"é%2E+ channel=x";
+  assert.deepEqual(await redirect(`?token=${encodeURIComponent(odd)}`), { channel: "foo", token: odd });
 });
 
 test("each algorithm verifies, by JWT_SECRET, by JWT_KEYS, or by both", async () => {
@@ -218,7 +219,7 @@ test("only the key with a token's kid verifies it, and without kid there is no g
   ]) {
     assert.equal(await show(hub, mint(ALL, key)), answer, `${key.alg} ${key.kid}`);
   }
-  const { detail } = await (await hub.fetch(PATH, PLACES.header(await mint(ALL, nameless(ec))))).json();
+  const { detail } = await (await fetch(hub.origin + PATH, PLACES.header(await mint(ALL, nameless(ec))))).json();
   assert.match(detail, /kid/, "it says what would tell them apart");
 });
 
@@ -262,12 +263,14 @@ test("issuer and audience are checked where they are set", async () => {
   // What is no text, and no list of texts, is neither.
   const issuers = [[iss], 5, null, {}].map((iss) => ({ iss }));
   const odd = [...issuers, { aud: 5 }, { aud: null }, { aud: {} }, { aud: ["hub", 5] }, { aud: [["hub"]] }];
+  const taken = [];
   for (const claims of odd) {
     const token = forge({ alg: "HS256" }, { ...ALL, exp: now() + 60, iss, aud: "hub", ...claims });
-    assert.equal(await show(both, token), INVALID, JSON.stringify(claims));
+    if ((await show(both, token)) !== INVALID) taken.push(claims);
   }
+  assert.deepEqual(taken, []);
   for (const [claims, name] of [[{ aud: "hub" }, /iss/], [{ iss }, /aud/]]) {
-    const { detail } = await (await both.fetch(PATH, PLACES.header(await mint({ ...ALL, ...claims })))).json();
+    const { detail } = await (await fetch(both.origin + PATH, PLACES.header(await mint({ ...ALL, ...claims })))).json();
     assert.match(detail, name);
     assert.match(detail, /JWT_(ISSUER|AUDIENCE)|issuer\.example|hub/, "what would be right");
   }
@@ -282,8 +285,9 @@ test("times: valid from nbf on, until the second before exp; other claims do not
     [{ nbf: -1e300 }, 200],
     [{ exp: 1e300 }, 200],
     [{ iat: now() + 3_600, jti: "x", scope: "publish", publish_: ["x"], roles: [1] }, 200],
+    [{ deep: JSON.parse(`${"[".repeat(2_000)}${"]".repeat(2_000)}`) }, 200],
   ]) {
-    assert.equal(await show(hub, mint({ ...ALL, ...claims })), answer, JSON.stringify(claims));
+    assert.equal(await show(hub, mint({ ...ALL, ...claims })), answer, JSON.stringify(claims).slice(0, 99));
   }
   assert.equal(await show(hub, mint(ALL, secret, { typ: "at+jwt", cty: "x", x: [] })), 200);
 });
