@@ -73,7 +73,7 @@ function readOptions() {
 function patterns(option) {
   for (const pattern of options[option] ?? []) {
     if (PATTERN.test(pattern)) continue;
-    const right = "1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ -, the last of which may be a * instead";
+    const right = "1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ -, with or without a * behind them, or * alone";
     misused(`--${option} is ${JSON.stringify(pattern)}: a pattern is ${right}. For several, give it again.`);
   }
   return options[option];
