@@ -71,7 +71,10 @@ async fn fetch(
     let settings = settings(&env);
     let responder = Responder::new(&request, settings.as_deref().ok());
     let answer = match settings {
-        Ok(settings) => router::answer(&request, &env, &settings, &responder).await,
+        Ok(settings) => match signature::import(&settings.access).await {
+            Ok(()) => router::answer(&request, &env, &settings, &responder).await,
+            Err(error) => Err(Problem::from(error).into()),
+        },
         Err(problem) => Err(problem.into()),
     };
     answer.or_else(|failure| {
@@ -90,10 +93,7 @@ async fn fetch(
 pub(crate) fn settings(env: &Env) -> std::result::Result<Rc<Settings>, Problem> {
     let settings = SETTINGS.with(|settings| {
         settings
-            .get_or_init(|| {
-                signature::install();
-                Settings::read(|name| variable(env, name)).map(Rc::new)
-            })
+            .get_or_init(|| Settings::read(|name| variable(env, name)).map(Rc::new))
             .clone()
     });
     Ok(settings?)

@@ -4,20 +4,19 @@
 //! jsonwebtoken verifies tokens, and asks a [`CryptoProvider`] about each signature. It does so without waiting, but Web
 //! Crypto is waited for; so the answer is there before it asks.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::{OnceCell, RefCell};
 
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
-use jsonwebtoken::errors::{ErrorKind, Result};
+use jsonwebtoken::errors::{self, ErrorKind};
 use jsonwebtoken::signature::{Error, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{CryptoKey, SubtleCrypto, WorkerGlobalScope};
 
-use crate::access::{Material, Unverified};
-use crate::logging::Level;
+use crate::access::{Access, Material, PUBLIC_KEYS, Unverified};
+use crate::environment::SettingError;
 
 /// Signed with the right key, as Web Crypto has found.
 pub struct Genuine {
@@ -27,8 +26,8 @@ pub struct Genuine {
 }
 
 thread_local! {
-    /// The keys that were used before, by their number.
-    static KEYS: RefCell<HashMap<usize, CryptoKey>> = RefCell::default();
+    /// The keys, once they are imported; or why they cannot be.
+    static KEYS: OnceCell<Result<Vec<CryptoKey>, SettingError>> = const { OnceCell::new() };
     /// What the library is going to ask about.
     static GENUINE: RefCell<Option<Genuine>> = const { RefCell::new(None) };
 }
@@ -39,25 +38,46 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Makes the library ask here. To be called before any token is looked at.
-pub fn install() {
+/// Imports the keys of this deployment, the first time, and makes the library ask here. To be called before any token is
+/// looked at. Fails where the platform cannot use a key, such as a point that is on no curve.
+pub async fn import(access: &Access) -> Result<(), SettingError> {
+    let known = KEYS.with(|keys| {
+        keys.get()
+            .map(|keys| keys.as_ref().map(|_| ()).map_err(Clone::clone))
+    });
+    if let Some(known) = known {
+        return known;
+    }
     // Fails only where it was done before.
     let _ = PROVIDER.install_default();
+    let imported = import_all(access).await;
+    let result = imported.as_ref().map(|_| ()).map_err(Clone::clone);
+    // Another request may have been faster.
+    KEYS.with(|keys| keys.set(imported).ok());
+    result
 }
 
-/// Whether a signature is of the key that it has to be of. A key that the platform cannot use has signed nothing.
-pub async fn verify(unverified: &Unverified<'_>) -> Option<Genuine> {
-    let verified = ask(unverified).await;
-    if let Err(error) = &verified {
-        Level::Error.log(Level::Error, || {
-            let error = worker::Error::from(error.clone());
-            format!(
-                "a key of JWT_KEYS cannot be used: number={} error={error}",
-                unverified.number
-            )
-        });
+async fn import_all(access: &Access) -> Result<Vec<CryptoKey>, SettingError> {
+    let mut keys = Vec::new();
+    for (algorithm, material) in access.materials() {
+        let name = match material {
+            Material::Secret(_) => "JWT_SECRET",
+            Material::Jwk(_) => "JWT_KEYS",
+        };
+        let key = import_key(algorithm, material).await;
+        keys.push(key.map_err(|_| SettingError {
+            name,
+            found: format!("has a key that is none for {algorithm:?}"),
+            expected: PUBLIC_KEYS.to_owned(),
+        })?);
     }
-    verified.is_ok_and(|genuine| genuine).then(|| Genuine {
+    Ok(keys)
+}
+
+/// Whether a signature is of the key that it has to be of. Web Crypto throws at some that can be none.
+pub async fn verify(unverified: &Unverified<'_>) -> Option<Genuine> {
+    let verified = ask(unverified).await.is_ok_and(|answer| answer.is_truthy());
+    verified.then(|| Genuine {
         algorithm: unverified.algorithm,
         message: unverified.message.as_bytes().to_vec(),
         signature: unverified.signature.clone(),
@@ -72,44 +92,36 @@ pub fn vouching<T>(genuine: Option<Genuine>, grant: impl FnOnce() -> T) -> T {
     granted
 }
 
-async fn ask(unverified: &Unverified<'_>) -> std::result::Result<bool, JsValue> {
-    let global: WorkerGlobalScope = js_sys::global().unchecked_into();
-    let subtle = global.crypto()?.subtle();
-    let algorithm = web_crypto_name(unverified.algorithm)?;
-    let known = KEYS.with_borrow(|keys| keys.get(&unverified.number).cloned());
-    let key = match known {
-        Some(key) => key,
-        None => {
-            let key = import(&subtle, &algorithm, unverified.material).await?;
-            KEYS.with_borrow_mut(|keys| keys.insert(unverified.number, key.clone()));
-            key
-        }
-    };
-    let verified = subtle.verify_with_object_and_buffer_source_and_buffer_source(
-        &algorithm,
+async fn ask(unverified: &Unverified<'_>) -> Result<JsValue, JsValue> {
+    let key = KEYS.with(|keys| keys.get()?.as_ref().ok()?.get(unverified.number).cloned());
+    let key = key.ok_or(JsValue::UNDEFINED)?;
+    let verified = subtle()?.verify_with_object_and_buffer_source_and_buffer_source(
+        &web_crypto_name(unverified.algorithm)?,
         &key,
         &Uint8Array::from(unverified.signature.as_slice()),
         &Uint8Array::from(unverified.message.as_bytes()),
     )?;
-    Ok(JsFuture::from(verified).await?.is_truthy())
+    JsFuture::from(verified).await
 }
 
-async fn import(
-    subtle: &SubtleCrypto,
-    algorithm: &Object,
-    material: &Material,
-) -> std::result::Result<CryptoKey, JsValue> {
-    let usages = Array::of1(&JsValue::from_str("verify"));
+async fn import_key(algorithm: Algorithm, material: &Material) -> Result<CryptoKey, JsValue> {
     let (format, data): (_, Object) = match material {
         Material::Secret(secret) => ("raw", Uint8Array::from(secret.as_slice()).into()),
         Material::Jwk(jwk) => ("jwk", js_sys::JSON::parse(jwk)?.unchecked_into()),
     };
-    let key = subtle.import_key_with_object(format, &data, algorithm, false, &usages)?;
+    let usages = Array::of1(&JsValue::from_str("verify"));
+    let name = web_crypto_name(algorithm)?;
+    let key = subtle()?.import_key_with_object(format, &data, &name, false, &usages)?;
     Ok(JsFuture::from(key).await?.unchecked_into())
 }
 
+fn subtle() -> Result<SubtleCrypto, JsValue> {
+    let global: WorkerGlobalScope = js_sys::global().unchecked_into();
+    Ok(global.crypto()?.subtle())
+}
+
 /// An algorithm, as Web Crypto calls it. What one of its functions does not want to know it passes over.
-fn web_crypto_name(algorithm: Algorithm) -> std::result::Result<Object, JsValue> {
+fn web_crypto_name(algorithm: Algorithm) -> Result<Object, JsValue> {
     let members: &[(&str, &str)] = match algorithm {
         Algorithm::HS256 => &[("name", "HMAC"), ("hash", "SHA-256")],
         Algorithm::RS256 => &[("name", "RSASSA-PKCS1-v1_5"), ("hash", "SHA-256")],
@@ -128,7 +140,7 @@ fn web_crypto_name(algorithm: Algorithm) -> std::result::Result<Object, JsValue>
     Ok(object)
 }
 
-fn answer(algorithm: &Algorithm, _: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
+fn answer(algorithm: &Algorithm, _: &DecodingKey) -> errors::Result<Box<dyn JwtVerifier>> {
     Ok(Box::new(Answer(*algorithm)))
 }
 
@@ -136,7 +148,7 @@ fn answer(algorithm: &Algorithm, _: &DecodingKey) -> Result<Box<dyn JwtVerifier>
 struct Answer(Algorithm);
 
 impl Verifier<Vec<u8>> for Answer {
-    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), Error> {
         let is_genuine = GENUINE.with_borrow(|genuine| {
             genuine.as_ref().is_some_and(|genuine| {
                 genuine.algorithm == self.0

@@ -31,47 +31,41 @@ pub struct Claims {
 
 const CHANNELS: &str = "a list of channel ids, each exact or ending in \"*\"";
 const SECONDS: &str = "a number of seconds since 1970";
-const TEXT: &str = "text";
+/// What `sub`, `iss` and most of a header have to be.
+pub const TEXT: &str = "text";
 
 fn publish<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<Pattern>, D::Error> {
-    claim("publish", CHANNELS, value)
+    member("publish", CHANNELS, value)
 }
 
 fn subscribe<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<Pattern>, D::Error> {
-    claim("subscribe", CHANNELS, value)
+    member("subscribe", CHANNELS, value)
 }
 
 fn exp<'de, D: Deserializer<'de>>(value: D) -> Result<f64, D::Error> {
-    claim("exp", SECONDS, value)
+    member("exp", SECONDS, value)
 }
 
 fn nbf<'de, D: Deserializer<'de>>(value: D) -> Result<Option<f64>, D::Error> {
-    claim("nbf", SECONDS, value).map(Some)
+    member("nbf", SECONDS, value).map(Some)
 }
 
 fn sub<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
-    claim("sub", TEXT, value).map(Some)
+    member("sub", TEXT, value).map(Some)
 }
 
 fn iss<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
-    claim("iss", TEXT, value).map(Some)
+    member("iss", TEXT, value).map(Some)
 }
 
-/// A claim that is there, and has to be `expected`. `null` is nothing that a claim can be.
-fn claim<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+/// A member that is there, and has to be `expected`. `null` is nothing that it can be.
+pub fn member<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     name: &str,
     expected: &str,
     value: D,
 ) -> Result<T, D::Error> {
     T::deserialize(value)
         .map_err(|error| D::Error::custom(format!("{name:?} has to be {expected}: {error}")))
-}
-
-/// What may be left out, but not be `null`.
-pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    value: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(value).map(Some)
 }
 
 impl Claims {

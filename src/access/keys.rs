@@ -3,16 +3,19 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
-use super::claims::{Claims, given};
+use super::claims::{Claims, TEXT, member};
 use super::jwks::public_keys;
 use crate::environment::{Environment, SettingError};
 use crate::logging::printable;
 
 /// The shortest `JWT_SECRET`, in bytes: as long as what HS256 makes of it (RFC 7518, section 3.2).
 pub const MIN_SECRET_BYTES: usize = 32;
+
+/// What `JWT_KEYS` has to be.
+pub const PUBLIC_KEYS: &str = "a JWK Set of public keys for RS256, ES256 or EdDSA (RFC 7517)";
 
 /// Why a token is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,12 +85,10 @@ impl std::fmt::Debug for Material {
 /// A signature that nobody has looked at, with the one key that it has to be of.
 #[derive(Clone, Debug)]
 pub struct Unverified<'a> {
-    /// Which of the deployment's keys it is.
+    /// Which of [`Keys::materials`] it is.
     pub number: usize,
     /// What it is for.
     pub algorithm: Algorithm,
-    /// The key.
-    pub material: &'a Material,
     /// What is signed.
     pub message: &'a str,
     /// The signature's bytes.
@@ -122,8 +123,7 @@ impl Keys {
             let set = public_keys(&text).map_err(|found| SettingError {
                 name: "JWT_KEYS",
                 found,
-                expected: "a JWK Set of public keys for RS256, ES256 or EdDSA (RFC 7517)"
-                    .to_owned(),
+                expected: PUBLIC_KEYS.to_owned(),
             })?;
             for key in set {
                 let material = Material::Jwk(key.jwk);
@@ -145,15 +145,19 @@ impl Keys {
         Ok(token.claims)
     }
 
+    /// All keys, each with its algorithm.
+    pub fn materials(&self) -> impl Iterator<Item = (Algorithm, &Material)> {
+        self.0.iter().map(|key| (key.algorithm, &key.material))
+    }
+
     /// The signature of a token that could be one of this deployment's.
-    pub fn unverified<'a>(&'a self, token: &'a str) -> Result<Unverified<'a>, TokenError> {
+    pub fn unverified<'a>(&self, token: &'a str) -> Result<Unverified<'a>, TokenError> {
         let (number, key) = self.find(token)?;
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Unreadable)?;
         let signature = BASE64_URL_SAFE_NO_PAD.decode(signature);
         Ok(Unverified {
             number,
             algorithm: key.algorithm,
-            material: &key.material,
             message,
             signature: signature.map_err(|_| TokenError::Unreadable)?,
         })
@@ -186,11 +190,24 @@ impl Keys {
 /// What counts of a token's header. The library would take `null` for a parameter that is left out.
 #[derive(Deserialize)]
 struct TokenHeader {
+    #[serde(deserialize_with = "alg")]
     alg: String,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "kid")]
     kid: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "crit")]
     crit: Option<IgnoredAny>,
+}
+
+fn alg<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    member("alg", TEXT, value)
+}
+
+fn kid<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    member("kid", TEXT, value).map(Some)
+}
+
+fn crit<'de, D: Deserializer<'de>>(value: D) -> Result<Option<IgnoredAny>, D::Error> {
+    IgnoredAny::deserialize(value).map(Some)
 }
 
 impl TokenHeader {

@@ -13,12 +13,13 @@ use std::cell::RefCell;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 
+use jsonwebtoken::Algorithm;
 use lru::LruCache;
 use sha2::{Digest as _, Sha256};
 
 use self::claims::Claims;
 use self::keys::Keys;
-pub use self::keys::{Material, TokenError, Unverified};
+pub use self::keys::{Material, PUBLIC_KEYS, TokenError, Unverified};
 use crate::environment::{Environment, SettingError};
 use crate::fanout::Millis;
 
@@ -153,9 +154,14 @@ impl Access {
         }
     }
 
+    /// All keys, each with its algorithm, for who verifies signatures.
+    pub fn materials(&self) -> impl Iterator<Item = (Algorithm, &Material)> {
+        self.keys.materials()
+    }
+
     /// The signature of `token`, where it has to be verified before [`grant`](Self::grant) is called: not that of a token
     /// that is remembered, or that is refused for what it looks like.
-    pub fn unverified<'a>(&'a self, token: &'a str) -> Option<Unverified<'a>> {
+    pub fn unverified<'a>(&self, token: &'a str) -> Option<Unverified<'a>> {
         let known = self.remembered(token).ok()?;
         known.is_none().then(|| self.keys.unverified(token).ok())?
     }
