@@ -7,6 +7,12 @@ import { chromiumPath, pythonPath } from "../tests/support/tools.mjs";
 import { fail, installPackages, installToolchain, node, root, run, say } from "./install.mjs";
 
 const SUFFIX = ".test.mjs";
+/** Files that measure no times, and want nothing that there is only one of. They mostly wait. */
+const TOGETHER = [
+  ...["access", "access-logs", "access-settings", "access-tokens", "token", "cors", "openapi"],
+  ...["attacks", "attacks-claims", "attacks-form", "attacks-signatures", "bad-input", "raw-requests", "settings"],
+  ...["end", "events", "logs", "problems", "readme", "retention", "wire", "without-history"],
+];
 const chosen = process.argv.slice(2);
 const names = readdirSync(join(root, "tests"), { recursive: true })
   .filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
@@ -35,8 +41,15 @@ if (chosen.length === 0) {
 }
 await build();
 say("testing the Worker on the real runtime ...");
-const files = wanted.map((name) => join("tests", name + SUFFIX));
-// Each test has its own time; this bounds a whole file. One file at a time: some of them measure times.
+// Each test has its own time; this bounds a whole file.
 const timeout = wanted.some(byHand) ? 1_800_000 : 900_000;
-const options = ["--test-concurrency=1", "--test-force-exit", "--test-reporter=spec", `--test-timeout=${timeout}`];
-run(node, ["--test", ...options, ...files]);
+
+/** Runs files of tests, so many at once. */
+function runTests(names, atOnce) {
+  if (names.length === 0) return;
+  const options = ["--test-force-exit", "--test-reporter=spec", `--test-concurrency=${atOnce}`, `--test-timeout=${timeout}`];
+  run(node, ["--test", ...options, ...names.map((name) => join("tests", name + SUFFIX))]);
+}
+
+runTests(wanted.filter((name) => TOGETHER.includes(name)), 3);
+runTests(wanted.filter((name) => !TOGETHER.includes(name)), 1);

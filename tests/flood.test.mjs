@@ -106,28 +106,25 @@ test("the heap grows to its working size", { timeout: 300_000 }, async () => {
   assert.deepEqual(Object.keys(await stop()), ["401"]);
 });
 
-for (const algorithms of [["HS256"], ["ES256", "RS256", "EdDSA"]]) {
-  const what = algorithms.join(" and ");
-  test(`a flood of bad ${what} tokens delays no good publisher, and leaves nothing`, { timeout: 120_000 }, async () => {
-    const channel = hub.channel("good");
-    const headers = bearer(await mint({ ...ALL, exp: now() + 3_600 }));
-    const listeners = await Promise.all(Array.from({ length: LISTENERS }, () => listen(channel, { headers })));
-    const quiet = await measure(channel, headers, listeners, 3);
-    const { stop } = await flood(...algorithms);
-    const flooded = await measure(channel, headers, listeners, SECONDS);
-    const answers = await stop();
-    for (const listener of listeners) listener.leave();
+test("a flood of bad tokens delays no good publisher, and leaves nothing", { timeout: 120_000 }, async () => {
+  const channel = hub.channel("good");
+  const headers = bearer(await mint({ ...ALL, exp: now() + 3_600 }));
+  const listeners = await Promise.all(Array.from({ length: LISTENERS }, () => listen(channel, { headers })));
+  const quiet = await measure(channel, headers, listeners, 3);
+  const { stop } = await flood(...Object.keys(SIGNATURE_BYTES));
+  const flooded = await measure(channel, headers, listeners, SECONDS);
+  const answers = await stop();
+  for (const listener of listeners) listener.leave();
 
-    const text = ({ publish, delivery }) => `publish ${JSON.stringify(publish)}, delivery ${JSON.stringify(delivery)}`;
-    console.log(`# before: ${text(quiet)}`);
-    console.log(`# beside ${Math.round(answers[401] / SECONDS)} bad ${what} a second: ${text(flooded)}`);
-    console.log(`# memory, MB, once a second: ${flooded.memory.map((bytes) => Math.round(bytes / 1e6)).join(" ")}`);
-    assert.deepEqual(Object.keys(answers), ["401"], JSON.stringify(answers));
-    assert.ok(answers[401] > CONNECTIONS * SECONDS, `${answers[401]} bad requests are no flood`);
-    assert.equal(flooded.deliveries, LISTENERS * SECONDS * PUBLISHES_PER_SECOND);
-    assert.ok(flooded.publish.p99 < MAX_MS, `p99 of publishing: ${flooded.publish.p99} ms`);
-    assert.ok(flooded.delivery.p99 < MAX_MS, `p99 of delivering: ${flooded.delivery.p99} ms`);
-    const grown = median(flooded.memory.slice(-10)) - median(flooded.memory.slice(0, 10));
-    assert.ok(grown < MAX_GROWN, `it grew by ${grown / 1e6} MB`);
-  });
-}
+  const text = ({ publish, delivery }) => `publish ${JSON.stringify(publish)}, delivery ${JSON.stringify(delivery)}`;
+  console.log(`# before: ${text(quiet)}`);
+  console.log(`# beside ${Math.round(answers[401] / SECONDS)} bad ones a second: ${text(flooded)}`);
+  console.log(`# memory, MB, once a second: ${flooded.memory.map((bytes) => Math.round(bytes / 1e6)).join(" ")}`);
+  assert.deepEqual(Object.keys(answers), ["401"], JSON.stringify(answers));
+  assert.ok(answers[401] > CONNECTIONS * SECONDS, `${answers[401]} bad requests are no flood`);
+  assert.equal(flooded.deliveries, LISTENERS * SECONDS * PUBLISHES_PER_SECOND);
+  assert.ok(flooded.publish.p99 < MAX_MS, `p99 of publishing: ${flooded.publish.p99} ms`);
+  assert.ok(flooded.delivery.p99 < MAX_MS, `p99 of delivering: ${flooded.delivery.p99} ms`);
+  const grown = median(flooded.memory.slice(-10)) - median(flooded.memory.slice(0, 10));
+  assert.ok(grown < MAX_GROWN, `it grew by ${grown / 1e6} MB`);
+});

@@ -1,12 +1,14 @@
 // Every curl line of the README does what the README says.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { root } from "../scripts/install.mjs";
 import { startHub } from "./support/hub.mjs";
+import { startWorkerd } from "./support/workerd.mjs";
 
 const hub = await startHub();
 const readme = readFileSync(join(root, "README.md"), "utf8");
@@ -16,13 +18,13 @@ const lines = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)]
 
 let epoch = "";
 
-/** Runs a line of the README against this test's hub; a stream is listened to for two seconds. */
-async function run(line) {
+/** Runs a line of the README against a test's hub; a stream is listened to for two seconds. */
+async function run(line, { origin } = hub, env = {}) {
   const command = line
-    .replaceAll("http://127.0.0.1:8080", hub.origin)
+    .replaceAll("http://127.0.0.1:8080", origin)
     .replace(/\d{13}(?=-\d)/g, epoch)
     .replace("curl ", "curl -sS --fail-with-body -m 2 ");
-  const { stdout } = await promisify(execFile)("sh", ["-c", command]).catch((error) => {
+  const { stdout } = await promisify(execFile)("sh", ["-c", command], { env: { ...process.env, ...env } }).catch((error) => {
     // 28: the time was up, as it should be for a stream.
     if (error.code === 28 && line.includes("-N")) return error;
     throw error;
@@ -43,6 +45,20 @@ function sameShape(actual, expected) {
 test("the README shows the whole API with curl", () => {
   for (const part of ["?event=", "text/event-stream", "/stats", "/events", "Last-Event-ID", "history=", "catch_up=", "-X DELETE"]) {
     assert.ok(lines.some((line) => line.includes(part)), part);
+  }
+});
+
+test("the lines with a token do it where nobody comes without one", { timeout: 60_000 }, async () => {
+  const JWT_SECRET = randomBytes(32).toString("base64");
+  const closed = await startWorkerd({ ACCESS: "", JWT_SECRET });
+  const [, mint] = readme.match(/^TOKEN=\$\((.+)\)$/m);
+  const printed = promisify(execFile)("sh", ["-c", mint], { cwd: root, env: { ...process.env, JWT_SECRET } });
+  const TOKEN = (await printed).stdout.trim();
+  const [publish, listening] = lines.filter((line) => line.includes("$TOKEN"));
+  assert.equal(JSON.parse(await run(publish, closed, { TOKEN })).events, 1);
+  assert.match(await run(listening, closed, { TOKEN }), /^retry: \d+\n: sse-broadcaster\n/);
+  for (const line of [publish, listening]) {
+    await assert.rejects(run(line, closed, { TOKEN: "" }), ({ stdout }) => JSON.parse(stdout).status === 401);
   }
 });
 
