@@ -26,8 +26,8 @@ It is signed with JWT_SECRET of the environment, or with
   --jwks               prints no token, but the public half of --key, under the same name
 
 A key of your own, the hub's setting, and a token:
-  openssl genpkey -algorithm ed25519 -out key.pem
-  JWT_KEYS=$(npm run -s token -- --key key.pem --jwks)
+  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem
+  export JWT_KEYS=$(npm run -s token -- --key key.pem --jwks)
   TOKEN=$(npm run -s token -- --key key.pem --publish 'foo*')`;
 
 const OPTIONS = {
@@ -103,6 +103,8 @@ function keyMaterial(content) {
   }
   if (Array.isArray(jwk.keys)) refuseKey("is a set of keys; take the private key out of it");
   if (jwk.kty === "oct") refuseKey("is a shared secret; set JWT_SECRET to it, decoded, and leave --key away");
+  if (jwk.use !== undefined && jwk.use !== "sig") refuseKey(`is for use ${jwk.use}; a token is signed with one for sig`);
+  if (!["undefined", "string"].includes(typeof jwk.kid)) refuseKey("has a kid that is no text; every hub would refuse it");
   if (!jwk.d) refuseKey("has no private half (d); a token is signed with the private key");
   return { jwk };
 }

@@ -80,13 +80,16 @@ test("every line does what the README says", { timeout: 60_000 }, async () => {
       assert.match(receipt.id, new RegExp(`^\\d{13}-${published}$`));
       epoch = receipt.id.slice(0, 13);
     } else if (line.includes("-N")) {
-      const after = line.includes("Last-Event-ID") ? 2 : line.includes("history=") ? 0 : published;
+      const [, history = 0] = line.match(/history=(\d+)/) ?? [];
+      const after = line.includes("Last-Event-ID") ? 2 : Math.max(0, published - history);
       assert.match(output, new RegExp(`^retry: \\d+\n: sse-broadcaster\nid: ${epoch}-${after}\n\n`));
       const ids = [...output.matchAll(/^id: \d{13}-(\d+)$/gm)].map(([, seq]) => Number(seq));
       assert.deepEqual(ids, Array.from({ length: published - after + 1 }, (_, n) => after + n));
     } else if (line.includes("/events")) {
       const page = JSON.parse(output.replaceAll(epoch, "1795354163077"));
       assert.deepEqual(page, shown('{"events":'));
+    } else if (line.includes("/healthz")) {
+      assert.equal(output, "ok");
     } else if (line.includes("DELETE")) {
       sameShape(JSON.parse(output), shown('{"id":"1795354163077-5"'));
       assert.equal(JSON.parse(output).id, `${epoch}-${published}`);

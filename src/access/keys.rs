@@ -47,8 +47,13 @@ pub enum TokenError {
     #[error("its claims cannot be used ({0})")]
     Claims(String),
     /// `iss` or `aud` are not what they have to be.
-    #[error("its claim \"{0}\" is not what this hub expects")]
-    Foreign(&'static str),
+    #[error("its claim \"{claim}\" is not what {setting} says")]
+    Foreign {
+        /// Which one.
+        claim: &'static str,
+        /// What it has to be.
+        setting: &'static str,
+    },
     /// `exp` has come.
     #[error("it has expired")]
     Expired,
@@ -268,8 +273,14 @@ fn why(error: jsonwebtoken::errors::Error) -> TokenError {
     use jsonwebtoken::errors::ErrorKind;
     match error.kind() {
         ErrorKind::InvalidSignature => TokenError::Signature,
-        ErrorKind::InvalidIssuer => TokenError::Foreign("iss"),
-        ErrorKind::InvalidAudience => TokenError::Foreign("aud"),
+        ErrorKind::InvalidIssuer => TokenError::Foreign {
+            claim: "iss",
+            setting: "JWT_ISSUER",
+        },
+        ErrorKind::InvalidAudience => TokenError::Foreign {
+            claim: "aud",
+            setting: "JWT_AUDIENCE",
+        },
         ErrorKind::MissingRequiredClaim(_) | ErrorKind::Json(_) => {
             TokenError::Claims(printable(&error.to_string()))
         }

@@ -195,11 +195,17 @@ fn issuer_and_audience_are_checked_where_they_are_set() {
     for (bad, error) in [
         (
             json!({"iss": "you", "aud": "hub"}),
-            TokenError::Foreign("iss"),
+            TokenError::Foreign {
+                claim: "iss",
+                setting: "JWT_ISSUER",
+            },
         ),
         (
             json!({"iss": "me", "aud": ["a"]}),
-            TokenError::Foreign("aud"),
+            TokenError::Foreign {
+                claim: "aud",
+                setting: "JWT_AUDIENCE",
+            },
         ),
     ] {
         let (checked, unchecked) = publish(bad);
