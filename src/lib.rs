@@ -32,6 +32,8 @@ pub mod environment;
 pub mod fanout;
 pub mod logging;
 pub mod object;
+#[cfg(test)]
+mod outside;
 pub mod problem;
 pub mod publish;
 pub mod query;

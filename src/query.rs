@@ -80,6 +80,9 @@ pub fn number(query: &str, name: &str, least: u64, most: u64) -> Result<Option<u
 }
 
 #[cfg(test)]
+mod outside;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

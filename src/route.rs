@@ -97,6 +97,9 @@ pub fn channel_id(segment: &str) -> Option<String> {
 }
 
 #[cfg(test)]
+mod outside;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

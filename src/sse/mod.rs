@@ -2,6 +2,8 @@
 //!
 //! Source: WHATWG HTML, section 9.2, "Server-sent events". Pure: no Worker type, no clock, no I/O.
 
+#[cfg(test)]
+mod outside;
 mod parse;
 
 use std::fmt::Write;

@@ -64,10 +64,7 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::sse::{Batch, write_event};
 
     #[test]
     fn a_body_is_parsed_as_browsers_parse_a_stream() {
@@ -92,38 +89,5 @@ mod tests {
         assert_eq!(parse(" data: x\nDATA: y\n\n"), []);
         assert_eq!(parse(""), []);
         assert_eq!(parse(":\n\n\n"), []);
-    }
-
-    proptest! {
-        /// Whatever is published comes out of the parser again, line ends made alike.
-        #[test]
-        fn what_is_written_is_parsed_again(events_in in prop::collection::vec(
-            ("[a-zé:. ]{0,8}", "[a-c:\r\n \u{feff}é\0]{0,40}"), 1..6,
-        )) {
-            let mut wire = String::new();
-            let mut expected = Vec::new();
-            for (event_type, data) in &events_in {
-                write_event(&mut wire, event_type, data);
-                expected.push(ParsedEvent {
-                    event_type: event_type.clone(),
-                    data: data.replace("\r\n", "\n").replace('\r', "\n"),
-                });
-            }
-            let batch = Batch::from_wire(wire.clone());
-            prop_assert_eq!(batch.events, events_in.len());
-            prop_assert_eq!(batch.iter().collect::<String>(), wire.clone());
-            prop_assert_eq!(parse(&wire), expected);
-        }
-
-        /// No body makes the parser panic, and what it reads survives being written.
-        #[test]
-        fn any_body_is_parsed(body in "([a-z:\r\n ]|data: |event: |\r\n|\u{feff}|é|\0){0,60}") {
-            for event in parse(&body) {
-                prop_assert!(!event.event_type.contains(['\r', '\n']));
-                let mut wire = String::new();
-                write_event(&mut wire, &event.event_type, &event.data);
-                prop_assert_eq!(parse(&wire), vec![event]);
-            }
-        }
     }
 }
