@@ -185,6 +185,9 @@ fn check_batch(events: &[sse::ParsedEvent], settings: &Settings) -> Result<(), P
 }
 
 #[cfg(test)]
+mod outside;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

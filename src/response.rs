@@ -236,6 +236,9 @@ pub fn random_between(least: u32, most: u32) -> u32 {
 }
 
 #[cfg(test)]
+mod outside;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

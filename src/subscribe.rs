@@ -77,6 +77,9 @@ fn after(id: &str) -> Since {
 }
 
 #[cfg(test)]
+mod outside;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::sse::EventId;
