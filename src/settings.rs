@@ -156,6 +156,9 @@ fn to_usize(number: u64) -> usize {
 }
 
 #[cfg(test)]
+mod outside;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
