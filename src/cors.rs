@@ -114,6 +114,9 @@ const ALLOW_ORIGIN: &str = "Access-Control-Allow-Origin";
 const EXPOSED: &str = "Retry-After, Idempotency-Replayed";
 
 #[cfg(test)]
+mod outside;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

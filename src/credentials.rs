@@ -57,6 +57,9 @@ fn trim(text: &str) -> &str {
 }
 
 #[cfg(test)]
+mod outside;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
