@@ -7,6 +7,8 @@ mod claims;
 mod jwks;
 mod keys;
 #[cfg(test)]
+mod outside;
+#[cfg(test)]
 mod tests;
 
 use std::cell::RefCell;
