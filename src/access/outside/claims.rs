@@ -118,7 +118,7 @@ fn claims_are_taken_by_the_rules_and_only_so() {
                 Err(why) => {
                     let known = match &found {
                         Err(Denied::Invalid(TokenError::Claims(_))) => why != "foreign",
-                        Err(Denied::Invalid(TokenError::Foreign(_))) => why == "foreign",
+                        Err(Denied::Invalid(TokenError::Foreign { .. })) => why == "foreign",
                         _ => false,
                     };
                     // Where "iss" or "aud" are no text at all, they are missing.
