@@ -11,7 +11,7 @@ import { rawConnection } from "./support/raw.mjs";
 import { serve } from "./support/serve.mjs";
 import { ALL, OTHER_SECRET, PLACES, SECRET, authorized, bearer, mint, now, secretKey } from "./support/tokens.mjs";
 import { eventually, sleep } from "./support/wait.mjs";
-import { startWorkerd } from "./support/workerd.mjs";
+import { startClosed } from "./support/workerd.mjs";
 
 const BROADCAST = "/channels/foo/broadcast";
 
@@ -164,7 +164,7 @@ test("headers by which the Worker tells objects things say nothing of a client's
 
 test("nor can they keep a stream from its end, or name it after somebody else", { timeout: 60_000 }, async () => {
   const names = internalHeaders();
-  const hub = await startWorkerd({ ACCESS: "token", JWT_SECRET: SECRET, LOG_LEVEL: "error" });
+  const hub = await startClosed({ JWT_SECRET: SECRET });
   const exp = now() + 2;
   const token = await mint({ ...ALL, sub: "alice", exp });
   const streams = [];

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { OTHER_SECRET, SECRET, bearer, jwks, makeKey, mint } from "./support/tokens.mjs";
-import { startWorkerd } from "./support/workerd.mjs";
+import { startClosed } from "./support/workerd.mjs";
 
 const ec = await makeKey("ES256", "ec-1");
 const ed = await makeKey("EdDSA", "ed-1");
@@ -52,7 +52,7 @@ const WRONG = [
 
 for (const [what, settings, named, secrets = []] of WRONG) {
   test(`${what}: every request is told so`, async () => {
-    const hub = await startWorkerd({ ACCESS: "", LOG_LEVEL: "error", ...settings }, { withConsole: true });
+    const hub = await startClosed({ ACCESS: "", ...settings }, { withConsole: true });
     const headers = bearer(await mint());
     for (const [method, path] of REQUESTS) {
       for (const init of [{}, { headers }, { headers: { Accept: "text/event-stream" } }]) {
@@ -74,7 +74,7 @@ for (const [what, settings, named, secrets = []] of WRONG) {
 
 test("a private key among the keys is shown to nobody", async () => {
   const { d } = ec.privateJwk;
-  const hub = await startWorkerd({ ACCESS: "token", JWT_KEYS: set({ ...ec.jwk, d }), LOG_LEVEL: "error" });
+  const hub = await startClosed({ JWT_KEYS: set({ ...ec.jwk, d }) });
   for (const [method, path] of REQUESTS) {
     const response = await fetch(hub.origin + path, { method });
     assert.ok(response.status !== 200 || path === "/healthz", `${method} ${path}`);
@@ -96,12 +96,12 @@ test("keys that are of no use here are passed over, and two of one name are too 
     { ...ec.jwk, x5t: "AA", issued: 5, extra: { a: [1] }, kid: "more" },
   ];
   for (const jwk of useless) {
-    const hub = await startWorkerd({ ACCESS: "token", JWT_KEYS: set(jwk, ed.jwk), LOG_LEVEL: "error" });
+    const hub = await startClosed({ JWT_KEYS: set(jwk, ed.jwk) });
     const response = await fetch(`${hub.origin}/channels/foo/stats`, { headers: bearer(await mint(undefined, ed)) });
     assert.equal(response.status, 200, `beside ${JSON.stringify(jwk).slice(0, 80)}: ${await response.text()}`);
   }
   const twice = set(ec.jwk, { ...other, kid: "ec-1" }, ed.jwk);
-  const hub = await startWorkerd({ ACCESS: "token", JWT_KEYS: twice, LOG_LEVEL: "error" });
+  const hub = await startClosed({ JWT_KEYS: twice });
   const status = async (key) =>
     (await fetch(`${hub.origin}/channels/foo/stats`, { headers: bearer(await mint(undefined, key)) })).status;
   const found = [await status(ec), await status(ed)];
@@ -110,13 +110,13 @@ test("keys that are of no use here are passed over, and two of one name are too 
 
 test("32 bytes of secret are enough, counted as UTF-8; open needs none", async () => {
   const ask = async (settings, token) => {
-    const hub = await startWorkerd({ LOG_LEVEL: "error", ...settings });
+    const hub = await startClosed(settings);
     return (await fetch(`${hub.origin}/channels/foo/stats`, { headers: token ? bearer(token) : {} })).status;
   };
   for (const JWT_SECRET of [OTHER_SECRET.slice(0, 32), "é".repeat(16)]) {
     const key = { alg: "HS256", key: new TextEncoder().encode(JWT_SECRET) };
     assert.equal(key.key.length, 32);
-    assert.equal(await ask({ ACCESS: "token", JWT_SECRET }, await mint(undefined, key)), 200);
+    assert.equal(await ask({ JWT_SECRET }, await mint(undefined, key)), 200);
   }
   assert.equal(await ask({ ACCESS: "open" }), 200);
 });

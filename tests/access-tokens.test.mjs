@@ -15,15 +15,13 @@ import {
   now,
   secretKey,
 } from "./support/tokens.mjs";
-import { startWorkerd } from "./support/workerd.mjs";
+import { startClosed } from "./support/workerd.mjs";
 
 const PATH = "/channels/foo";
 const [rsa, otherRsa] = [await makeKey("RS256", "rsa-1"), await makeKey("RS256", "rsa-2")];
 const [ec, otherEc] = [await makeKey("ES256", "ec-1"), await makeKey("ES256", "ec-2")];
 const [ed, otherEd] = [await makeKey("EdDSA", "ed-1"), await makeKey("EdDSA", "ed-2")];
 const secret = secretKey();
-
-const start = (settings) => startWorkerd({ ACCESS: "token", LOG_LEVEL: "error", ...settings });
 
 /** What is answered to a request: its status and the last part of the problem's type. */
 async function ask(hub, { path = PATH, method = "GET", query = "", headers = {} }) {
@@ -44,7 +42,7 @@ const INVALID = "401 invalid-token";
 const MISSING = "401 missing-token";
 
 test("the header wins, then the query, then the cookie, and a bad one is not made good by another", async () => {
-  const hub = await start({ JWT_SECRET: SECRET });
+  const hub = await startClosed({ JWT_SECRET: SECRET });
   const good = await mint();
   const bad = await mint(ALL, secretKey(OTHER_SECRET));
   const forbidden = await mint({ subscribe: ["bar"], publish: ["bar"] });
@@ -76,7 +74,7 @@ test("the header wins, then the query, then the cookie, and a bad one is not mad
 });
 
 test("a cookie is for listening only; header and query are for everything", async () => {
-  const hub = await start({ JWT_SECRET: SECRET });
+  const hub = await startClosed({ JWT_SECRET: SECRET });
   const token = await mint();
   for (const [method, path] of [
     ["POST", `${PATH}/broadcast`],
@@ -93,7 +91,7 @@ test("a cookie is for listening only; header and query are for everything", asyn
 });
 
 test("how a header, a query and a cookie are written", async () => {
-  const hub = await start({ JWT_SECRET: SECRET });
+  const hub = await startClosed({ JWT_SECRET: SECRET });
   const token = await mint();
   for (const [Authorization, answer] of [
     [`Bearer ${token}`, 200],
@@ -144,7 +142,7 @@ test("how a header, a query and a cookie are written", async () => {
 });
 
 test("an EventSource with a token in its address listens; with a bad one it is told so, and stays away", async (t) => {
-  const hub = await start({ JWT_SECRET: SECRET });
+  const hub = await startClosed({ JWT_SECRET: SECRET });
   const connect = (token) => {
     const source = new EventSource(`${hub.channel("foo").url}?token=${token}`);
     t.after(() => source.close());
@@ -159,7 +157,7 @@ test("an EventSource with a token in its address listens; with a bad one it is t
 });
 
 test("who opens a channel in the address bar comes to the console, which gets the token", async () => {
-  const hub = await start({ JWT_SECRET: SECRET });
+  const hub = await startClosed({ JWT_SECRET: SECRET });
   const redirect = async (query) => {
     const headers = { "Sec-Fetch-Dest": "document" };
     const response = await fetch(hub.origin + PATH + query, { headers, redirect: "manual" });
@@ -178,9 +176,9 @@ test("who opens a channel in the address bar comes to the console, which gets th
 });
 
 test("each algorithm verifies, by JWT_SECRET, by JWT_KEYS, or by both", async () => {
-  const secretOnly = await start({ JWT_SECRET: SECRET });
-  const keysOnly = await start({ JWT_KEYS: jwks(rsa, ec, ed) });
-  const both = await start({ JWT_SECRET: SECRET, JWT_KEYS: jwks(rsa, ec, ed) });
+  const secretOnly = await startClosed({ JWT_SECRET: SECRET });
+  const keysOnly = await startClosed({ JWT_KEYS: jwks(rsa, ec, ed) });
+  const both = await startClosed({ JWT_SECRET: SECRET, JWT_KEYS: jwks(rsa, ec, ed) });
   for (const [key, ...answers] of [
     [secret, 200, INVALID, 200],
     [rsa, INVALID, 200, 200],
@@ -197,7 +195,7 @@ test("each algorithm verifies, by JWT_SECRET, by JWT_KEYS, or by both", async ()
 });
 
 test("only the key with a token's kid verifies it, and without kid there is no guessing", async () => {
-  const hub = await start({ JWT_SECRET: SECRET, JWT_KEYS: jwks(rsa, ec, otherEc, ed, otherEd) });
+  const hub = await startClosed({ JWT_SECRET: SECRET, JWT_KEYS: jwks(rsa, ec, otherEc, ed, otherEd) });
   const as = (kid, key) => ({ ...key, kid });
   for (const [key, answer] of [
     [ec, 200],
@@ -225,21 +223,21 @@ test("only the key with a token's kid verifies it, and without kid there is no g
 
 test("keys may have no kid, nor say what they are for", async () => {
   const plain = ({ jwk: { kid, alg, use, ...jwk } }) => ({ jwk });
-  const hub = await start({ JWT_KEYS: jwks(plain(rsa), plain(ec), plain(ed)) });
+  const hub = await startClosed({ JWT_KEYS: jwks(plain(rsa), plain(ec), plain(ed)) });
   for (const key of [rsa, ec, ed]) {
     assert.equal(await show(hub, mint(ALL, nameless(key))), 200, key.alg);
     assert.equal(await show(hub, mint(ALL, key)), INVALID, `${key.alg} with a name`);
   }
-  const two = await start({ JWT_KEYS: jwks(plain(ec), plain(otherEc)) });
+  const two = await startClosed({ JWT_KEYS: jwks(plain(ec), plain(otherEc)) });
   assert.equal(await show(two, mint(ALL, nameless(ec))), INVALID);
 });
 
 test("issuer and audience are checked where they are set", async () => {
   const settings = { JWT_SECRET: SECRET, JWT_ISSUER: "https://issuer.example", JWT_AUDIENCE: "hub" };
-  const both = await start(settings);
-  const issuer = await start({ ...settings, JWT_AUDIENCE: "" });
-  const audience = await start({ ...settings, JWT_ISSUER: "" });
-  const none = await start({ JWT_SECRET: SECRET });
+  const both = await startClosed(settings);
+  const issuer = await startClosed({ ...settings, JWT_AUDIENCE: "" });
+  const audience = await startClosed({ ...settings, JWT_ISSUER: "" });
+  const none = await startClosed({ JWT_SECRET: SECRET });
   const iss = "https://issuer.example";
   for (const [claims, ...answers] of [
     [{ iss, aud: "hub" }, 200, 200, 200, 200],
@@ -277,7 +275,7 @@ test("issuer and audience are checked where they are set", async () => {
 });
 
 test("times: valid from nbf on, until the second before exp; other claims do not matter", async () => {
-  const hub = await start({ JWT_SECRET: SECRET });
+  const hub = await startClosed({ JWT_SECRET: SECRET });
   for (const [claims, answer] of [
     [{ nbf: now() }, 200],
     [{ nbf: now() - 1, exp: now() + 5 }, 200],

@@ -4,7 +4,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { PLACES, SECRET, bearer, mint, now, secretKey } from "./support/tokens.mjs";
-import { startWorkerd } from "./support/workerd.mjs";
+import { startClosed, startWorkerd } from "./support/workerd.mjs";
 
 /** [method, path, whom it is for], with the channel's id for CHANNEL. */
 const REQUESTS = [
@@ -107,7 +107,7 @@ for (const ACCESS of Object.keys(FREE)) {
 }
 
 test("what is refused makes no object, and no request brings one into being before its token is seen", async () => {
-  const hub = await startWorkerd({ ACCESS: "", JWT_SECRET: SECRET, LOG_LEVEL: "error" });
+  const hub = await startClosed({ ACCESS: "", JWT_SECRET: SECRET });
   const stranger = await mint({ publish: ["*"], subscribe: ["*"] }, secretKey("somebody else's secret, of 32 bytes"));
   for (const [method, path] of REQUESTS) {
     for (const place of Object.keys(PLACES)) {
@@ -124,7 +124,7 @@ test("what is refused makes no object, and no request brings one into being befo
 });
 
 test("patterns are exact, or the beginning of an id", async () => {
-  const hub = await startWorkerd({ ACCESS: "token", JWT_SECRET: SECRET, LOG_LEVEL: "error" });
+  const hub = await startClosed({ JWT_SECRET: SECRET });
   const longest = "x".repeat(128);
   for (const [patterns, allowed, forbidden] of [
     [["foo"], ["foo", "%66oo"], ["fo", "fooo", "Foo", "FOO", "foo.", "f%6F%6F%6F"]],
@@ -151,7 +151,7 @@ test("patterns are exact, or the beginning of an id", async () => {
 });
 
 test("a path or id that cannot be is told before any token is looked at; queries and bodies after it", async () => {
-  const hub = await startWorkerd({ ACCESS: "token", JWT_SECRET: SECRET, LOG_LEVEL: "error" }, { withConsole: true });
+  const hub = await startClosed({ JWT_SECRET: SECRET }, { withConsole: true });
   for (const [token, refused] of [
     [undefined, 401],
     ["nonsense", 401],

@@ -2,12 +2,11 @@
 // beside it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FEW, attackOnFew, claims, header } from "./support/attacks.mjs";
+import { FEW, attackOnFew, claims, header, mapValues } from "./support/attacks.mjs";
 import { ALL, bearer, forge, mint, now } from "./support/tokens.mjs";
 
 /** Tokens that are signed well, with `payloads`: an object of claims, or of JSON as it stands. */
-const signed = (key, payloads) =>
-  Object.fromEntries(Object.entries(payloads).map(([name, payload]) => [name, forge(header(key), payload, key)]));
+const signed = (key, payloads) => mapValues(payloads, (payload) => forge(header(key), payload, key));
 
 /** JSON of good claims, in which `more` stands, too. */
 const withText = (more) => `{${more},${JSON.stringify(claims()).slice(1)}`;
@@ -49,12 +48,12 @@ for (const claim of ["exp", "nbf"]) {
   const values = { text: `"${now() + 60}"`, "other text": '"never"', true: "true", null: "null", object: "{}" };
   values.list = `[${now() + 60}]`;
   attackOnFew(`${claim} that is no number`, new RegExp(`\\b${claim}\\b`), (key) =>
-    signed(key, Object.fromEntries(Object.entries(values).map(([name, text]) => [name, withValue(claim, text)]))),
+    signed(key, mapValues(values, (text) => withValue(claim, text))),
   );
 
   const numbers = { "too large to be one": "1e400", Infinity: "Infinity", NaN: "NaN", hexadecimal: "0xffffffff" };
   attackOnFew(`${claim} that is no number of JSON`, new RegExp(`\\b${claim}\\b|JSON`), (key) =>
-    signed(key, Object.fromEntries(Object.entries(numbers).map(([name, text]) => [name, withValue(claim, text)]))),
+    signed(key, mapValues(numbers, (text) => withValue(claim, text))),
   );
 }
 
@@ -140,21 +139,20 @@ const DUPLICATES = {
 };
 
 attackOnFew("claims that stand twice", /twice|duplicate|once/, (key) =>
-  signed(key, Object.fromEntries(Object.entries(DUPLICATES).map(([name, text]) => [name, text()]))),
+  signed(key, mapValues(DUPLICATES, (text) => text())),
 );
 
 attackOnFew("a header whose members stand twice", /twice|duplicate|once|header|algorithm|none/, (key) => {
   const good = JSON.stringify(header(key));
   const kid = key.kid ?? "rsa-1";
-  return Object.fromEntries(
-    Object.entries({
-      "alg, none first": `{"alg":"none",${good.slice(1)}`,
-      "alg, none last": `${good.slice(0, -1)},"alg":"none"}`,
-      "alg, the same": `{"alg":${JSON.stringify(key.alg)},${good.slice(1)}`,
-      "alg, with an escape": `{"\\u0061lg":"none",${good.slice(1)}`,
-      kid: `{"kid":"nobody","kid":${JSON.stringify(kid)},"alg":${JSON.stringify(key.alg)}}`,
-      "kid, the same": `{"kid":${JSON.stringify(kid)},"kid":${JSON.stringify(kid)},"alg":${JSON.stringify(key.alg)}}`,
-      crit: `{"crit":[],"crit":["x"],${good.slice(1)}`,
-    }).map(([name, text]) => [name, forge(text, claims(), key)]),
-  );
+  const texts = {
+    "alg, none first": `{"alg":"none",${good.slice(1)}`,
+    "alg, none last": `${good.slice(0, -1)},"alg":"none"}`,
+    "alg, the same": `{"alg":${JSON.stringify(key.alg)},${good.slice(1)}`,
+    "alg, with an escape": `{"\\u0061lg":"none",${good.slice(1)}`,
+    kid: `{"kid":"nobody","kid":${JSON.stringify(kid)},"alg":${JSON.stringify(key.alg)}}`,
+    "kid, the same": `{"kid":${JSON.stringify(kid)},"kid":${JSON.stringify(kid)},"alg":${JSON.stringify(key.alg)}}`,
+    crit: `{"crit":[],"crit":["x"],${good.slice(1)}`,
+  };
+  return mapValues(texts, (text) => forge(text, claims(), key));
 });

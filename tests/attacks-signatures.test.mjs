@@ -1,14 +1,11 @@
 // Attacks on tokens' signatures: each is refused, and a good token is taken right beside it.
 import { KeyObject, createSign } from "node:crypto";
-import { attack, claims, header, rsa, signersOf } from "./support/attacks.mjs";
+import { attack, claims, header, parts, rsa, signersOf } from "./support/attacks.mjs";
 import { ALL, mint, part, sign } from "./support/tokens.mjs";
 
 const SIGNATURE = /signature|signed/;
 /** Some of them are seen by their length, or have not the form of a token any more. */
 const ANY = /signature|signed|base64|dot|part|JWT/;
-
-/** The parts of a token. */
-const parts = (token) => token.split(".");
 
 /** A good token, the bytes of its signature changed: in place, or to what `change` returns. */
 async function resigned(key, change) {

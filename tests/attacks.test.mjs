@@ -5,7 +5,19 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, test } from "node:test";
 import { CompactEncrypt, exportPKCS8, exportSPKI, importJWK } from "jose";
-import { SIGNERS, attack, claims, ec, ed, header, keySet, rsa, signersOf } from "./support/attacks.mjs";
+import {
+  SIGNERS,
+  attack,
+  claims,
+  ec,
+  ed,
+  header,
+  keySet,
+  mapValues,
+  parts,
+  rsa,
+  signersOf,
+} from "./support/attacks.mjs";
 import { ALL, OTHER_SECRET, SECRET, forge, makeKey, mint, part, secretKey } from "./support/tokens.mjs";
 
 const others = {
@@ -19,12 +31,6 @@ const ALGORITHM = /algorithm|no key for it: none for [A-Z]|unknown variant|signa
 const SIGNATURE = /signature|signed/;
 const KEY = /key|kid/;
 const FORM = /JWT|base64|dots|parts|JSON/;
-
-/** The parts of a token. */
-const parts = (token) => token.split(".");
-
-const mapValues = (object, change) =>
-  Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value)]));
 
 attack("alg none, in any spelling, with or without a signature", ALGORITHM, async (key) => {
   const cases = {};

@@ -5,16 +5,16 @@ import { ask } from "./support/ask.mjs";
 import { listen } from "./support/listener.mjs";
 import { rawRequest } from "./support/raw.mjs";
 import { SECRET, bearer, mint } from "./support/tokens.mjs";
-import { startWorkerd } from "./support/workerd.mjs";
+import { startClosed, startWorkerd } from "./support/workerd.mjs";
 
 const LIST = ["https://a.example", "http://localhost:3000", "https://b.example:8443"];
 const [ALLOWED] = LIST;
-const SETTINGS = { ACCESS: "token", JWT_SECRET: SECRET, MAX_SUBSCRIBERS: "1", PUBLISH_PER_SECOND: "1" };
+const SETTINGS = { JWT_SECRET: SECRET, MAX_SUBSCRIBERS: "1", PUBLISH_PER_SECOND: "1" };
 const good = bearer(await mint());
 const stream = { Accept: "text/event-stream" };
 const batch = { "Content-Type": "text/event-stream" };
-const listed = await startWorkerd({ ...SETTINGS, ALLOWED_ORIGINS: LIST.join(", ") }, { withConsole: true });
-const open = await startWorkerd(SETTINGS, { withConsole: true });
+const listed = await startClosed({ ...SETTINGS, ALLOWED_ORIGINS: LIST.join(", ") }, { withConsole: true });
+const open = await startClosed(SETTINGS, { withConsole: true });
 
 /** A hub has one channel that is full, and one that has ended. */
 for (const hub of [listed, open]) {

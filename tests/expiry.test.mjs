@@ -4,13 +4,13 @@ import { test } from "node:test";
 import { listen, parseId } from "./support/listener.mjs";
 import { PLACES, SECRET, authorized, bearer, mint, now } from "./support/tokens.mjs";
 import { eventually, sleep } from "./support/wait.mjs";
-import { startWorkerd } from "./support/workerd.mjs";
+import { startClosed } from "./support/workerd.mjs";
 
-const SETTINGS = { ACCESS: "token", JWT_SECRET: SECRET, LOG_LEVEL: "error" };
+const SETTINGS = { JWT_SECRET: SECRET };
 /** What is promised. */
 const WITHIN_MS = 1_000;
 
-const hub = await startWorkerd({ ...SETTINGS, HEARTBEAT_SECONDS: "1", HISTORY_EVENTS: "100000" });
+const hub = await startClosed({ ...SETTINGS, HEARTBEAT_SECONDS: "1", HISTORY_EVENTS: "100000" });
 const publisher = await mint({ publish: ["*"], exp: now() + 3_600 });
 
 /** A channel of `hub` whose publisher has a token for an hour. */
@@ -144,7 +144,7 @@ test("who comes back with last_event_id misses nothing, and gets nothing twice",
 
 test("where no token is looked at, none ends a stream", { timeout: 30_000 }, async () => {
   for (const ACCESS of ["publish-token", "open"]) {
-    const free = await startWorkerd({ ...SETTINGS, ACCESS });
+    const free = await startClosed({ ...SETTINGS, ACCESS });
     const channel = channelOf(free, "free");
     const exp = now() + 1;
     const listeners = [];
@@ -174,7 +174,7 @@ const FLOODS = {
 
 for (const [name, { bytes, count, batch, settings }] of Object.entries(FLOODS)) {
   test(`a stream that has backed up ends in time, and with whole events: ${name}`, { timeout: 120_000 }, async () => {
-    const large = await startWorkerd({ ...SETTINGS, HISTORY_BYTES: "67108864", ...settings });
+    const large = await startClosed({ ...SETTINGS, HISTORY_BYTES: "67108864", ...settings });
     const channel = channelOf(large, "backed-up");
     const flood = async () => {
       for (let i = 0; i < count; i += batch) {

@@ -9,7 +9,7 @@ import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
 import { root } from "../scripts/install.mjs";
 import { temporaryFolder } from "./support/folder.mjs";
 import { SECRET, now } from "./support/tokens.mjs";
-import { startWorkerd } from "./support/workerd.mjs";
+import { startClosed } from "./support/workerd.mjs";
 
 const folder = temporaryFolder();
 const secret = new TextEncoder().encode(SECRET);
@@ -127,7 +127,7 @@ for (const [alg, kind] of Object.entries(ALGORITHMS)) {
     assert.ok(!("kid" in decodeProtectedHeader(await printed(["--key", named, ...SOME, "--kid", ""], {}))));
     assert.ok(!("kid" in JSON.parse(await printed(["--key", named, "--jwks", "--kid", ""], {})).keys[0]));
 
-    const hub = await startWorkerd({ ACCESS: "token", JWT_KEYS: published, LOG_LEVEL: "error" });
+    const hub = await startClosed({ JWT_KEYS: published });
     const init = { method: "POST", body: "x" };
     const publish = (id, token) => fetch(`${hub.channel(id).url}/broadcast?token=${token}`, init);
     assert.equal((await publish("foo", token)).status, 200);
@@ -138,7 +138,7 @@ for (const [alg, kind] of Object.entries(ALGORITHMS)) {
 }
 
 test("what it prints of JWT_SECRET a hub takes", async () => {
-  const hub = await startWorkerd({ ACCESS: "token", JWT_SECRET: SECRET, LOG_LEVEL: "error" });
+  const hub = await startClosed({ JWT_SECRET: SECRET });
   const stats = async (id, token) => (await fetch(`${hub.channel(id).url}/stats?token=${token}`)).status;
   const longest = "x".repeat(128);
   const token = await printed(["--publish", "foo*", "--publish", `${longest}*`]);

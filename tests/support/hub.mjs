@@ -8,7 +8,7 @@ import { root } from "../../scripts/install.mjs";
  * unless they say otherwise ("" for what is not set).
  */
 export async function startHub(settings = {}, worker = { configPath: "wrangler.toml" }) {
-  const { ACCESS } = open(settings);
+  const { ACCESS } = openByDefault(settings);
   // What .dev.vars has is stronger than `vars`.
   const secrets = { ACCESS, LOG_LEVEL: "info", ...worker.secrets };
   const server = createTestHarness({ root, workers: [{ ...worker, vars: { ...settings }, secrets }] });
@@ -17,8 +17,8 @@ export async function startHub(settings = {}, worker = { configPath: "wrangler.t
   return new Hub(server, url.origin);
 }
 
-/** The settings of a test's hub. */
-export function open(settings) {
+/** The settings of a test's hub: open to all, unless they say otherwise. */
+export function openByDefault(settings) {
   return { ACCESS: "open", ...settings };
 }
 

@@ -8,7 +8,7 @@ import { root } from "../../scripts/install.mjs";
 import * as bare from "../../scripts/workerd.mjs";
 import { atExit } from "./cleanup.mjs";
 import { temporaryFolder } from "./folder.mjs";
-import { Channel, open } from "./hub.mjs";
+import { Channel, openByDefault } from "./hub.mjs";
 
 /**
  * Starts workerd on a free port, its storage in a folder of its own. It is killed, and the folder removed, after the
@@ -22,9 +22,14 @@ export async function startWorkerd(settings = {}, { through, withConsole = false
   // Made last, so that it is removed last.
   hub.stateDir = temporaryFolder();
   const publicDir = withConsole ? join(root, "public") : undefined;
-  hub.options = { settings: open(settings), through, publicDir, stateDir: hub.stateDir, stdout: "ignore" };
+  hub.options = { settings: openByDefault(settings), through, publicDir, stateDir: hub.stateDir, stdout: "ignore" };
   await hub.start();
   return hub;
+}
+
+/** The same, for those alone who have a token; `settings` say with which keys. */
+export function startClosed(settings, options) {
+  return startWorkerd({ ACCESS: "token", LOG_LEVEL: "error", ...settings }, options);
 }
 
 /** Lets `edit` do with the SQLite database of a hub's only channel what no client can. Returns what it returns. */
@@ -56,7 +61,7 @@ class Hub {
   /** Kills it and starts it again, with the same settings or with others. */
   async restart(settings = this.options.settings) {
     await this.kill();
-    this.options.settings = open(settings);
+    this.options.settings = openByDefault(settings);
     await this.start();
   }
 
