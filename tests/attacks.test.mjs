@@ -27,9 +27,10 @@ const others = {
   EdDSA: await makeKey("EdDSA"),
 };
 
-const ALGORITHM = /algorithm|no key for it: none for [A-Z]|unknown variant|signature/;
-const SIGNATURE = /signature|signed/;
-const KEY = /key|kid/;
+// Every detail ends in "signed for this hub": what it says of a signature has more words.
+const SIGNATURE = /its signature is not/;
+const ALGORITHM = /no key for it|its signature is not/;
+const KEY = /no key for it/;
 const FORM = /JWT|base64|dots|parts|JSON/;
 
 attack("alg none, in any spelling, with or without a signature", ALGORITHM, async (key) => {
@@ -127,7 +128,7 @@ for (const [name, target] of Object.entries({ RSA: rsa, EC: ec, Ed25519: ed })) 
   }
   attack(
     `HS256 signed with the ${name} public key`,
-    /key|signature|algorithm/,
+    ALGORITHM,
     async () => {
       const cases = {};
       for (const [form, text] of Object.entries(secrets)) {
@@ -176,7 +177,7 @@ attack("a key that is not there, or that a name cannot have", KEY, (key) => {
 
 attack("a name with path or SQL characters, signed with what an attacker would have it find", KEY, () =>
   mapValues({ "/dev/null": "../../../../dev/null", SQL: `x' UNION SELECT '${OTHER_SECRET}';--` }, (kid) =>
-    forge({ alg: "HS256", kid }, claims(), secretKey(kid.includes("SQL") || kid.includes("UNION") ? OTHER_SECRET : "")),
+    forge({ alg: "HS256", kid }, claims(), secretKey(kid.includes("UNION") ? OTHER_SECRET : "")),
   ),
 );
 
@@ -218,7 +219,7 @@ test("a header that brings its key, or says where it is, is not listened to", { 
           const token = await forge(header({ alg: other.alg, kid }, more), claims(), other);
           const response = await publish(hub, token);
           assert.equal(response.status, 401, `${other.alg} ${JSON.stringify(more)}`);
-          assert.match((await response.json()).detail, /key|alg|signature/);
+          assert.match((await response.json()).detail, ALGORITHM);
         }
       }
     }
