@@ -50,6 +50,14 @@ const WRONG = [
   ["an algorithm of secrets", { JWT_KEYS: set({ ...rsa.jwk, alg: "HS256" }) }, /JWT_KEYS/],
 ];
 
+// Whoever has it can sign tokens: it is in the wrong place, and shown to nobody. So is one beside keys that are of use.
+for (const { alg, jwk, privateJwk } of [ec, rsa, ed]) {
+  const secrets = Object.entries(privateJwk).flatMap(([name, value]) => (name in jwk ? [] : [value]));
+  const both = set(...[ec, rsa, ed].map((key) => key.jwk).filter((key) => key !== jwk), { ...jwk, ...privateJwk });
+  WRONG.push([`a private key for ${alg}`, { JWT_KEYS: set(privateJwk) }, /JWT_KEYS.*private/, secrets]);
+  WRONG.push([`a private key for ${alg} beside others`, { JWT_KEYS: both }, /JWT_KEYS.*private/, secrets]);
+}
+
 for (const [what, settings, named, secrets = []] of WRONG) {
   test(`${what}: every request is told so`, async () => {
     const hub = await startClosed({ ACCESS: "", ...settings }, { withConsole: true });
@@ -72,16 +80,6 @@ for (const [what, settings, named, secrets = []] of WRONG) {
   });
 }
 
-test("a private key among the keys is shown to nobody", async () => {
-  const { d } = ec.privateJwk;
-  const hub = await startClosed({ JWT_KEYS: set({ ...ec.jwk, d }) });
-  for (const [method, path] of REQUESTS) {
-    const response = await fetch(hub.origin + path, { method });
-    assert.ok(response.status !== 200 || path === "/healthz", `${method} ${path}`);
-    assert.ok(!(await response.text()).includes(d));
-  }
-});
-
 test("keys that are of no use here are passed over, and two of one name are too many", async () => {
   const { jwk: other } = await makeKey("ES256");
   const useless = [
@@ -102,10 +100,11 @@ test("keys that are of no use here are passed over, and two of one name are too 
   }
   const twice = set(ec.jwk, { ...other, kid: "ec-1" }, ed.jwk);
   const hub = await startClosed({ JWT_KEYS: twice });
-  const status = async (key) =>
-    (await fetch(`${hub.origin}/channels/foo/stats`, { headers: bearer(await mint(undefined, key)) })).status;
-  const found = [await status(ec), await status(ed)];
-  assert.ok([401, 500].includes(found[0]), found[0]);
+  const ask = async (key) => fetch(`${hub.origin}/channels/foo/stats`, { headers: bearer(await mint(undefined, key)) });
+  const refused = await ask(ec);
+  assert.equal(refused.status, 401);
+  assert.match((await refused.json()).detail, /several keys/);
+  assert.equal((await ask(ed)).status, 200, "the others are as good as ever");
 });
 
 test("32 bytes of secret are enough, counted as UTF-8; open needs none", async () => {
