@@ -139,7 +139,11 @@ test("who comes back with last_event_id misses nothing, and gets nothing twice",
     assert.ok(data.length > 100, `only ${data.length} events`);
     assert.deepEqual(data, Array.from({ length: total.published - first }, (_, n) => String(first + n)));
   };
-  await Promise.all(["", "catch_up=1", "", "catch_up=1"].map(read));
+  try {
+    await Promise.all([publishing, ...["", "catch_up=1", "", "catch_up=1"].map(read)]);
+  } finally {
+    open = false;
+  }
 });
 
 test("where no token is looked at, none ends a stream", { timeout: 30_000 }, async () => {
