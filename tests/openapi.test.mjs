@@ -1,7 +1,6 @@
 // public/openapi.yaml: it is served, it is OpenAPI 3.1, it leaves nothing out, and the hub answers as it says.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { createHmac } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -10,13 +9,12 @@ import { root } from "../scripts/install.mjs";
 import { temporaryFolder } from "./support/folder.mjs";
 import { startHub } from "./support/hub.mjs";
 import { listen } from "./support/listener.mjs";
+import { ALL, SECRET, mint, now } from "./support/tokens.mjs";
 import { pythonPath } from "./support/tools.mjs";
-import { startWorkerd } from "./support/workerd.mjs";
+import { startClosed, startWorkerd } from "./support/workerd.mjs";
 
 const FILE = join(root, "public", "openapi.yaml");
 const SUPPORT = join(root, "tests", "support");
-const JWT_SECRET = "a secret for this test, and no other one";
-const FAR_AHEAD = 4_102_444_800;
 
 const read = (...path) => readFileSync(join(root, ...path), "utf8");
 const text = read("public", "openapi.yaml");
@@ -92,13 +90,6 @@ test("objects have just the members that it names", () => {
   }
 });
 
-/** A token for what `claims` say. */
-function token(claims) {
-  const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const signed = `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ exp: FAR_AHEAD, ...claims })}`;
-  return `${signed}.${createHmac("sha256", JWT_SECRET).update(signed).digest("base64url")}`;
-}
-
 /**
  * Runs schemathesis against a hub, and fails where it finds anything. `good` and `bad` are the statuses of requests
  * that are as described, and that are not. `without` are checks that are left out; `config`, more lines of its config.
@@ -112,7 +103,10 @@ negative_data_rejection.expected-statuses = ${JSON.stringify(bad)}
 `;
   writeFileSync(file, `${read("tests", "support", "schemathesis.toml")}\n${statuses}${config}`);
   const more = [...args];
-  if (claims) more.push("--header", `Authorization: Bearer ${token(claims)}`);
+  if (claims) {
+    const token = await mint({ ...claims, exp: now() + 3_600 });
+    more.push("--header", `Authorization: Bearer ${token}`);
+  }
   if (without.length > 0) more.push("--exclude-checks", without.join(","));
   const { failed, output } = await python(
     ["-m", "schemathesis.cli", "--config-file", file, "--no-color", "run", FILE, "--url", hub.origin, ...more],
@@ -137,12 +131,12 @@ const open = { without: ["ignored_auth"] };
 const options = { timeout: 120_000 };
 
 test("with a token for everything, it answers as described, and to nobody without", options, async () => {
-  const hub = await startWorkerd({ ACCESS: "token", JWT_SECRET }, { withConsole: true });
-  await conforms(hub, { ...fine, claims: { publish: ["*"], subscribe: ["*"] } });
+  const hub = await startClosed({ JWT_SECRET: SECRET }, { withConsole: true });
+  await conforms(hub, { ...fine, claims: ALL });
 });
 
 test("without a token, and with one for other channels, the refusals are as described", options, async () => {
-  const hub = await startWorkerd({ ACCESS: "token", JWT_SECRET }, { withConsole: true });
+  const hub = await startClosed({ JWT_SECRET: SECRET }, { withConsole: true });
   const claims = { publish: ["elsewhere", "elsewhere-*"], subscribe: [] };
   await Promise.all([
     conforms(hub, { good: ["401"], bad: ["400", "401", "404"], args: [...briefly, ...restricted] }),
@@ -173,7 +167,7 @@ test("at its limits, it answers as described", options, async () => {
 });
 
 test("with settings that it cannot use, it says so as described", options, async () => {
-  const hub = await startWorkerd({ ACCESS: "token", JWT_SECRET: "short" }, { withConsole: true });
+  const hub = await startClosed({ JWT_SECRET: "short" }, { withConsole: true });
   const config = 'not_a_server_error.expected-statuses = ["500"]\n';
   // To methods that a path does not take, too, which unsupported_method has as 405.
   await conforms(hub, { good: ["500"], bad: [], without: ["unsupported_method"], config, args: most });
