@@ -1,5 +1,5 @@
-// A flood of requests, from a process of its own, so that the one that measures is not slowed down by it. Run by itself,
-// this file is that process.
+// A flood of requests, from a process of its own, so that the one that measures is not slowed down by it. Run by
+// itself, this file is that process.
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -10,8 +10,9 @@ import { atExit } from "./cleanup.mjs";
 const file = fileURLToPath(import.meta.url);
 
 /**
- * Sends `requests` (as text, over and over) to `port` of this machine over so many connections, each of them as fast as it
- * gets answers. Returns { answers, stop }, both of which return how many answers of each status there were until then.
+ * Sends `requests` (as text, over and over) to `port` of this machine over so many connections, each of them as fast as
+ * it gets answers. Returns { answers, stop }, both of which return how many answers of each status there were until
+ * then.
  */
 export async function startFlood(port, requests, connections) {
   const child = fork(file, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
@@ -69,5 +70,7 @@ if (process.argv[1] === file) {
     new Client(flood, Math.floor((n * flood.requests.length) / flood.connections), answers).open();
   }
   process.on("message", () => process.send(answers));
+  // Who started it has been killed, and cannot stop it any more.
+  process.on("disconnect", () => process.exit());
   process.send("started");
 }
