@@ -53,7 +53,8 @@ function processes() {
 /** `npm run serve` and all that it starts, in a process group of its own, as a shell would. */
 export class Serve {
   constructor(variables) {
-    const env = { ...process.env, ACCESS: "open", HOST: "127.0.0.1", STATE_DIR: stateDir, TMPDIR: temporary, ...variables };
+    const usual = { ACCESS: "open", HOST: "127.0.0.1", STATE_DIR: stateDir, TMPDIR: temporary };
+    const env = { ...process.env, ...usual, ...variables };
     this.startedAt = performance.now();
     this.origin = `http://${address(env.HOST, env.PORT)}`;
     this.output = "";
