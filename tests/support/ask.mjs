@@ -5,8 +5,8 @@ import http from "node:http";
 const STREAM_MS = 200;
 
 /**
- * Sends a request; `headers` may be Origin, Sec-Fetch-Dest and their kin. Returns { status, headers, text }; of a stream
- * that does not end, what came at first.
+ * Sends a request; `headers` may be Origin, Sec-Fetch-Dest and their kin. Returns { status, headers, text }; of a
+ * stream that does not end, what came at first.
  */
 export function ask(origin, path, { method = "GET", headers = {}, body } = {}) {
   return new Promise((resolve, reject) => {

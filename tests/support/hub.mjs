@@ -61,8 +61,9 @@ export class Channel {
 
   /** Publishes events (data, or [type, data]) as one batch; returns the receipt. */
   publishBatch(events) {
-    const block = (event) => (Array.isArray(event) ? `event: ${event[0]}\ndata: ${event[1]}\n\n` : `data: ${event}\n\n`);
-    return this.publish(events.map(block).join(""), { headers: { "Content-Type": "text/event-stream" } });
+    const lines = (event) => (Array.isArray(event) ? `event: ${event[0]}\ndata: ${event[1]}` : `data: ${event}`);
+    const batch = events.map((event) => `${lines(event)}\n\n`).join("");
+    return this.publish(batch, { headers: { "Content-Type": "text/event-stream" } });
   }
 
   async stats() {

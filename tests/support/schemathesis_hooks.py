@@ -56,7 +56,7 @@ HTTPAdapter.send = send
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """What OpenAPI cannot say of a batch: it takes no `event`, has to have a body, and is not meant by `*/*` as well."""
+    """What OpenAPI cannot say of a batch: it takes no `event`, has to have a body, and is not meant by `*/*`."""
     if case.media_type != EVENT_STREAM:
         return
     case.query.pop("event", None)
