@@ -9,7 +9,7 @@ import { fail, installPackages, installToolchain, node, root, run, say } from ".
 const SUFFIX = ".test.mjs";
 /** Files that measure no times, and want nothing that there is only one of. They mostly wait. */
 const TOGETHER = [
-  ...["access", "access-logs", "access-settings", "access-tokens", "token", "cors", "openapi"],
+  ...["access", "access-settings", "access-tokens", "token", "cors", "openapi"],
   ...["attacks", "attacks-claims", "attacks-form", "attacks-signatures", "bad-input", "raw-requests", "settings"],
   ...["end", "events", "logs", "problems", "readme", "retention", "wire", "without-history"],
 ];
@@ -47,8 +47,9 @@ const timeout = wanted.some(byHand) ? 1_800_000 : 900_000;
 /** Runs files of tests, so many at once. */
 function runTests(names, atOnce) {
   if (names.length === 0) return;
-  const options = ["--test-force-exit", "--test-reporter=spec", `--test-concurrency=${atOnce}`, `--test-timeout=${timeout}`];
-  run(node, ["--test", ...options, ...names.map((name) => join("tests", name + SUFFIX))]);
+  const limits = [`--test-concurrency=${atOnce}`, `--test-timeout=${timeout}`];
+  const files = names.map((name) => join("tests", name + SUFFIX));
+  run(node, ["--test", "--test-force-exit", "--test-reporter=spec", ...limits, ...files]);
 }
 
 runTests(wanted.filter((name) => TOGETHER.includes(name)), 3);
