@@ -27,7 +27,8 @@ const wants = (...names) => names.some((name) => wanted.includes(name));
 
 // First of all, so that what is missing is known before minutes of building have passed.
 try {
-  if (wants("clients", "console", "console-access", "end", "example", "page", "reconnect")) chromiumPath();
+  const consoles = ["console", "console-access", "console-origins"];
+  if (wants(...consoles, "clients", "end", "example", "page", "reconnect")) chromiumPath();
   if (wants("bench", "clients", "example", "openapi", "reconnect")) pythonPath();
 } catch (error) {
   fail(error.message);
