@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ask } from "./support/ask.mjs";
 import { startHub } from "./support/hub.mjs";
+import { limitedConfig } from "./support/limited.mjs";
 import { listen } from "./support/listener.mjs";
 import { rawConnection } from "./support/raw.mjs";
 import { SECRET, bearer, mint } from "./support/tokens.mjs";
@@ -108,25 +109,9 @@ test("PUBLISH_PER_SECOND=0, and none, is no limit", async () => {
   }
 });
 
-/** A hub with bindings of the platform that count requests, as a deployment's wrangler.toml has them. */
+/** A hub with bindings of the platform that count requests, as the README has them, but for their numbers. */
 function startLimited(limits, vars = {}) {
-  const ratelimits = Object.entries(limits).map(([name, limit]) => ({
-    name,
-    namespace_id: name,
-    simple: { limit, period: PERIOD },
-  }));
-  return startHub(vars, {
-    config: {
-      name: "limited",
-      main: "build/index.js",
-      compatibility_date: "2026-11-17",
-      compatibility_flags: ["no_nodejs_compat", "no_nodejs_compat_v2"],
-      rules: [{ type: "CompiledWasm", globs: ["**/*.wasm"] }],
-      durable_objects: { bindings: [{ name: "CHANNEL", class_name: "Channel" }] },
-      migrations: [{ tag: "v1", new_sqlite_classes: ["Channel"] }],
-      ratelimits,
-    },
-  });
+  return startHub(vars, { configPath: limitedConfig(limits, PERIOD) });
 }
 
 /** Waits, if need be, until the platform has just begun to count anew: a test of two seconds has time then. */
