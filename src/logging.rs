@@ -50,13 +50,19 @@ pub fn printable(payload: &str) -> String {
             out.push('…');
             break;
         }
-        if character.is_control() {
+        if character.is_control() || steers_layout(character) {
             out.extend(character.escape_default());
         } else {
             out.push(character);
         }
     }
     out
+}
+
+/// Whether a character ends a line, or turns the direction in which others are shown (Unicode, annex 9): a log line that
+/// has one may be read as another.
+fn steers_layout(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -69,6 +75,10 @@ mod tests {
         assert_eq!(
             printable("a\nb\r\u{1b}[2Jé\u{85}"),
             "a\\nb\\r\\u{1b}[2Jé\\u{85}"
+        );
+        assert_eq!(
+            printable("a\u{2028}b\u{2029}c\u{202e}d\u{2067}e"),
+            "a\\u{2028}b\\u{2029}c\\u{202e}d\\u{2067}e"
         );
     }
 
