@@ -22,7 +22,8 @@ What it allows, at least one of (each may be given again):
 
 It is signed with JWT_SECRET of the environment, or with
   --key FILE           a private key, as PEM (PKCS #8) or JWK: RSA (RS256), EC P-256 (ES256) or Ed25519 (EdDSA)
-  --kid NAME           the key's name in JWT_KEYS; default: that of a JWK, else its thumbprint (RFC 7638); '' for none
+  --kid NAME           the key's name in JWT_KEYS; default: that of a JWK, else its thumbprint (RFC 7638); '' for none;
+                       --kid=-NAME for one that begins so
   --jwks               prints no token, but the public half of --key, under the same name
 
 A key of your own, the hub's setting, and a token:

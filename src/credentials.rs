@@ -10,7 +10,7 @@ use crate::query;
 pub const PARAMETER: &str = "token";
 
 /// The parts of a request that may hold a token.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub struct Credentials<'a> {
     /// The header `Authorization`.
     pub authorization: Option<String>,
@@ -21,8 +21,8 @@ pub struct Credentials<'a> {
 }
 
 impl Credentials<'_> {
-    /// The token: the header's, or else the query's, or else, to listen, the cookie's. An empty one counts as none, but
-    /// that of a header. Fails with [`Problem::InvalidQuery`] where the query has two.
+    /// The token: the header's, or else the query's, or else, to listen, the cookie's. An empty one counts as none,
+    /// except in the header, where it is refused. Fails with [`Problem::InvalidQuery`] where the query has two.
     pub fn token(&self, permission: Permission) -> Result<Option<Cow<'_, str>>, Problem> {
         if let Some(token) = self.authorization.as_deref().and_then(bearer) {
             return Ok(Some(token.into()));
@@ -46,9 +46,9 @@ fn bearer(authorization: &str) -> Option<&str> {
 }
 
 fn cookie(cookies: &str) -> Option<&str> {
-    let mut pairs = cookies.split(';').filter_map(|pair| pair.split_once('='));
-    let (_, token) = pairs.find(|(name, _)| trim(name) == COOKIE)?;
-    Some(trim(token)).filter(|token| !token.is_empty())
+    let pairs = cookies.split(';').filter_map(|pair| pair.split_once('='));
+    let mut tokens = pairs.filter(|(name, _)| trim(name) == COOKIE);
+    tokens.find_map(|(_, token)| Some(trim(token)).filter(|token| !token.is_empty()))
 }
 
 /// Without what HTTP takes for white space (RFC 9110, section 5.6.3).

@@ -8,12 +8,21 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{RequestInit, Response};
 use worker::{Env, ObjectNamespace, Result};
 
+use crate::route::Action;
+
 /// The header in which the Worker tells the object when a stream ends, in milliseconds since 1970. What a client sends
 /// never gets to the object: the Worker makes a request of its own.
 pub const EXPIRES_HEADER: &str = "Sse-Broadcaster-Expires";
 
 /// The same, whose stream it is, percent-encoded.
 pub const SUBJECT_HEADER: &str = "Sse-Broadcaster-Subject";
+
+/// The URL of a request to a channel's object. It says nothing but what the Worker has read, and permitted: the client's own
+/// URL may be read in another way by who parses it again.
+pub fn url(id: &str, action: Action, query: &str) -> String {
+    let mark = if query.is_empty() { "" } else { "?" };
+    format!("https://hub/channels/{id}{}{mark}{query}", action.suffix())
+}
 
 /// The binding of the channels' objects in `wrangler.toml`.
 const BINDING: &str = "CHANNEL";

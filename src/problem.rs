@@ -42,7 +42,7 @@ pub enum Problem {
     },
     /// A channel id with characters or of a length that ids cannot have.
     #[error(
-        "The channel id in the path has to be 1 to {max} characters of A-Z a-z 0-9 . _ ~ : @ -, after percent-decoding.",
+        "The channel id in the path has to be 1 to {max} characters of A-Z a-z 0-9 . _ ~ : @ -, after percent-decoding, and not . or ..",
         max = crate::route::MAX_ID_CHARS
     )]
     InvalidChannelId,

@@ -27,6 +27,18 @@ pub enum Action {
     Stats,
 }
 
+impl Action {
+    /// The rest of the path behind a channel's id.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Channel => "",
+            Self::Broadcast => "/broadcast",
+            Self::Events => "/events",
+            Self::Stats => "/stats",
+        }
+    }
+}
+
 /// What a path names.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Route<'a> {
@@ -86,11 +98,13 @@ pub fn path(url: &str) -> &str {
     path.split(['?', '#']).next().unwrap_or(path)
 }
 
-/// The channel id that a path segment spells: after percent-decoding 1 to [`MAX_ID_CHARS`] of `A-Z a-z 0-9 . _ ~ : @ -`.
+/// The channel id that a path segment spells: after percent-decoding 1 to [`MAX_ID_CHARS`] of `A-Z a-z 0-9 . _ ~ : @ -`,
+/// but not `.` and `..`, which lead to another path in a URL.
 pub fn channel_id(segment: &str) -> Option<String> {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._~:@-".contains(byte);
     let id: Vec<u8> = percent_decode_str(segment).collect();
-    if !(1..=MAX_ID_CHARS).contains(&id.len()) || !id.iter().all(allowed) {
+    let leads_elsewhere = id == b"." || id == b"..";
+    if !(1..=MAX_ID_CHARS).contains(&id.len()) || !id.iter().all(allowed) || leads_elsewhere {
         return None;
     }
     String::from_utf8(id).ok()
@@ -156,7 +170,8 @@ mod tests {
         );
         let too_long = "x".repeat(129);
         for bad in [
-            "", "%2F", "%00", "a b", "%20", "%zz", "%", "é", "%C3%A9", "a+b", "a*", &too_long,
+            "", ".", "..", "%2e", "%2E.", "%2F", "%00", "a b", "%20", "%zz", "%", "é", "%C3%A9",
+            "a+b", "a*", &too_long,
         ] {
             assert_eq!(channel_id(bad), None, "{bad}");
         }

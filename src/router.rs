@@ -8,7 +8,7 @@ use worker::Env;
 use crate::access::{Grant, Permission};
 use crate::credentials::{self, Credentials};
 use crate::fanout::Millis;
-use crate::logging::Level;
+use crate::logging::{Level, printable};
 use crate::object::{self, EXPIRES_HEADER, SUBJECT_HEADER};
 use crate::problem::Problem;
 use crate::publish;
@@ -46,6 +46,7 @@ pub async fn answer(
         return Ok(responder.text("ok")?);
     };
     let channel = Channel {
+        action,
         id: &channel_id(segment).ok_or(Problem::InvalidChannelId)?,
         request,
         url: &url,
@@ -74,6 +75,7 @@ fn check_method(route: &Route, method: &str) -> Result<(), Problem> {
 
 /// A request to a channel, as the Worker sees it: whether it may, and the way to the channel's object.
 struct Channel<'a> {
+    action: Action,
     id: &'a str,
     request: &'a Request,
     /// The request's.
@@ -89,7 +91,6 @@ impl Channel<'_> {
         if method == "GET" && self.header("Sec-Fetch-Dest").as_deref() == Some("document") {
             return Ok(self.responder.redirect(&self.console())?);
         }
-        rate_limit::check(self.env, SUBSCRIBE_LIMIT, self.request).await?;
         let grant = self.authorize(Permission::Subscribe).await?;
         Subscription::read(None, query::query(self.url))?;
         if method == "HEAD" {
@@ -101,16 +102,19 @@ impl Channel<'_> {
         }
         let expires = grant.expires.map(|expires| expires.to_string());
         headers.extend(expires.map(|expires| (EXPIRES_HEADER, expires)));
-        let subject = grant.subject.map(|subject| percent_encoded(&subject));
+        let subject = grant
+            .subject
+            .map(|subject| percent_encoded(&printable(&subject)));
         headers.extend(subject.map(|subject| (SUBJECT_HEADER, subject)));
         self.call(ATTEMPTS, "GET", &headers, None).await
     }
 
     async fn broadcast(&self) -> Result<Response, Failure> {
-        rate_limit::check(self.env, PUBLISH_LIMIT, self.request).await?;
-        self.authorize(Permission::Publish).await?;
+        let grant = self.authorize(Permission::Publish).await?;
         let key = publish::idempotency_key(self.request)?;
         let batch = publish::read(self.request, self.settings).await?;
+        // Who sends a body slowly does not publish for longer than others.
+        grant.check(now()).map_err(Problem::from)?;
         // An answer that was lost may be of events that were stored: only a key makes it safe to send them again.
         let attempts = if key.is_some() { ATTEMPTS } else { 1 };
         let headers: Vec<_> = key
@@ -146,8 +150,13 @@ impl Channel<'_> {
         self.call(1, "DELETE", &[], None).await
     }
 
-    /// What the request may do. Nothing that costs anything, and no object, is touched before.
+    /// What the request may do, if there have not been too many. Nothing that costs anything, and no object, is touched before.
     async fn authorize(&self, permission: Permission) -> Result<Grant, Problem> {
+        let limit = match permission {
+            Permission::Publish => PUBLISH_LIMIT,
+            Permission::Subscribe => SUBSCRIBE_LIMIT,
+        };
+        rate_limit::check(self.env, limit, self.request).await?;
         let access = &self.settings.access;
         if !access.needs_token(permission) {
             return Ok(Grant::default());
@@ -163,8 +172,7 @@ impl Channel<'_> {
             Some(unverified) => signature::verify(unverified).await,
             None => None,
         };
-        let now = js_sys::Date::now() as Millis;
-        let grant = || access.grant(permission, self.id, token.as_deref(), now);
+        let grant = || access.grant(permission, self.id, token.as_deref(), now());
         Ok(signature::vouching(genuine, grant)?)
     }
 
@@ -184,8 +192,8 @@ impl Channel<'_> {
     }
 
     /// Calls the channel's object, and again with a fresh stub where that fails: the object may just have been replaced.
-    /// One that has too much to do already is not asked again. It gets a request that has the URL of this one, without a
-    /// token, and nothing else of it but what is given here.
+    /// One that has too much to do already is not asked again. It gets a request that has nothing of this one but the
+    /// query without a token, and what is given here.
     async fn call(
         &self,
         attempts: u32,
@@ -193,7 +201,8 @@ impl Channel<'_> {
         headers: &[(&str, String)],
         body: Option<&str>,
     ) -> Result<Response, Failure> {
-        let url = query::without(self.url, credentials::PARAMETER);
+        let query = query::without(query::query(self.url), credentials::PARAMETER);
+        let url = object::url(self.id, self.action, &query);
         let init = RequestInit::new();
         init.set_method(method);
         if let Some(headers) = self.object_headers(headers)? {
@@ -240,6 +249,10 @@ impl Channel<'_> {
     }
 }
 
+fn now() -> Millis {
+    js_sys::Date::now() as Millis
+}
+
 fn percent_encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
@@ -255,7 +268,9 @@ async fn file(
     let wanted = if reads {
         worker::Request::from(request.clone().map_err(worker::Error::from)?)
     } else {
-        worker::Request::new(&request.url(), worker::Method::Head)?
+        // The host may be none that a URL can have.
+        let url = format!("https://hub{}", route::path(&request.url()));
+        worker::Request::new(&url, worker::Method::Head)?
     };
     let answer = env.assets(ASSETS_BINDING)?.fetch_request(wanted).await?;
     if answer.status_code() == 404 {

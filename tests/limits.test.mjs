@@ -158,8 +158,13 @@ test("PUBLISH_LIMIT counts the publishes of an address, to all channels, good an
     assertTooMany(answer, "too-many-requests", "10", /PUBLISH_LIMIT/);
   }
   assert.deepEqual(await statuses(hub, path, [publish("192.0.2.2", good), publish("2001:db8::1", good)]), [200, 200]);
-  // Listening, reading and asking what may be asked are no publishes.
-  for (const request of ["GET ", "HEAD ", "GET /stats", "GET /events", "OPTIONS /broadcast"]) {
+  // So does all that takes the same permission.
+  for (const [path, method] of [["/stats", "GET"], ["/events", "HEAD"], ["", "DELETE"]]) {
+    const { status } = await ask(hub.origin, `/channels/foo${path}`, from("192.0.2.1", { method, headers: good }));
+    assert.equal(status, 429, path);
+  }
+  // Listening, and asking what may be asked, is no publish.
+  for (const request of ["GET ", "HEAD ", "OPTIONS /broadcast"]) {
     const [method, of] = request.split(" ");
     const { status } = await ask(hub.origin, `/channels/foo${of}`, from("192.0.2.1", { method, headers: good }));
     assert.ok(status === 200 || status === 204, `${request}: ${status}`);
@@ -215,20 +220,24 @@ test("a body is refused before it is sent: too large a batch, and any without a 
 
 test("a chunked batch is refused while it is read, and the answer says so", async () => {
   const hub = await startWorkerd();
-  const connection = await rawConnection(hub.origin);
-  connection.send(head("/channels/foo/broadcast", "Transfer-Encoding: chunked", "Content-Type: text/event-stream"));
   const chunk = `2000\r\n${`data: ${"x".repeat(8_184)}\n\n`}\r\n`;
-  const answered = () => connection.received().includes("MAX_BATCH_BYTES");
-  let sent = 0;
-  while (!answered() && sent < 20e6) {
-    connection.send(chunk);
-    sent += 8_192;
-    await sleep(1);
+  let text = "";
+  // A server that closes while more comes in resets the connection, and then the kernel may throw its answer away.
+  for (let attempt = 0; attempt < 10 && text === ""; attempt++) {
+    const connection = await rawConnection(hub.origin);
+    connection.send(head("/channels/foo/broadcast", "Transfer-Encoding: chunked", "Content-Type: text/event-stream"));
+    let sent = 0;
+    while (!connection.received().includes("MAX_BATCH_BYTES") && !connection.socket.closed && sent < 20e6) {
+      connection.send(chunk);
+      sent += 8_192;
+      await sleep(1);
+    }
+    // What lies in sockets on the way is sent, too.
+    assert.ok(sent > 1_048_576 && sent < 10e6, `${sent} bytes were sent`);
+    connection.socket.destroy();
+    text = connection.received();
   }
-  assert.match(connection.received(), /^HTTP\/1\.1 413 /);
-  // What lies in sockets on the way is sent, too.
-  assert.ok(sent > 1_048_576 && sent < 10e6, `${sent} bytes were sent`);
-  connection.socket.destroy();
+  assert.match(text, /^HTTP\/1\.1 413 .*MAX_BATCH_BYTES/s);
   assert.equal((await hub.channel("foo").stats()).published, 0);
 });
 

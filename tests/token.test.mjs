@@ -132,7 +132,7 @@ for (const [alg, kind] of Object.entries(ALGORITHMS)) {
     const publish = (id, token) => fetch(`${hub.channel(id).url}/broadcast?token=${token}`, init);
     assert.equal((await publish("foo", token)).status, 200);
     assert.equal((await publish("bar", token)).status, 403);
-    const stranger = await printed(["--key", keyFiles(...kind).pem, "--kid", jwk.kid, ...SOME], {});
+    const stranger = await printed(["--key", keyFiles(...kind).pem, `--kid=${jwk.kid}`, ...SOME], {});
     assert.equal((await publish("foo", stranger)).status, 401);
   });
 }

@@ -1,7 +1,7 @@
 //! `JWT_KEYS`: a JWK Set (RFC 7517) -> public keys.
 
 use jsonwebtoken::jwk::{
-    AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse,
+    AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyOperations, PublicKeyUse,
 };
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 
@@ -36,23 +36,28 @@ pub fn public_keys(text: &str) -> Result<Vec<PublicKey>, String> {
     if keys.iter().any(|key| key.get("d").is_some()) {
         return Err("holds a private key (\"d\")".to_owned());
     }
+    let algorithm = |key: &serde_json::Value| Some(key.get("alg")?.as_str()?.to_owned());
+    let algorithms: Vec<Option<String>> = keys.iter().map(algorithm).collect();
     let set: JwkSet =
         serde_json::from_value(json).map_err(|_| "has a key of another form".to_owned())?;
-    let usable: Vec<PublicKey> = set.keys.iter().filter_map(public_key).collect();
+    let usable = set.keys.iter().zip(algorithms).filter_map(public_key);
+    let usable: Vec<PublicKey> = usable.collect();
     if usable.is_empty() {
         return Err("holds no key that can be used".to_owned());
     }
     Ok(usable)
 }
 
-fn public_key(jwk: &Jwk) -> Option<PublicKey> {
-    let (algorithm, named) = match &jwk.algorithm {
-        AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
+/// `named` is its `alg`, of which the library does not know all.
+fn public_key((jwk, named): (&Jwk, Option<String>)) -> Option<PublicKey> {
+    let (algorithm, names): (_, &[&str]) = match &jwk.algorithm {
+        AlgorithmParameters::RSA(_) => (Algorithm::RS256, &["RS256"]),
         AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
-            (Algorithm::ES256, KeyAlgorithm::ES256)
+            (Algorithm::ES256, &["ES256"])
         }
+        // The second is its name since RFC 9864.
         AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
-            (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
+            (Algorithm::EdDSA, &["EdDSA", "Ed25519"])
         }
         _ => return None,
     };
@@ -61,13 +66,15 @@ fn public_key(jwk: &Jwk) -> Option<PublicKey> {
         !matches!(&common.public_key_use, Some(other) if *other != PublicKeyUse::Signature);
     let operations = common.key_operations.as_ref();
     let may_verify = operations.is_none_or(|all| all.contains(&KeyOperations::Verify));
-    let same_algorithm = common.key_algorithm.is_none_or(|given| given == named);
+    let same_algorithm = named.is_none_or(|named| names.contains(&named.as_str()));
     if !(for_signatures && may_verify && same_algorithm) {
         return None;
     }
     let key = DecodingKey::from_jwk(jwk).ok()?;
     let has_its_size = match (algorithm, key.kind()) {
-        (_, DecodingKeyKind::RsaModulusExponent { n, .. }) => n.len() >= MIN_RSA_BYTES,
+        (_, DecodingKeyKind::RsaModulusExponent { n, .. }) => {
+            n.iter().skip_while(|byte| **byte == 0).count() >= MIN_RSA_BYTES
+        }
         (Algorithm::EdDSA, DecodingKeyKind::SecretOrDer(key)) => key.len() == ED25519_BYTES,
         (_, DecodingKeyKind::SecretOrDer(key)) => key.len() == P256_BYTES,
     };

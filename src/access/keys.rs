@@ -88,7 +88,6 @@ impl std::fmt::Debug for Material {
 }
 
 /// A signature that nobody has looked at, with the one key that it has to be of.
-#[derive(Clone, Debug)]
 pub struct Unverified<'a> {
     /// Which of [`Keys::materials`] it is.
     pub number: usize,

@@ -93,6 +93,16 @@ pub struct Grant {
     pub subject: Option<String>,
 }
 
+impl Grant {
+    /// Fails where it has ended by `now`.
+    pub fn check(&self, now: Millis) -> Result<(), Denied> {
+        match self.expires {
+            Some(expires) if now >= expires => Err(TokenError::Expired.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The deployment's rules.
 #[derive(Clone, Debug)]
 pub struct Access {
@@ -164,8 +174,10 @@ impl Access {
     /// The signature of `token`, where it has to be verified before [`grant`](Self::grant) is called: not that of a token
     /// that is remembered, or that is refused for what it looks like.
     pub fn unverified<'a>(&self, token: &'a str) -> Option<Unverified<'a>> {
-        let known = self.remembered(token).ok()?;
-        known.is_none().then(|| self.keys.unverified(token).ok())?
+        if self.remembered(token).ok()?.is_some() {
+            return None;
+        }
+        self.keys.unverified(token).ok()
     }
 
     /// What `token` permits to do with `channel` at `now`, if it permits that.

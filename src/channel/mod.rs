@@ -126,10 +126,11 @@ impl Channel {
             let id = channel_id(segment).ok_or(Problem::InvalidChannelId)?;
             let _ = shared.id.set(id);
         }
-        match action {
-            Action::Channel if request.method() == "DELETE" => shared.order_end(responder).await,
-            Action::Channel => shared.subscribe(request, responder),
-            Action::Broadcast => {
+        let method = request.method();
+        match (action, method.as_str()) {
+            (Action::Channel, "DELETE") => shared.order_end(responder).await,
+            (Action::Channel, "GET") => shared.subscribe(request, responder),
+            (Action::Broadcast, "POST") => {
                 shared.check_rate()?;
                 let body = JsFuture::from(request.text().map_err(worker::Error::from)?).await;
                 let wire = body.map_err(worker::Error::from)?.as_string();
@@ -137,8 +138,10 @@ impl Channel {
                 let key = idempotency_key(request)?;
                 shared.publish(batch, key, responder).await
             }
-            Action::Events => shared.events(&url, responder),
-            Action::Stats => shared.stats(responder),
+            (Action::Events, "GET") => shared.events(&url, responder),
+            (Action::Stats, "GET") => shared.stats(responder),
+            // The Worker sends nothing else.
+            _ => Err(Problem::NotFound.into()),
         }
     }
 }

@@ -10,7 +10,7 @@ use web_sys::{Request, Response};
 
 use super::Shared;
 use crate::fanout::Joining;
-use crate::logging::{self, Level};
+use crate::logging::Level;
 use crate::object::{EXPIRES_HEADER, SUBJECT_HEADER};
 use crate::problem::Problem;
 use crate::query;
@@ -74,11 +74,12 @@ impl Shared {
             opening.push_str(&Notice::Gap.encode(gap));
         }
         stream.write(&Uint8Array::from(opening.as_bytes()))?;
+        let expires = header(EXPIRES_HEADER).and_then(|expires| expires.parse().ok());
         let joining = Joining {
             cursor: start.cursor,
             history: self.store.borrow().keeps_history(),
             catch_up: wanted.catch_up,
-            expires: header(EXPIRES_HEADER).and_then(|expires| expires.parse().ok()),
+            expires: expires.map(|expires| self.clock.moment(expires)),
         };
         self.hub.borrow_mut().join(conn, stream, &joining, now);
         self.set_timer();
@@ -139,7 +140,7 @@ impl Shared {
 /// What a log line says of whose stream it is.
 fn subject_in_log(percent_encoded: &str) -> String {
     let subject = percent_decode_str(percent_encoded).decode_utf8_lossy();
-    format!(" sub={}", logging::printable(&subject))
+    format!(" sub={subject}")
 }
 
 fn event_body((id, wire): (EventId, String)) -> Option<EventBody> {

@@ -23,6 +23,11 @@ impl Clock {
         self.advance(js_sys::Date::now() as Millis)
     }
 
+    /// When this clock shows that what others call `moment` has come.
+    pub fn moment(&self, moment: Millis) -> Millis {
+        moment.saturating_add(self.ahead.get())
+    }
+
     fn advance(&self, reading: Millis) -> Millis {
         let now = reading.saturating_add(self.ahead.get());
         let back = self.last.get().saturating_sub(now);
@@ -87,5 +92,6 @@ mod tests {
         assert_eq!(clock.advance(400), 1_000);
         assert_eq!(clock.advance(410), 1_010);
         assert_eq!(clock.advance(5_000), 5_600);
+        assert_eq!(clock.moment(5_001), 5_601);
     }
 }

@@ -103,9 +103,8 @@ fn one_token_counts_and_a_cookie_only_to_listen() {
             }
             let cookie = cookies
                 .iter()
-                .find(|(name, _)| name == COOKIE)
+                .find(|(name, value)| name == COOKIE && !value.is_empty())
                 .map(|(_, value)| value.clone());
-            let cookie = cookie.filter(|value| !value.is_empty());
             let counts = permission == Permission::Subscribe;
             seen.note(match &cookie {
                 Some(_) if counts => "cookie",
