@@ -8,10 +8,10 @@ use worker::{Env, RateLimiter};
 use crate::logging::Level;
 use crate::problem::Problem;
 
-/// The binding that counts publishes.
+/// The binding that counts what takes the permission to publish.
 pub const PUBLISH_LIMIT: &str = "PUBLISH_LIMIT";
 
-/// The binding that counts subscribes.
+/// The binding that counts what takes the permission to subscribe.
 pub const SUBSCRIBE_LIMIT: &str = "SUBSCRIBE_LIMIT";
 
 /// The header in which Cloudflare says where a request comes from. Elsewhere anyone can send it.

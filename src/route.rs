@@ -28,6 +28,8 @@ pub enum Action {
 }
 
 impl Action {
+    const ALL: [Self; 4] = [Self::Channel, Self::Broadcast, Self::Events, Self::Stats];
+
     /// The rest of the path behind a channel's id.
     pub fn suffix(self) -> &'static str {
         match self {
@@ -75,12 +77,9 @@ pub fn route(path: &str) -> Route<'_> {
         [Some(""), Some("channels"), Some(id), below, None] => (id, below),
         _ => return Route::File,
     };
-    let action = match below {
-        None => Action::Channel,
-        Some("broadcast") => Action::Broadcast,
-        Some("events") => Action::Events,
-        Some("stats") => Action::Stats,
-        Some(_) => return Route::File,
+    let named = |action: &Action| action.suffix().strip_prefix('/') == below;
+    let Some(action) = Action::ALL.into_iter().find(named) else {
+        return Route::File;
     };
     if id.is_empty() {
         return Route::File;

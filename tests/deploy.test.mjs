@@ -2,8 +2,10 @@
 // .dev.vars.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { experimental_readRawConfig } from "wrangler";
 import { root } from "../scripts/install.mjs";
 import { limitedConfig } from "./support/limited.mjs";
 
@@ -32,4 +34,10 @@ test("so it does with the limits by address that the README shows", { timeout: 1
   assertDeploys(output);
   assert.match(output, /env\.PUBLISH_LIMIT \(600 requests\/60s\) +Rate Limit/);
   assert.match(output, /env\.SUBSCRIBE_LIMIT \(60 requests\/60s\) +Rate Limit/);
+});
+
+test("the platform logs no URL with a token in it", () => {
+  const { observability } = experimental_readRawConfig({ config: join(root, "wrangler.toml") }).rawConfig;
+  assert.equal(observability.redact_query_string, true);
+  assert.equal(observability.logs.invocation_logs, false);
 });
