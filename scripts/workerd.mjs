@@ -42,6 +42,12 @@ function modulesOf(worker) {
   return ["./index.js", "./index_bg.wasm"].map((name) => ({ name, path: join(worker, name) }));
 }
 
+/** The modules of this project's Worker, the entry module first. `folder` has what worker-build made. */
+export function hubModules(folder = join(root, "build")) {
+  const built = ["index.js", "index_bg.wasm"].map((name) => ({ name: `build/${name}`, path: join(folder, name) }));
+  return [{ name: "src/entry.mjs", path: join(root, "src", "entry.mjs") }, ...built];
+}
+
 /** A Worker in the config, with the compatibility of wrangler.toml. */
 function workerText({ modules, bindings, more = "" }) {
   const moduleTexts = modules.map(({ name, path, embed }) => {
@@ -62,7 +68,7 @@ function workerText({ modules, bindings, more = "" }) {
  * nothing else can be embedded: { text, files: [{ from, to }] }.
  */
 export function makeConfig({
-  worker = join(root, "build"),
+  worker = hubModules(),
   settings = {},
   host = "127.0.0.1",
   port = 0,

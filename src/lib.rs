@@ -6,6 +6,7 @@
 //! - [`sse`]: the wire format: encode an event, parse a body
 //! - [`fanout`]: the hub: log, subscribers, drops, pacing
 //! - [`logging`]: log lines
+//! - [`instance`]: the WebAssembly instance, and its loss
 //! - [`environment`]: where variables come from
 //! - [`access`]: who may publish and listen: tokens
 //! - [`cors`]: which pages of other origins may read the answers
@@ -30,6 +31,7 @@ pub mod cors;
 pub mod credentials;
 pub mod environment;
 pub mod fanout;
+pub mod instance;
 pub mod logging;
 pub mod object;
 #[cfg(test)]
@@ -50,6 +52,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Context, Env, Result, event};
 
 use crate::environment::SettingError;
@@ -70,6 +73,7 @@ async fn fetch(
     env: Env,
     _context: Context,
 ) -> Result<web_sys::Response> {
+    instance::watch();
     let settings = settings(&env);
     let responder = Responder::new(&request, settings.as_deref().ok());
     let answer = match settings {
@@ -89,6 +93,14 @@ async fn fetch(
         };
         responder.problem(&problem, response::wants_stream(&request))
     })
+}
+
+/// Called by `src/entry.mjs` in a new instance, for a request that was in flight when the instance before it was lost: a
+/// publish or a DELETE of which nobody knows whether it took effect.
+#[wasm_bindgen]
+pub fn unavailable(request: &web_sys::Request) -> Result<web_sys::Response> {
+    let responder = Responder::new(request, None);
+    responder.problem(&Problem::ChannelUnavailable, false)
 }
 
 /// The settings of this deployment, read from `env` the first time. Fails with [`Problem::InvalidSetting`].

@@ -65,6 +65,16 @@ pub async fn response(
     JsFuture::from(sent?).await?.dyn_into()
 }
 
+/// Begins the message of an object that was aborted before it began what it was called for. `src/entry.mjs` writes it.
+const NOT_BEGUN: &str = "not begun:";
+
+/// Whether the object did nothing of what it was called for, so that anything can be sent again.
+pub fn was_not_begun(error: &JsValue) -> bool {
+    let message = Reflect::get(error, &JsValue::from_str("message")).ok();
+    let message = message.and_then(|message| message.as_string());
+    message.is_some_and(|message| message.starts_with(NOT_BEGUN))
+}
+
 /// Whether the runtime marked an error as the object being overloaded.
 pub fn is_overloaded(error: &JsValue) -> bool {
     Reflect::get(error, &JsValue::from_str("overloaded")).is_ok_and(|flag| flag.is_truthy())

@@ -211,7 +211,7 @@ impl Channel<'_> {
         if let Some(body) = body {
             init.set_body(&JsValue::from_str(body));
         }
-        for attempt in 1..=attempts {
+        for attempt in 1..=ATTEMPTS {
             let stub = object::stub(self.env, self.id)?;
             match object::response(stub.fetch(&url, &init)).await {
                 Ok(answer) => return Ok(answer),
@@ -223,7 +223,8 @@ impl Channel<'_> {
                             worker::Error::from(error.clone())
                         )
                     });
-                    if object::is_overloaded(&error) {
+                    let may_repeat = attempt < attempts || object::was_not_begun(&error);
+                    if object::is_overloaded(&error) || !may_repeat {
                         break;
                     }
                 }

@@ -104,6 +104,11 @@ impl Database {
         }
     }
 
+    /// The runtime's own state of the object.
+    pub fn state(&self) -> &JsValue {
+        self.state.as_raw().as_ref()
+    }
+
     /// How many rows this object has written since it started: what the platform bills.
     pub fn rows_written(&self) -> u64 {
         self.rows_written.get()

@@ -34,6 +34,7 @@ use self::store::{HistoryStats, Store};
 use self::stream::{EventStream, StreamOpener};
 use self::timer::{Clock, Timer};
 use crate::fanout::{Hub, Millis};
+use crate::instance;
 use crate::logging::Level;
 use crate::problem::Problem;
 use crate::publish::idempotency_key;
@@ -62,6 +63,7 @@ impl Channel {
     /// Called by the runtime before the first request.
     #[wasm_bindgen(constructor)]
     pub fn new(state: JsValue, env: Env) -> Self {
+        instance::watch();
         let state = State::from(state.unchecked_into::<DurableObjectState>());
         Self {
             env,
@@ -188,6 +190,12 @@ impl Shared {
         let started = clock.now();
         Rc::new_cyclic(|weak: &Weak<Self>| {
             let (on_cancel, on_timer) = (weak.clone(), weak.clone());
+            let timer = Timer::new(database.state(), move || {
+                if let Some(shared) = on_timer.upgrade() {
+                    shared.hub.borrow_mut().begin_turn();
+                    shared.poll();
+                }
+            });
             Self {
                 id: OnceCell::new(),
                 hub: RefCell::new(Hub::new(store.next_id(), &settings.limits)),
@@ -205,12 +213,7 @@ impl Shared {
                     }
                 }),
                 clock,
-                timer: Timer::new(move || {
-                    if let Some(shared) = on_timer.upgrade() {
-                        shared.hub.borrow_mut().begin_turn();
-                        shared.poll();
-                    }
-                }),
+                timer,
                 next_check: Cell::new(started),
                 started,
             }

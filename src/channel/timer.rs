@@ -3,11 +3,19 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use js_sys::Function;
 use wasm_bindgen::prelude::*;
 use web_sys::WorkerGlobalScope;
 use worker::Result;
 
 use crate::fanout::Millis;
+
+#[wasm_bindgen(module = "/src/channel/timer.js")]
+extern "C" {
+    /// A function that calls `callback`, and aborts the object with this `state` where that throws.
+    #[wasm_bindgen(js_name = abortingOnFailure)]
+    fn aborting_on_failure(state: &JsValue, callback: &JsValue) -> Function;
+}
 
 /// Milliseconds since 1970, of a clock that never goes back: where the machine's clock is set back, this one goes on
 /// from where it was.
@@ -40,21 +48,25 @@ impl Clock {
 
 /// One timeout at a time. While none is set, it keeps nothing alive.
 pub struct Timer {
-    callback: Closure<dyn FnMut()>,
+    /// What the runtime calls. It aborts the object where `_callback` cannot be called any more.
+    guarded: Function,
+    _callback: Closure<dyn FnMut()>,
     /// The timeout that is set, and for when.
     set: Rc<Cell<Option<(i32, Millis)>>>,
 }
 
 impl Timer {
-    /// A timer that is not set, and what it is to call.
-    pub fn new(callback: impl Fn() + 'static) -> Self {
+    /// A timer that is not set, and what it is to call. `state` is that of the object.
+    pub fn new(state: &JsValue, callback: impl Fn() + 'static) -> Self {
         let set = Rc::new(Cell::new(None));
         let passed = set.clone();
+        let callback: Closure<dyn FnMut()> = Closure::new(move || {
+            passed.set(None);
+            callback();
+        });
         Self {
-            callback: Closure::new(move || {
-                passed.set(None);
-                callback();
-            }),
+            guarded: aborting_on_failure(state, callback.as_ref()),
+            _callback: callback,
             set,
         }
     }
@@ -72,10 +84,8 @@ impl Timer {
         }
         let Some(at) = at else { return Ok(()) };
         let delay = i32::try_from(at.saturating_sub(now)).unwrap_or(i32::MAX);
-        let handle = global.set_timeout_with_callback_and_timeout_and_arguments_0(
-            self.callback.as_ref().unchecked_ref(),
-            delay,
-        )?;
+        let handle =
+            global.set_timeout_with_callback_and_timeout_and_arguments_0(&self.guarded, delay)?;
         self.set.set(Some((handle, at)));
         Ok(())
     }

@@ -12,9 +12,10 @@ import { Channel, openByDefault } from "./hub.mjs";
 
 /**
  * Starts workerd on a free port, its storage in a folder of its own. It is killed, and the folder removed, after the
- * test or file that started it. `through` is that of the script; `withConsole`, it serves the console page, too.
+ * test or file that started it. `through` and `worker` are those of the script; `withConsole`, it serves the console
+ * page, too.
  */
-export async function startWorkerd(settings = {}, { through, withConsole = false } = {}) {
+export async function startWorkerd(settings = {}, { through, worker, withConsole = false } = {}) {
   const hub = new Hub();
   // It has to be gone before its folder is removed, in which it makes files.
   after(() => hub.workerd && hub.kill());
@@ -22,7 +23,8 @@ export async function startWorkerd(settings = {}, { through, withConsole = false
   // Made last, so that it is removed last.
   hub.stateDir = temporaryFolder();
   const publicDir = withConsole ? join(root, "public") : undefined;
-  hub.options = { settings: openByDefault(settings), through, publicDir, stateDir: hub.stateDir, stdout: "ignore" };
+  const usual = { publicDir, stateDir: hub.stateDir, stdout: "ignore" };
+  hub.options = { settings: openByDefault(settings), through, worker, ...usual };
   await hub.start();
   return hub;
 }

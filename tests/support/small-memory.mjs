@@ -1,0 +1,52 @@
+// This project's Worker with a bound on its WebAssembly memory, so that a test fills it without filling the machine.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { hubModules } from "../../scripts/workerd.mjs";
+import { temporaryFolder } from "./folder.mjs";
+
+const MEMORY_SECTION = 5;
+const PAGE_BYTES = 65_536;
+
+/** Reads an unsigned LEB128 number: [value, offset behind it]. */
+function readNumber(bytes, offset) {
+  let value = 0;
+  for (let shift = 0; ; shift += 7) {
+    const byte = bytes[offset++];
+    value += (byte & 0x7f) * 2 ** shift;
+    if (byte < 0x80) return [value, offset];
+  }
+}
+
+function writeNumber(value) {
+  const bytes = [];
+  for (; value >= 0x80; value = Math.floor(value / 0x80)) bytes.push((value % 0x80) | 0x80);
+  return [...bytes, value];
+}
+
+/** A WebAssembly module with `maxBytes` as the most that its one memory may grow to. */
+function withMaximum(module, maxBytes) {
+  let offset = 8;
+  while (offset < module.length) {
+    const [size, start] = readNumber(module, offset + 1);
+    if (module[offset] === MEMORY_SECTION) {
+      const [count, flags] = [module[start], module[start + 1]];
+      if (count !== 1 || flags !== 0) throw new Error("not one memory without a maximum");
+      const [initial] = readNumber(module, start + 2);
+      const content = [1, 1, ...writeNumber(initial), ...writeNumber(Math.floor(maxBytes / PAGE_BYTES))];
+      const section = Buffer.from([MEMORY_SECTION, ...writeNumber(content.length), ...content]);
+      return Buffer.concat([module.subarray(0, offset), section, module.subarray(start + size)]);
+    }
+    offset = start + size;
+  }
+  throw new Error("no memory section");
+}
+
+/** The modules of the Worker whose memory has at most `maxBytes`. A failed allocation traps there as it does at 4 GiB. */
+export function smallMemoryModules(maxBytes) {
+  const folder = temporaryFolder();
+  const [, , wasm] = hubModules();
+  writeFileSync(join(folder, "index_bg.wasm"), withMaximum(readFileSync(wasm.path), maxBytes));
+  return hubModules().map((module) =>
+    module.name === wasm.name ? { ...module, path: join(folder, "index_bg.wasm") } : module,
+  );
+}
