@@ -11,6 +11,7 @@
 //! - [`access`]: who may publish and listen: tokens
 //! - [`cors`]: which pages of other origins may read the answers
 //! - [`settings`]: environment -> settings
+//! - [`memory`]: how many bytes of bodies and logs the instance holds
 //! - [`route`]: what a path names
 //! - [`problem`]: what can go wrong, as problem+json
 //! - [`query`]: a URL's query -> parameters
@@ -33,6 +34,7 @@ pub mod environment;
 pub mod fanout;
 pub mod instance;
 pub mod logging;
+pub mod memory;
 pub mod object;
 #[cfg(test)]
 mod outside;

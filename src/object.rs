@@ -17,6 +17,9 @@ pub const EXPIRES_HEADER: &str = "Sse-Broadcaster-Expires";
 /// The same, whose stream it is, percent-encoded.
 pub const SUBJECT_HEADER: &str = "Sse-Broadcaster-Subject";
 
+/// The parameter in which the Worker tells the object how many bytes the body of a publish has.
+pub const BYTES_PARAMETER: &str = "bytes";
+
 /// The URL of a request to a channel's object. It says nothing but what the Worker has read, and permitted: the client's own
 /// URL may be read in another way by who parses it again.
 pub fn url(id: &str, action: Action, query: &str) -> String {

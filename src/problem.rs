@@ -102,6 +102,19 @@ pub enum Problem {
         /// The setting that says so.
         setting: &'static str,
     },
+    /// The body took too long to arrive.
+    #[error(
+        "The body did not arrive within {seconds} s (BODY_SECONDS). Send it faster, or less at once."
+    )]
+    BodyTooSlow {
+        /// How long it may take.
+        seconds: u64,
+    },
+    /// There is no room for the body in the memory that the hub may use.
+    #[error(
+        "The hub holds as many bytes of publishes as it may just now, of this channel or of all (MEMORY_BYTES). Nothing was published. Try again in a second."
+    )]
+    MemoryFull,
     /// One event of a batch is larger than it may be.
     #[error(
         "Event {number} of the batch has {bytes} bytes of data; an event may have {max} (MAX_EVENT_BYTES)."
@@ -195,6 +208,8 @@ impl Problem {
             Self::EmptyBatch => (400, "empty-batch", "Batch without events"),
             Self::TooManyEvents { .. } => (413, "too-many-events", "Too many events"),
             Self::BodyTooLarge { .. } => (413, "body-too-large", "Body too large"),
+            Self::BodyTooSlow { .. } => (408, "body-too-slow", "Body too slow"),
+            Self::MemoryFull => (503, "memory-full", "Memory full"),
             Self::EventTooLarge { .. } => (413, "event-too-large", "Event too large"),
             Self::EncodedTooLarge { .. } | Self::EncodedEventTooLarge { .. } => {
                 (413, "encoded-too-large", "Too large once encoded")
@@ -223,7 +238,7 @@ impl Problem {
     /// When that may be, as the value of `Retry-After` in seconds.
     pub fn retry_after(&self) -> Option<&'static str> {
         match self {
-            Self::TooManyPublishes { .. } => Some("1"),
+            Self::TooManyPublishes { .. } | Self::MemoryFull => Some("1"),
             // The shortest time that the platform counts over.
             Self::TooManyRequests { .. } => Some("10"),
             _ => self.passes().then_some("5"),

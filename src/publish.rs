@@ -1,12 +1,19 @@
 //! A publish request -> the events in it. Read and checked before the channel's object hears of it, so that a bad or a
 //! slow body costs nobody else anything.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use futures_util::StreamExt;
+use futures_util::future::{Either, select};
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Request;
+use worker::Delay;
 
+use crate::fanout::Millis;
 use crate::logging;
+use crate::memory::{Admission, Share, memory};
 use crate::problem::Problem;
 use crate::query;
 use crate::response::media_type;
@@ -50,8 +57,20 @@ enum Form {
     Batch,
 }
 
-/// Reads the whole request. Fails with the problem that the publisher should be told; nothing is published then.
-pub async fn read(request: &Request, settings: &Settings) -> Result<Batch, Problem> {
+/// A publish that was read: its events, and the memory that it is counted for until it is answered.
+pub struct Received {
+    /// The events.
+    pub batch: Batch,
+    _admission: Admission,
+}
+
+/// Reads the whole request, a publish to `channel`. Fails with the problem that the publisher should be told; nothing is
+/// published then.
+pub async fn read(
+    request: &Request,
+    channel: &str,
+    settings: &Settings,
+) -> Result<Received, Problem> {
     let headers = request.headers();
     let header = |name| headers.get(name).ok().flatten();
     if let Some(encoding) =
@@ -66,13 +85,36 @@ pub async fn read(request: &Request, settings: &Settings) -> Result<Batch, Probl
         Form::Batch => (settings.max_batch_bytes, "MAX_BATCH_BYTES"),
     };
     let declared: Option<u64> = header("Content-Length").and_then(|length| length.parse().ok());
-    let body = read_body(request, declared, max)
+    if declared.is_some_and(|length| length > max as u64) {
+        return Err(Problem::BodyTooLarge { max, setting });
+    }
+    let declared = declared.and_then(|length| usize::try_from(length).ok());
+    let memory_bytes = settings.memory_bytes;
+    let mut admission = memory()
+        .admit(
+            channel,
+            declared.unwrap_or_default(),
+            memory_bytes,
+            Share::Fair,
+        )
+        .ok_or(Problem::MemoryFull)?;
+    let reading = async {
+        match declared {
+            Some(_) => read_declared(request).await.map(Some),
+            None => read_pieces(request, max, &mut admission).await,
+        }
+    };
+    let body = in_time(reading, settings.body_time)
         .await?
         .ok_or(Problem::BodyTooLarge { max, setting })?;
     let text = String::from_utf8(body).map_err(|error| Problem::InvalidUtf8 {
         at: error.utf8_error().valid_up_to(),
     })?;
-    encode(&form, &text, settings)
+    let batch = encode(&form, &text, settings)?;
+    Ok(Received {
+        batch,
+        _admission: admission,
+    })
 }
 
 fn form(content_type: Option<&str>, query: &str) -> Result<Form, Problem> {
@@ -97,37 +139,52 @@ fn check_type(event_type: &str, place: impl FnOnce() -> String) -> Result<(), Pr
     })
 }
 
-/// The body, `None` where it is larger than `max`. `declared` is its length where the request gave one, which the
-/// server then holds it to.
-async fn read_body(
-    request: &Request,
-    declared: Option<u64>,
-    max: usize,
-) -> Result<Option<Vec<u8>>, Problem> {
-    if let Some(length) = declared {
-        return if length > max as u64 {
-            Ok(None)
-        } else {
-            // One call into the runtime instead of several for each piece.
-            let buffer = request.array_buffer().map_err(|_| Problem::BrokenBody)?;
-            let buffer = JsFuture::from(buffer)
-                .await
-                .map_err(|_| Problem::BrokenBody)?;
-            Ok(Some(Uint8Array::new(&buffer).to_vec()))
-        };
+/// What `reading` gives, unless it takes more than `time` milliseconds.
+async fn in_time<T>(
+    reading: impl Future<Output = Result<T, Problem>>,
+    time: Millis,
+) -> Result<T, Problem> {
+    let late = Delay::from(Duration::from_millis(time));
+    match select(pin!(reading), late).await {
+        Either::Left((read, _)) => read,
+        Either::Right(_) => Err(Problem::BodyTooSlow {
+            seconds: time / 1_000,
+        }),
     }
+}
+
+/// The body of a request that said how long it is, which the server holds it to. One call into the runtime, instead of
+/// several for each piece.
+async fn read_declared(request: &Request) -> Result<Vec<u8>, Problem> {
+    let buffer = request.array_buffer().map_err(|_| Problem::BrokenBody)?;
+    let buffer = JsFuture::from(buffer)
+        .await
+        .map_err(|_| Problem::BrokenBody)?;
+    Ok(Uint8Array::new(&buffer).to_vec())
+}
+
+/// The body of a request that did not say how long it is; `None` where it is larger than `max`. Each piece is counted as it
+/// comes.
+async fn read_pieces(
+    request: &Request,
+    max: usize,
+    admission: &mut Admission,
+) -> Result<Option<Vec<u8>>, Problem> {
     let Some(stream) = request.body() else {
         return Ok(Some(Vec::new()));
     };
     let mut body = Vec::new();
-    let mut chunks = wasm_streams::ReadableStream::from_raw(stream).into_stream();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = Uint8Array::from(chunk.map_err(|_| Problem::BrokenBody)?);
-        let length = usize::try_from(chunk.length()).unwrap_or(usize::MAX);
+    let mut pieces = wasm_streams::ReadableStream::from_raw(stream).into_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = Uint8Array::from(piece.map_err(|_| Problem::BrokenBody)?);
+        let length = usize::try_from(piece.length()).unwrap_or(usize::MAX);
         if body.len().saturating_add(length) > max {
             return Ok(None);
         }
-        body.extend(chunk.to_vec());
+        if !admission.grow(length) {
+            return Err(Problem::MemoryFull);
+        }
+        body.extend(piece.to_vec());
     }
     Ok(Some(body))
 }

@@ -1,5 +1,7 @@
 //! Which request goes where. Ids and tokens are checked here, before any object is created.
 
+use std::borrow::Cow;
+
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use wasm_bindgen::JsValue;
 use web_sys::{Request, RequestInit, Response};
@@ -112,8 +114,10 @@ impl Channel<'_> {
     async fn broadcast(&self) -> Result<Response, Failure> {
         let grant = self.authorize(Permission::Publish).await?;
         let key = publish::idempotency_key(self.request)?;
-        let batch = publish::read(self.request, self.settings).await?;
-        // Who sends a body slowly does not publish for longer than others.
+        // Its memory is counted until the receipt is there.
+        let received = publish::read(self.request, self.id, self.settings).await?;
+        let batch = &received.batch;
+        // The token may have expired while the body was being read.
         grant.check(now()).map_err(Problem::from)?;
         // An answer that was lost may be of events that were stored: only a key makes it safe to send them again.
         let attempts = if key.is_some() { ATTEMPTS } else { 1 };
@@ -126,7 +130,7 @@ impl Channel<'_> {
             .await?;
         let level = self.settings.log_level;
         if level <= Level::Debug && answer.status() == 200 && !response::is_replayed(&answer) {
-            for payload in publish::printable(&batch) {
+            for payload in publish::printable(batch) {
                 Level::Debug.log(level, || format!("sent to {}: {payload}", self.id));
             }
         }
@@ -201,7 +205,11 @@ impl Channel<'_> {
         headers: &[(&str, String)],
         body: Option<&str>,
     ) -> Result<Response, Failure> {
-        let query = query::without(query::query(self.url), credentials::PARAMETER);
+        let query = match body {
+            // The object has to know the size before it reads the body, and nothing else of the query.
+            Some(body) => Cow::from(format!("{}={}", object::BYTES_PARAMETER, body.len())),
+            None => query::without(query::query(self.url), credentials::PARAMETER),
+        };
         let url = object::url(self.id, self.action, &query);
         let init = RequestInit::new();
         init.set_method(method);

@@ -9,6 +9,13 @@ use crate::logging::Level;
 /// The largest `BUFFER_BYTES`: an object has 128 MiB, which it may share with others.
 const MAX_BUFFER_BYTES: u64 = 8 << 20;
 
+/// The default of `MEMORY_BYTES`: an object has 128 MiB, of which JavaScript, open streams and copies on their way take more
+/// than what is counted.
+const MEMORY_BYTES: u64 = 32 << 20;
+
+/// The largest `MEMORY_BYTES`: half of what WebAssembly can address.
+const MAX_MEMORY_BYTES: u64 = 2 << 30;
+
 /// The largest `HISTORY_EVENTS`, and `IDEMPOTENCY_KEYS`: an object may have to look at the heads of as many rows as the
 /// former, and keeps the latter in memory.
 const MAX_HISTORY_EVENTS: u64 = 1_000_000;
@@ -55,6 +62,10 @@ pub struct Settings {
     pub max_batch_bytes: usize,
     /// `MAX_BATCH_EVENTS`.
     pub max_batch_events: usize,
+    /// `BODY_SECONDS`, in milliseconds: how long a body may take to arrive.
+    pub body_time: Millis,
+    /// `MEMORY_BYTES`: of bodies and logs, in one instance. See [`crate::memory`].
+    pub memory_bytes: usize,
     /// `MAX_SUBSCRIBERS`: open streams per channel.
     pub max_subscribers: usize,
     /// `PUBLISH_PER_SECOND`: publishes per channel; `None` for any number.
@@ -104,6 +115,16 @@ impl Settings {
             buffer_events,
             " (BUFFER_EVENTS)",
         )?;
+        // The largest body is counted twice: in the Worker and in the object. Bodies may take half of the memory.
+        let least_memory = max_batch_bytes.saturating_mul(4).saturating_add(1 << 16);
+        let memory_bytes = environment.number(
+            "MEMORY_BYTES",
+            MEMORY_BYTES.max(least_memory),
+            least_memory,
+            MAX_MEMORY_BYTES,
+            " (at least 4 times MAX_BATCH_BYTES and 65536)",
+        )?;
+        let body_seconds = environment.number("BODY_SECONDS", 30, 1, 300, "")?;
         let history_seconds =
             environment.number("HISTORY_SECONDS", 86_400, 1, MAX_HISTORY_SECONDS, "")?;
         let idempotency_seconds = environment.number("IDEMPOTENCY_SECONDS", 600, 1, 86_400, "")?;
@@ -120,6 +141,8 @@ impl Settings {
             max_event_bytes: to_usize(max_event_bytes),
             max_batch_bytes: to_usize(max_batch_bytes),
             max_batch_events: to_usize(max_batch_events),
+            body_time: body_seconds.saturating_mul(1_000),
+            memory_bytes: to_usize(memory_bytes),
             // workerd keeps about 70 KiB per open stream, and an object has 128 MiB: 2,000 is near what it can hold.
             max_subscribers: to_usize(environment.number(
                 "MAX_SUBSCRIBERS",
@@ -147,6 +170,14 @@ impl Settings {
                 Level::from_name,
             )?,
         })
+    }
+}
+
+impl Settings {
+    /// Whether the history holds at least what a channel's log holds.
+    pub fn history_covers_log(&self) -> bool {
+        let HistoryLimits { events, bytes, .. } = self.history;
+        events >= self.limits.buffer_events as u64 && bytes >= self.limits.buffer_bytes as u64
     }
 }
 

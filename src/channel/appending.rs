@@ -19,10 +19,14 @@ impl Shared {
                 break;
             };
             let batch = &submission.batch;
+            self.give_back_log().await;
             self.let_streams_keep_up(|hub| hub.before_append(batch))
                 .await;
             let receipt = self.hub.borrow_mut().append(batch, self.clock.now());
             let receipt = receipt.to_json();
+            self.log_memory.used_at.set(self.clock.now());
+            self.count_log();
+            self.free_memory();
             if let Some((key, _)) = submission.key.as_ref().filter(|_| stored != receipt) {
                 // The answer leaves the object when this is durable, too.
                 let corrected = self.store.borrow_mut().correct_receipt(key, &receipt);
@@ -59,7 +63,8 @@ impl Shared {
         &self,
         before: impl Fn(&mut Hub<EventStream>) -> Before,
     ) {
-        loop {
+        // While the channel is ending, no stream may read the history.
+        while !self.ending.get() {
             let step = before(&mut self.hub.borrow_mut());
             match step {
                 Before::Flush => self.flush(),

@@ -38,7 +38,7 @@ impl Shared {
     /// Clears what is stored, and tells and ends all streams.
     pub(super) async fn end_channel(self: &Rc<Self>) -> Result<EndReceipt, Problem> {
         self.let_all_be_appended().await;
-        self.let_streams_keep_up(Hub::before_end).await;
+        self.let_streams_keep_up(Hub::before_emptying).await;
         let now = self.clock.now();
         let ended = {
             let mut store = self.store.borrow_mut();
@@ -56,6 +56,7 @@ impl Shared {
         }
         let next = self.store.borrow().next_id();
         let (receipt, work) = self.hub.borrow_mut().end(next);
+        self.count_log();
         self.perform(work);
         self.set_timer();
         Ok(receipt)

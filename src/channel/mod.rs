@@ -9,6 +9,7 @@ mod database;
 mod ending;
 mod flushing;
 mod idempotency;
+mod memory;
 mod publishing;
 mod rate;
 mod retention;
@@ -28,6 +29,7 @@ use worker::worker_sys::DurableObjectState;
 use worker::{Env, State};
 
 use self::database::Database;
+use self::memory::LogMemory;
 use self::publishing::Inbox;
 use self::rate::TokenBucket;
 use self::store::{HistoryStats, Store};
@@ -113,6 +115,7 @@ impl Channel {
                 Problem::StorageFailed
             })?;
         let shared = Shared::new(self.database.clone(), store, settings, clock);
+        memory::register(&shared);
         Ok(self.shared.get_or_init(|| shared))
     }
 
@@ -134,6 +137,7 @@ impl Channel {
             (Action::Channel, "GET") => shared.subscribe(request, responder),
             (Action::Broadcast, "POST") => {
                 shared.check_rate()?;
+                let _admission = shared.admit_body(&url)?;
                 let body = JsFuture::from(request.text().map_err(worker::Error::from)?).await;
                 let wire = body.map_err(worker::Error::from)?.as_string();
                 let batch = Batch::from_wire(wire.unwrap_or_default());
@@ -165,6 +169,7 @@ struct Shared {
     opener: StreamOpener,
     clock: Clock,
     timer: Timer,
+    log_memory: LogMemory,
     /// When the storage is read next, to see whether this is still the channel's object.
     next_check: Cell<Millis>,
     started: Millis,
@@ -194,6 +199,7 @@ impl Shared {
                 if let Some(shared) = on_timer.upgrade() {
                     shared.hub.borrow_mut().begin_turn();
                     shared.poll();
+                    shared.give_back_log_soon();
                 }
             });
             Self {
@@ -214,6 +220,7 @@ impl Shared {
                 }),
                 clock,
                 timer,
+                log_memory: LogMemory::default(),
                 next_check: Cell::new(started),
                 started,
             }

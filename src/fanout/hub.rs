@@ -1,6 +1,7 @@
 //! One channel's log and streams, and what happens to them: join, leave, append, flush, tick.
 
 mod flush;
+mod give_back;
 mod past;
 
 #[cfg(test)]
@@ -17,6 +18,8 @@ mod scenarios;
 mod simulation;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use self::give_back::GiveBack;
 
 use super::log::Log;
 use super::pacing::Pacer;
@@ -65,6 +68,8 @@ pub struct Hub<S> {
     changes: Vec<Change>,
     published: u64,
     dropped: u64,
+    /// Deliveries dropped that no receipt has counted yet.
+    unreported: u64,
     connected: u64,
 }
 
@@ -90,6 +95,7 @@ impl<S: Stream> Hub<S> {
             changes: Vec::new(),
             published: 0,
             dropped: 0,
+            unreported: 0,
             connected: 0,
         }
     }
@@ -159,8 +165,8 @@ impl<S: Stream> Hub<S> {
         self.before_removing(self.log.tail_with_room_for(batch))
     }
 
-    /// The same before the channel's [`end`](Self::end), which takes everything out of the log.
-    pub fn before_end(&mut self) -> Before {
+    /// The same before everything is taken out of the log: at the channel's [`end`](Self::end), or where memory is short.
+    pub fn before_emptying(&mut self) -> Before {
         self.before_removing(self.log.head())
     }
 
@@ -215,7 +221,7 @@ impl<S: Stream> Hub<S> {
             id: self.log.newest(),
             events: batch.events,
             subscribers: self.subscribers.len(),
-            dropped,
+            dropped: dropped.saturating_add(std::mem::take(&mut self.unreported)),
         }
     }
 
@@ -260,7 +266,7 @@ impl<S: Stream> Hub<S> {
         let receipt = EndReceipt {
             id: self.log.newest(),
             subscribers: self.subscribers.len(),
-            dropped,
+            dropped: dropped.saturating_add(std::mem::take(&mut self.unreported)),
         };
         let all: Vec<ConnId> = self.subscribers.keys().copied().collect();
         let mut work = Work::new();

@@ -6,6 +6,9 @@ use std::rc::{Rc, Weak};
 use super::history::Page;
 use crate::sse::{self, Batch, EventId};
 
+/// The ring keeps this many bytes that it does not use: it grows and shrinks with bursts, not with each event.
+const MAX_UNUSED: usize = 64 * 1024;
+
 /// Encoded events with dense sequence numbers. Holds at most so many events and so many bytes; making room removes
 /// the oldest.
 #[derive(Debug)]
@@ -94,6 +97,28 @@ impl Log {
             self.bytes.drain(..length.min(self.bytes.len()));
             self.start = end;
             self.tail = self.tail.saturating_add(1);
+        }
+        self.shrink_after_burst();
+    }
+
+    /// How many bytes of memory it takes.
+    pub fn memory(&self) -> usize {
+        let ends = self.ends.capacity().saturating_mul(size_of::<u64>());
+        self.bytes.capacity().saturating_add(ends)
+    }
+
+    /// Gives back the memory that it does not use.
+    pub fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+
+    /// Gives back memory where it uses little of what it takes, as after a burst.
+    fn shrink_after_burst(&mut self) {
+        let used = self.bytes.len();
+        let unused = self.bytes.capacity().saturating_sub(used);
+        if unused > MAX_UNUSED && unused / 4 > used {
+            self.bytes.shrink_to(used.saturating_mul(2));
         }
     }
 
@@ -246,6 +271,22 @@ mod tests {
         let mut one = Vec::new();
         log.read_one(4, &mut one);
         assert_eq!(String::from_utf8(one).unwrap(), expected(4));
+    }
+
+    #[test]
+    fn memory_is_given_back_after_a_burst() {
+        let mut log = Log::new(FIRST, 10, 1 << 20);
+        for _ in 0..10 {
+            push(&mut log, &format!("data: {}\n\n", "x".repeat(100_000)));
+        }
+        assert!(log.memory() > 1_000_000);
+        for _ in 0..10 {
+            push(&mut log, "data: x\n\n");
+        }
+        assert!(log.memory() < 2 * MAX_UNUSED, "{}", log.memory());
+        log.shrink();
+        assert!(log.memory() < 1_000, "{}", log.memory());
+        assert_eq!(sse::parse(&text(&log, log.tail(), usize::MAX).1).len(), 10);
     }
 
     #[test]

@@ -24,7 +24,7 @@ mod subscriber;
 use serde::Serialize;
 
 pub use self::history::{History, HistoryError, Page, Since, Start};
-pub use self::hub::Hub;
+pub use self::hub::{GiveBack, Hub};
 use crate::sse::EventId;
 
 /// Milliseconds, of a clock that never goes back.
@@ -63,7 +63,8 @@ pub struct Receipt {
     pub events: usize,
     /// How many streams were open.
     pub subscribers: usize,
-    /// How many deliveries of older events it pushed out of streams that were full.
+    /// How many deliveries of older events it pushed out of streams that were full, or that were given up for want of
+    /// memory since the receipt before.
     pub dropped: u64,
 }
 
@@ -125,7 +126,8 @@ pub enum Change {
     CaughtUp(ConnId, u64),
 }
 
-/// What has to be done before events are taken out of the log: for a batch that is appended, or at the channel's end.
+/// What has to be done before events are taken out of the log: for a batch that is appended, at the channel's end,
+/// or where memory is short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
     /// [`Hub::flush`]: a stream is ready for what it would lose.

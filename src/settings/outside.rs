@@ -8,6 +8,9 @@ use proptest::sample::select;
 use super::*;
 use crate::outside::{check, text};
 
+/// Another setting, and what it makes of that one's value.
+type Above = (&'static str, fn(u64) -> u64);
+
 /// A setting as the README describes it. The most may be what another setting says, and the default is no more than
 /// that.
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ struct Number {
     least: u64,
     most: u64,
     within: Option<&'static str>,
+    /// The least is what this makes of another setting, and the default is no less than that.
+    above: Option<Above>,
     found: fn(&Settings) -> u64,
 }
 
@@ -32,6 +37,7 @@ const fn number(
         least,
         most,
         within: None,
+        above: None,
         found,
     }
 }
@@ -48,6 +54,7 @@ const fn within(
         least: 1,
         most: u64::MAX,
         within: Some(other),
+        above: None,
         found,
     }
 }
@@ -76,6 +83,13 @@ const NUMBERS: &[Number] = &[
     within("MAX_BATCH_EVENTS", 256, "BUFFER_EVENTS", |all| {
         all.max_batch_events as u64
     }),
+    number("BODY_SECONDS", 30, (1, 300), |all| all.body_time / 1_000),
+    Number {
+        above: Some(("MAX_BATCH_BYTES", |batch| batch * 4 + 65_536)),
+        ..number("MEMORY_BYTES", 33_554_432, (65_540, 2_147_483_648), |all| {
+            all.memory_bytes as u64
+        })
+    },
     number("MAX_SUBSCRIBERS", 2_000, (1, 32_768), |all| {
         all.max_subscribers as u64
     }),
@@ -164,6 +178,7 @@ fn expected(
         least,
         most,
         within,
+        above,
         ..
     } in NUMBERS
     {
@@ -175,14 +190,21 @@ fn expected(
                 None => continue,
             },
         };
+        let least = match above {
+            None => *least,
+            Some((other, least)) => match values.get(other) {
+                Some(value) => least(*value),
+                None => continue,
+            },
+        };
         let value = match given(name).filter(|text| !text.is_empty()) {
-            None => Some(*default.min(&most)),
+            None => Some((*default).min(most).max(least)),
             // As any number in Rust it may have a plus sign.
             Some(text) => {
                 let digits = text.strip_prefix('+').unwrap_or(&text);
                 let digits = digits.chars().all(|c| c.is_ascii_digit()).then_some(digits);
                 let value: Option<u64> = digits.and_then(|digits| digits.parse().ok());
-                value.filter(|value| value >= least && *value <= most)
+                value.filter(|value| (least..=most).contains(value))
             }
         };
         match value {

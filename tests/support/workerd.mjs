@@ -77,6 +77,16 @@ class Hub {
 
   /** Its resident memory, in bytes. */
   residentBytes() {
-    return Number(readFileSync(`/proc/${this.pid}/status`, "utf8").match(/VmRSS:\s+(\d+) kB/)[1]) * 1024;
+    return this.memoryBytes("VmRSS");
+  }
+
+  /** The most that it had, in bytes. */
+  peakBytes() {
+    return this.memoryBytes("VmHWM");
+  }
+
+  memoryBytes(field) {
+    const status = readFileSync(`/proc/${this.pid}/status`, "utf8");
+    return Number(status.match(new RegExp(`${field}:\\s+(\\d+) kB`))[1]) * 1024;
   }
 }

@@ -32,6 +32,8 @@ enum Step {
     Hold(u64),
     /// The next page cannot be read from it.
     FailOnce,
+    /// Memory is short.
+    GiveBack(GiveBack),
     Restart,
     End,
 }
@@ -62,6 +64,8 @@ fn steps(
         4 => any::<Index>().prop_map(Step::Leave),
         3 => (0..60_u64).prop_map(Step::Hold),
         1 => Just(Step::FailOnce),
+        2 => Just(Step::GiveBack(GiveBack::Unneeded)),
+        1 => Just(Step::GiveBack(GiveBack::All)),
         1 => Just(Step::Restart),
         1 => Just(Step::End),
         3 => prop::option::of(0..2_000_u64).prop_map(Step::Lifetime),
@@ -101,6 +105,7 @@ fn run(mut model: Model, group: usize, steps: Vec<Step>) {
             Step::Hold(events) => {
                 model.history.holds = model.history.holds.map(|_| events);
             }
+            Step::GiveBack(which) => model.give_back(which),
             Step::Restart => model.restart(),
             Step::End => model.end(),
             Step::Lifetime(lifetime) => model.lifetime = lifetime,
