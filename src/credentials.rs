@@ -20,40 +20,50 @@ pub struct Credentials<'a> {
     pub query: &'a str,
 }
 
+/// The most cookies that are tried, because each of them can cost the check of a signature.
+pub const MAX_COOKIES: usize = 4;
+
 impl Credentials<'_> {
-    /// The token: the header's, or else the query's, or else, to listen, the cookie's. An empty one counts as none,
-    /// except in the header, where it is refused. Fails with [`Problem::InvalidQuery`] where the query has two.
-    pub fn token(&self, permission: Permission) -> Result<Option<Cow<'_, str>>, Problem> {
+    /// The tokens to try in turn: the header's, or else the query's, or else, to listen, those of the cookies, of which
+    /// at most [`MAX_COOKIES`] count. An empty token counts as none, except in the header, where it is refused. Fails
+    /// with [`Problem::InvalidQuery`] where the query has two.
+    pub fn tokens(&self, permission: Permission) -> Result<Vec<Cow<'_, str>>, Problem> {
         if let Some(token) = self.authorization.as_deref().and_then(bearer) {
-            return Ok(Some(token.into()));
+            return Ok(vec![token.into()]);
         }
         let in_query = query::value(self.query, PARAMETER)?;
         if let Some(token) = in_query.filter(|token| !token.is_empty()) {
-            return Ok(Some(token.into()));
+            return Ok(vec![token.into()]);
         }
         if permission != Permission::Subscribe {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        let in_cookie = self.cookie.as_deref().and_then(cookie);
-        Ok(in_cookie.map(Cow::from))
+        let in_cookies = self.cookie.iter().flat_map(|cookies| of_cookies(cookies));
+        Ok(in_cookies.take(MAX_COOKIES).map(Cow::from).collect())
     }
 }
 
 /// The token of an `Authorization` that has the scheme `Bearer` (RFC 6750). Another scheme may be for a proxy in between.
 fn bearer(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
+    let separated = authorization.split_once(WHITE_SPACE);
+    let (scheme, token) = separated.unwrap_or((authorization, ""));
     scheme.eq_ignore_ascii_case("Bearer").then(|| trim(token))
 }
 
-fn cookie(cookies: &str) -> Option<&str> {
+/// A browser has several cookies of one name where they were set for several paths or domains, and sends all of them.
+fn of_cookies(cookies: &str) -> impl Iterator<Item = &str> {
     let pairs = cookies.split(';').filter_map(|pair| pair.split_once('='));
-    let mut tokens = pairs.filter(|(name, _)| trim(name) == COOKIE);
-    tokens.find_map(|(_, token)| Some(trim(token)).filter(|token| !token.is_empty()))
+    let named = pairs.filter(|(name, _)| trim(name) == COOKIE);
+    named
+        .map(|(_, token)| trim(token))
+        .filter(|token| !token.is_empty())
 }
 
-/// Without what HTTP takes for white space (RFC 9110, section 5.6.3).
+/// RFC 9110, section 5.6.3.
+const WHITE_SPACE: [char; 2] = [' ', '\t'];
+
 fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
+    text.trim_matches(WHITE_SPACE)
 }
 
 #[cfg(test)]
@@ -63,30 +73,33 @@ mod outside;
 mod tests {
     use super::*;
 
-    fn token(
+    fn tokens(
         authorization: &str,
         query: &str,
         cookie: &str,
         permission: Permission,
-    ) -> Option<String> {
+    ) -> Vec<String> {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let credentials = Credentials {
             authorization: given(authorization),
             cookie: given(cookie),
             query,
         };
-        credentials.token(permission).unwrap().map(Cow::into_owned)
+        let tokens = credentials.tokens(permission).unwrap();
+        tokens.into_iter().map(Cow::into_owned).collect()
     }
 
     #[test]
     fn the_header_wins_then_the_query_then_the_cookie() {
-        let subscribe = |authorization, query, cookie| {
-            let token = token(authorization, query, cookie, Permission::Subscribe);
-            token.unwrap_or_default()
+        let subscribe = |authorization: &str, query: &str, cookie: &str| {
+            tokens(authorization, query, cookie, Permission::Subscribe).join(" ")
         };
         let cookie = "a=b; sse_broadcaster_token=c.c.c; d=e";
         assert_eq!(subscribe("Bearer h.h.h", "token=q.q.q", cookie), "h.h.h");
-        assert_eq!(subscribe("bearer  h.h.h", "", ""), "h.h.h");
+        for white_space in ["  ", "\t", " \t "] {
+            let header = format!("bearer{white_space}h.h.h");
+            assert_eq!(subscribe(&header, "token=q.q.q", cookie), "h.h.h");
+        }
         assert_eq!(subscribe("Bearer", "token=q.q.q", cookie), "");
         assert_eq!(subscribe("Basic abc", "a=b&token=q.q.q", cookie), "q.q.q");
         assert_eq!(subscribe("", "token=", cookie), "c.c.c");
@@ -97,11 +110,20 @@ mod tests {
     }
 
     #[test]
+    fn a_few_cookies_are_tried_in_turn() {
+        let cookies = |count: usize| {
+            let pairs: Vec<String> = (1..=count).map(|n| format!("{COOKIE}={n}")).collect();
+            tokens("", "", &pairs.join("; "), Permission::Subscribe)
+        };
+        assert_eq!(cookies(3), ["1", "2", "3"]);
+        assert_eq!(cookies(100), ["1", "2", "3", "4"]);
+    }
+
+    #[test]
     fn nobody_publishes_with_a_cookie() {
         let cookie = "sse_broadcaster_token=c.c.c";
-        assert_eq!(token("", "", cookie, Permission::Publish), None);
-        let in_query = token("", "token=q", cookie, Permission::Publish);
-        assert_eq!(in_query.as_deref(), Some("q"));
+        assert!(tokens("", "", cookie, Permission::Publish).is_empty());
+        assert_eq!(tokens("", "token=q", cookie, Permission::Publish), ["q"]);
     }
 
     #[test]
@@ -110,7 +132,7 @@ mod tests {
             query: "token=a&token=b",
             ..Credentials::default()
         };
-        let token = credentials.token(Permission::Publish);
-        assert!(matches!(token, Err(Problem::InvalidQuery(_))));
+        let tokens = credentials.tokens(Permission::Publish);
+        assert!(matches!(tokens, Err(Problem::InvalidQuery(_))));
     }
 }

@@ -7,7 +7,7 @@ use wasm_bindgen::JsValue;
 use web_sys::{Request, RequestInit, Response};
 use worker::Env;
 
-use crate::access::{Grant, Permission};
+use crate::access::{Denied, Grant, Permission};
 use crate::credentials::{self, Credentials};
 use crate::fanout::Millis;
 use crate::logging::{Level, printable};
@@ -170,14 +170,27 @@ impl Channel<'_> {
             cookie: self.header("Cookie"),
             query: query::query(self.url),
         };
-        let token = credentials.token(permission)?;
-        let unverified = token.as_deref().and_then(|token| access.unverified(token));
-        let genuine = match &unverified {
-            Some(unverified) => signature::verify(unverified).await,
+        let tokens = credentials.tokens(permission)?;
+        let mut refused = None;
+        for token in &tokens {
+            match self.grant(permission, token).await {
+                Ok(grant) => return Ok(grant),
+                // The first token is the one that the client most likely means.
+                Err(denied) => refused = refused.or(Some(denied)),
+            }
+        }
+        Err(refused.unwrap_or(Denied::Missing(permission)).into())
+    }
+
+    /// What `token` permits, if it permits this.
+    async fn grant(&self, permission: Permission, token: &str) -> Result<Grant, Denied> {
+        let access = &self.settings.access;
+        let genuine = match access.unverified(token) {
+            Some(unverified) => signature::verify(&unverified).await,
             None => None,
         };
-        let grant = || access.grant(permission, self.id, token.as_deref(), now());
-        Ok(signature::vouching(genuine, grant)?)
+        let grant = || access.grant(permission, self.id, Some(token), now());
+        signature::vouching(genuine, grant)
     }
 
     fn header(&self, name: &str) -> Option<String> {

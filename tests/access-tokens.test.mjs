@@ -97,6 +97,8 @@ test("how a header, a query and a cookie are written", async () => {
     [`Bearer ${token}`, 200],
     [`bearer ${token}`, 200],
     [`BEARER ${token}`, 200],
+    [`Bearer\t${token}`, 200],
+    [`Bearer  \t ${token}`, 200],
     ["Basic dXNlcjpwYXNz", MISSING],
     [`Basic ${token}`, MISSING],
     [`Bearertoken ${token}`, MISSING],
@@ -139,6 +141,39 @@ test("how a header, a query and a cookie are written", async () => {
   ]) {
     assert.equal(await ask(hub, { headers: { Cookie } }), answer, Cookie.replaceAll(token, "TOKEN"));
   }
+});
+
+test("a good cookie counts behind bad ones of the same name, as long as there are few", async () => {
+  const hub = await startClosed({ JWT_SECRET: SECRET });
+  const good = await mint();
+  const bad = {
+    nonsense: "nonsense",
+    forged: await mint(ALL, secretKey(OTHER_SECRET)),
+    expired: await mint({ ...ALL, exp: now() - 1 }),
+    elsewhere: await mint({ subscribe: ["bar"] }),
+    publisher: await mint({ publish: ["*"], subscribe: [] }),
+  };
+  const cookies = (...tokens) => {
+    const pairs = tokens.map((token) => `sse_broadcaster_token=${token}`);
+    return ask(hub, { headers: { Cookie: pairs.join("; ") } });
+  };
+  for (const [name, token] of Object.entries(bad)) {
+    assert.equal(await cookies(token, good), 200, name);
+    assert.equal(await cookies("", token, token, token, good), 200, name);
+    assert.equal(await cookies(good, token), 200, name);
+  }
+  // One that counts for this request is tried, even where all are valid.
+  assert.equal(await cookies(bad.elsewhere, bad.publisher, good), 200);
+  // The first is what the refusal is about.
+  assert.equal(await cookies(bad.elsewhere, bad.forged), "403 forbidden");
+  assert.equal(await cookies(bad.forged, bad.elsewhere), INVALID);
+  // Four are tried, so that a header full of them costs no more than four signatures.
+  const four = [bad.forged, bad.expired, bad.elsewhere, bad.nonsense];
+  assert.equal(await cookies(...four.slice(1), good), 200);
+  assert.equal(await cookies(...four, good), INVALID);
+  // A bad token in another place is not made good by a cookie.
+  const headers = { Cookie: `sse_broadcaster_token=${good}` };
+  assert.equal(await ask(hub, { headers, ...PLACES.query(bad.forged) }), INVALID);
 });
 
 test("an EventSource with a token in its address listens; with a bad one it is told so, and stays away", async (t) => {

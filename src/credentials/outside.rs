@@ -18,7 +18,7 @@ fn authorization() -> impl Strategy<Value = (Option<String>, Option<String>)> {
     let schemes = [
         "Bearer", "Bearer", "bearer", "BEARER", "Basic", "Digest", "Bearer2", "bear", "",
     ];
-    let spaces = select(&[" ", " ", "  ", "", " \t"][..]);
+    let spaces = select(&[" ", " ", "  ", "", " \t", "\t", "\t "][..]);
     let given = (select(schemes.to_vec()), spaces, tokens()).prop_map(|(scheme, spaces, token)| {
         let is_bearer =
             scheme.eq_ignore_ascii_case("bearer") && (!spaces.is_empty() || token.is_empty());
@@ -38,11 +38,14 @@ fn cookies() -> impl Strategy<Value = Vec<(String, String)>> {
         "",
     ];
     let names = select(names.to_vec()).prop_map(str::to_owned);
-    prop::collection::vec((names, tokens()), 0..3)
+    prop_oneof![
+        4 => prop::collection::vec((names.clone(), tokens()), 0..3),
+        1 => prop::collection::vec((names, tokens()), 0..16),
+    ]
 }
 
 #[test]
-fn one_token_counts_and_a_cookie_only_to_listen() {
+fn one_token_counts_or_a_few_cookies_to_listen() {
     let names = select(&["token", "token", "tokens", "Token"][..]).prop_map(str::to_owned);
     let pairs = prop::collection::vec((names, text(PIECES, 3)), 0..3);
     let permissions = select(&[Permission::Publish, Permission::Subscribe][..]);
@@ -59,6 +62,8 @@ fn one_token_counts_and_a_cookie_only_to_listen() {
         "header",
         "query",
         "cookie",
+        "several cookies",
+        "too many cookies",
         "none",
         "two in the query",
         "a cookie that does not count",
@@ -78,11 +83,11 @@ fn one_token_counts_and_a_cookie_only_to_listen() {
                 query: &query,
             };
             let found = credentials
-                .token(permission)
-                .map(|token| token.map(Cow::into_owned));
-            if bearer.is_some() {
+                .tokens(permission)
+                .map(|tokens| tokens.into_iter().map(Cow::into_owned).collect::<Vec<_>>());
+            if let Some(bearer) = bearer {
                 seen.note("header");
-                prop_assert_eq!(found, Ok(bearer));
+                prop_assert_eq!(found, Ok(vec![bearer]));
                 return Ok(());
             }
             let given: Vec<&String> = pairs
@@ -96,22 +101,26 @@ fn one_token_counts_and_a_cookie_only_to_listen() {
                 return Ok(());
             }
             let in_query = given.into_iter().find(|value| !value.is_empty()).cloned();
-            if in_query.is_some() {
+            if let Some(in_query) = in_query {
                 seen.note("query");
-                prop_assert_eq!(found, Ok(in_query));
+                prop_assert_eq!(found, Ok(vec![in_query]));
                 return Ok(());
             }
-            let cookie = cookies
+            let mut expected: Vec<String> = cookies
                 .iter()
-                .find(|(name, value)| name == COOKIE && !value.is_empty())
-                .map(|(_, value)| value.clone());
+                .filter(|(name, value)| name == COOKIE && !value.is_empty())
+                .map(|(_, value)| value.clone())
+                .collect();
             let counts = permission == Permission::Subscribe;
-            seen.note(match &cookie {
-                Some(_) if counts => "cookie",
-                Some(_) => "a cookie that does not count",
-                None => "none",
+            seen.note(match expected.len() {
+                0 => "none",
+                _ if !counts => "a cookie that does not count",
+                1 => "cookie",
+                2..=MAX_COOKIES => "several cookies",
+                _ => "too many cookies",
             });
-            prop_assert_eq!(found, Ok(cookie.filter(|_| counts)));
+            expected.truncate(if counts { MAX_COOKIES } else { 0 });
+            prop_assert_eq!(found, Ok(expected));
             Ok(())
         },
     );
@@ -146,22 +155,23 @@ fn no_header_is_an_error() {
                 cookie,
                 query: "",
             };
-            let token = credentials.token(Permission::Subscribe).unwrap();
-            let in_header = credentials.token(Permission::Publish).unwrap();
-            seen.note(match (&in_header, &token) {
-                (Some(_), _) => "header",
-                (None, Some(_)) => "cookie",
-                (None, None) => "none",
+            let tokens = credentials.tokens(Permission::Subscribe).unwrap();
+            let in_header = credentials.tokens(Permission::Publish).unwrap();
+            seen.note(match (in_header.is_empty(), tokens.is_empty()) {
+                (false, _) => "header",
+                (true, false) => "cookie",
+                (true, true) => "none",
             });
             // A token stands in what it was read from, with nothing left around it.
-            for token in [&token, &in_header].into_iter().flatten() {
+            for token in tokens.iter().chain(&in_header) {
                 let from = [&credentials.authorization, &credentials.cookie]
                     .into_iter()
                     .flatten();
                 prop_assert!(from.clone().any(|from| from.contains(token.as_ref())));
                 prop_assert!(!token.starts_with([' ', '\t']) && !token.ends_with([' ', '\t']));
             }
-            prop_assert!(in_header.is_none() || in_header == token);
+            prop_assert!(in_header.is_empty() || in_header == tokens);
+            prop_assert!(tokens.len() <= MAX_COOKIES);
             Ok(())
         },
     );
