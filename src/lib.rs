@@ -15,6 +15,7 @@
 //! - [`route`]: what a path names
 //! - [`problem`]: what can go wrong, as problem+json
 //! - [`query`]: a URL's query -> parameters
+//! - [`target`]: a request's `Host` and URL -> its path and query
 //! - [`credentials`]: where a request carries its token
 //! - [`rate_limit`]: how often one client may come
 //! - [`signature`]: whether a token is genuine
@@ -22,6 +23,7 @@
 //! - [`response`]: answers and their headers
 //! - [`object`]: the way from the Worker to a channel's object
 //! - [`publish`]: a publish request -> checked, encoded events
+//! - [`files`]: the files of the console
 //! - [`router`]: which request goes where
 //! - [`channel`]: the Durable Object around a hub: streams, timers, storage
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
@@ -32,6 +34,7 @@ pub mod cors;
 pub mod credentials;
 pub mod environment;
 pub mod fanout;
+pub mod files;
 pub mod instance;
 pub mod logging;
 pub mod memory;
@@ -49,6 +52,7 @@ pub mod settings;
 pub mod signature;
 pub mod sse;
 pub mod subscribe;
+pub mod target;
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -62,6 +66,7 @@ use crate::logging::Level;
 use crate::problem::Problem;
 use crate::response::{Failure, Responder};
 use crate::settings::Settings;
+use crate::target::Target;
 
 thread_local! {
     static SETTINGS: OnceCell<std::result::Result<Rc<Settings>, SettingError>> = const { OnceCell::new() };
@@ -78,13 +83,7 @@ async fn fetch(
     instance::watch();
     let settings = settings(&env);
     let responder = Responder::new(&request, settings.as_deref().ok());
-    let answer = match settings {
-        Ok(settings) => match signature::import(&settings.access).await {
-            Ok(()) => router::answer(&request, &env, &settings, &responder).await,
-            Err(error) => Err(Problem::from(error).into()),
-        },
-        Err(problem) => Err(problem.into()),
-    };
+    let answer = answer(&request, &env, settings, &responder).await;
     answer.or_else(|failure| {
         let problem = match failure {
             Failure::Problem(problem) => problem,
@@ -103,6 +102,22 @@ async fn fetch(
 pub fn unavailable(request: &web_sys::Request) -> Result<web_sys::Response> {
     let responder = Responder::new(request, None);
     responder.problem(&Problem::ChannelUnavailable, false)
+}
+
+/// Checks the host before anything else, because everything else depends on the path that stands behind it.
+async fn answer(
+    request: &web_sys::Request,
+    env: &Env,
+    settings: std::result::Result<Rc<Settings>, Problem>,
+    responder: &Responder,
+) -> std::result::Result<web_sys::Response, Failure> {
+    let (url, method) = (request.url(), request.method());
+    let host = request.headers().get("Host").ok().flatten();
+    let target = Target::read(&url, host.as_deref(), &method)?;
+    let settings = settings?;
+    let imported = signature::import(&settings.access).await;
+    imported.map_err(Problem::from)?;
+    router::answer(request, &method, target, env, &settings, responder).await
 }
 
 /// The settings of this deployment, read from `env` the first time. Fails with [`Problem::InvalidSetting`].

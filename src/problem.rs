@@ -10,6 +10,16 @@ use crate::sse::{MAX_TYPE_CHARS, TypeError};
 /// be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
+    /// A `Host` that is no host, or more than one of them.
+    #[error(
+        "The header Host cannot be used: it has to be one host name, IPv4 address, or IPv6 address in brackets, with or without a port up to 65535. Send the host of the hub's own URL, once."
+    )]
+    InvalidHost,
+    /// A request line that does not name a path.
+    #[error(
+        "The request line names no path. Behind the method it has to have a path that begins with \"/\", or the whole URL; \"*\" goes with OPTIONS only."
+    )]
+    InvalidTarget,
     /// The path names nothing.
     #[error(
         "There is nothing at this path. Channels are at /channels/{{id}}, and below that are /broadcast, /events and /stats."
@@ -189,6 +199,8 @@ impl Problem {
     /// Status, last part of the `type`, and title.
     fn kind(&self) -> (u16, &'static str, &'static str) {
         match self {
+            Self::InvalidHost => (400, "invalid-host", "Invalid host"),
+            Self::InvalidTarget => (400, "invalid-target", "Invalid request target"),
             Self::NotFound => (404, "not-found", "Not found"),
             Self::MethodNotAllowed { .. } => (405, "method-not-allowed", "Method not allowed"),
             Self::Denied(Denied::Missing(_)) => (401, "missing-token", "Token missing"),

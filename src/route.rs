@@ -14,6 +14,12 @@ const READ_OR_DELETE: &str = "GET, HEAD, DELETE, OPTIONS";
 /// The `Allow` of what is published to.
 const PUBLISH: &str = "POST, OPTIONS";
 
+/// All methods of this server.
+const ALL_METHODS: &str = "GET, HEAD, POST, DELETE, OPTIONS";
+
+/// What stands for a path where a request is for the server as a whole (RFC 9110, section 7.1).
+pub const SERVER_PATH: &str = "*";
+
 /// What can be done with a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -48,6 +54,8 @@ pub enum Route<'a> {
     Channel(&'a str, Action),
     /// `GET /healthz`
     Health,
+    /// `OPTIONS *`
+    Server,
     /// Perhaps a file.
     File,
 }
@@ -58,6 +66,7 @@ impl Route<'_> {
         match self {
             Self::Channel(_, Action::Broadcast) => PUBLISH,
             Self::Channel(_, Action::Channel) => READ_OR_DELETE,
+            Self::Server => ALL_METHODS,
             _ => READ,
         }
     }
@@ -70,6 +79,9 @@ impl Route<'_> {
 
 /// What `path`, still percent-encoded, names. An id that is empty names nothing.
 pub fn route(path: &str) -> Route<'_> {
+    if path == SERVER_PATH {
+        return Route::Server;
+    }
     let mut segments = path.split('/');
     let segments: [Option<&str>; 5] = std::array::from_fn(|_| segments.next());
     let (id, below) = match segments {
@@ -140,8 +152,10 @@ mod tests {
         );
         assert_eq!(route("/channels/foo/events"), Route::Channel("foo", Events));
         assert_eq!(route("/healthz"), Route::Health);
+        assert_eq!(route("*"), Route::Server);
         for path in [
             "/",
+            "/*",
             "/index.html",
             "/channels",
             "/channels/",

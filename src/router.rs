@@ -10,6 +10,7 @@ use worker::Env;
 use crate::access::{Denied, Grant, Permission};
 use crate::credentials::{self, Credentials};
 use crate::fanout::Millis;
+use crate::files;
 use crate::logging::{Level, printable};
 use crate::object::{self, EXPIRES_HEADER, SUBJECT_HEADER};
 use crate::problem::Problem;
@@ -21,26 +22,28 @@ use crate::route::{self, Action, Route, channel_id};
 use crate::settings::Settings;
 use crate::signature;
 use crate::subscribe::{EventsQuery, LAST_EVENT_ID_HEADER, Subscription};
-
-/// The binding of the files in `public/`.
-const ASSETS_BINDING: &str = "ASSETS";
+use crate::target::Target;
 
 /// How often an object is called that does not answer.
 const ATTEMPTS: u32 = 2;
 
-/// Answers any request.
+/// Answers any request. It has the method `method` and is for `target`.
 pub async fn answer(
     request: &Request,
+    method: &str,
+    target: Target<'_>,
     env: &Env,
     settings: &Settings,
     responder: &Responder,
 ) -> Result<Response, Failure> {
-    let (url, method) = (request.url(), request.method());
-    let route = route::route(route::path(&url));
+    let route = route::route(target.path);
     if route == Route::File {
-        return file(request, &method, env, responder).await;
+        let file = files::answer(request, method, target, env).await?;
+        if let Some(file) = file {
+            return Ok(file);
+        }
     }
-    check_method(&route, &method)?;
+    check_method(&route, method)?;
     if method == "OPTIONS" {
         return Ok(responder.preflight(route.allow())?);
     }
@@ -51,14 +54,14 @@ pub async fn answer(
         action,
         id: &channel_id(segment).ok_or(Problem::InvalidChannelId)?,
         request,
-        url: &url,
+        query: target.query,
         env,
         settings,
         responder,
     };
     match action {
         Action::Channel if method == "DELETE" => channel.end().await,
-        Action::Channel => channel.subscribe(&method).await,
+        Action::Channel => channel.subscribe(method).await,
         Action::Broadcast => channel.broadcast().await,
         Action::Events => channel.events().await,
         Action::Stats => channel.stats().await,
@@ -80,8 +83,8 @@ struct Channel<'a> {
     action: Action,
     id: &'a str,
     request: &'a Request,
-    /// The request's.
-    url: &'a str,
+    /// The query of the request's URL.
+    query: &'a str,
     env: &'a Env,
     settings: &'a Settings,
     responder: &'a Responder,
@@ -94,7 +97,7 @@ impl Channel<'_> {
             return Ok(self.responder.redirect(&self.console())?);
         }
         let grant = self.authorize(Permission::Subscribe).await?;
-        Subscription::read(None, query::query(self.url))?;
+        Subscription::read(None, self.query)?;
         if method == "HEAD" {
             return Ok(self.responder.event_stream(None)?);
         }
@@ -139,7 +142,7 @@ impl Channel<'_> {
 
     async fn events(&self) -> Result<Response, Failure> {
         self.authorize(Permission::Publish).await?;
-        EventsQuery::read(query::query(self.url))?;
+        EventsQuery::read(self.query)?;
         self.call(ATTEMPTS, "GET", &[], None).await
     }
 
@@ -168,7 +171,7 @@ impl Channel<'_> {
         let credentials = Credentials {
             authorization: self.header("Authorization"),
             cookie: self.header("Cookie"),
-            query: query::query(self.url),
+            query: self.query,
         };
         let tokens = credentials.tokens(permission)?;
         let mut refused = None;
@@ -200,7 +203,7 @@ impl Channel<'_> {
     /// The console, with this channel chosen, and with the token that was in the address.
     fn console(&self) -> String {
         let mut location = format!("/?channel={}", self.id);
-        let token = query::value(query::query(self.url), credentials::PARAMETER);
+        let token = query::value(self.query, credentials::PARAMETER);
         if let Some(token) = token.ok().flatten() {
             location.push_str("&token=");
             location.push_str(&percent_encoded(&token));
@@ -221,7 +224,7 @@ impl Channel<'_> {
         let query = match body {
             // The object has to know the size before it reads the body, and nothing else of the query.
             Some(body) => Cow::from(format!("{}={}", object::BYTES_PARAMETER, body.len())),
-            None => query::without(query::query(self.url), credentials::PARAMETER),
+            None => query::without(self.query, credentials::PARAMETER),
         };
         let url = object::url(self.id, self.action, &query);
         let init = RequestInit::new();
@@ -277,30 +280,4 @@ fn now() -> Millis {
 
 fn percent_encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
-}
-
-/// A file of the console, or nothing.
-async fn file(
-    request: &Request,
-    method: &str,
-    env: &Env,
-    responder: &Responder,
-) -> Result<Response, Failure> {
-    let reads = matches!(method, "GET" | "HEAD");
-    let wanted = if reads {
-        worker::Request::from(request.clone().map_err(worker::Error::from)?)
-    } else {
-        // The host may be none that a URL can have.
-        let url = format!("https://hub{}", route::path(&request.url()));
-        worker::Request::new(&url, worker::Method::Head)?
-    };
-    let answer = env.assets(ASSETS_BINDING)?.fetch_request(wanted).await?;
-    if answer.status_code() == 404 {
-        return Err(Problem::NotFound.into());
-    }
-    if reads {
-        return Ok(answer.into());
-    }
-    check_method(&Route::File, method)?;
-    Ok(responder.preflight(Route::File.allow())?)
 }

@@ -11,32 +11,25 @@ const token = await mint({ ...ALL, exp: Date.now() / 1_000 + 600 });
 
 const REQUESTS = [["GET", ""], ["DELETE", ""], ["GET", "/stats"], ["GET", "/events"], ["POST", "/broadcast"]];
 
-/** What comes back within a second: a stream does not end by itself. */
-async function answer(hub, request) {
-  const connection = await rawConnection(hub.origin);
-  connection.send(request);
-  await sleep(1_000);
-  connection.socket.destroy();
-  return connection.received();
-}
-
-for (const below of ["stats", "events", "broadcast", "none"]) {
-  test(`who may listen gets nothing else by a Host that ends in /${below}`, { timeout: 30_000 }, async () => {
-    const hub = await startWorkerd({ ...settings, ACCESS: "publish-token" });
-    const channel = authorized(hub.channel("foo"), token);
-    await channel.publish("secret");
+test("who may listen gets nothing else by a Host that names another path", { timeout: 30_000 }, async () => {
+  const hub = await startWorkerd({ ...settings, ACCESS: "publish-token" });
+  const channel = authorized(hub.channel("foo"), token);
+  await channel.publish("secret");
+  for (const below of ["stats", "events", "broadcast", "none"]) {
     for (const host of [`h\\channels\\foo\\${below}?`, `h/channels/foo/${below}?`, `h\\channels\\foo\\${below}#`]) {
-      const text = await answer(hub, `GET /channels/foo HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
-      assert.doesNotMatch(text, /secret|"seq"|"events"/, host);
-      const alone = await answer(hub, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
-      assert.doesNotMatch(alone, /secret|"seq"|"events"/, host);
+      for (const path of ["/channels/foo", "/"]) {
+        const request = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+        const text = await rawRequest(hub.origin, request);
+        assert.match(text, /^HTTP\/1\.1 400 /, host);
+        assert.doesNotMatch(text, /secret|"seq"|"events"/, host);
+      }
     }
-    // None of that has counted as a publish.
-    const { published } = await channel.stats();
-    assert.equal(published, 1);
-    for (let n = 0; n < 4; n++) await channel.publish("x");
-  });
-}
+  }
+  // None of that has counted as a publish.
+  const { published } = await channel.stats();
+  assert.equal(published, 1);
+  for (let n = 0; n < 4; n++) await channel.publish("x");
+});
 
 test("an id that leads to another path is none", { timeout: 30_000 }, async () => {
   const hub = await startWorkerd({ ...settings, ACCESS: "token" });
@@ -47,14 +40,6 @@ test("an id that leads to another path is none", { timeout: 30_000 }, async () =
       const [status] = (await rawRequest(hub.origin, request)).split("\r\n");
       assert.match(status, /^HTTP\/1\.1 (400|404|405) /, `${method} ${id}${below}`);
     }
-  }
-});
-
-test("a Host that no URL can have makes no error", { timeout: 30_000 }, async () => {
-  const hub = await startWorkerd({ ...settings, ACCESS: "token" }, { withConsole: true });
-  for (const [method, path] of [["POST", "/x"], ["GET", "/channels/foo"], ["GET", "/healthz"]]) {
-    const text = await answer(hub, `${method} ${path} HTTP/1.1\r\nHost: a b\r\nContent-Length: 0\r\n\r\n`);
-    assert.doesNotMatch(text, /^HTTP\/1\.1 5/, `${method} ${path}: ${text}`);
   }
 });
 

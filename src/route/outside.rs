@@ -143,6 +143,7 @@ fn any_url_is_routed() {
             Route::Channel(_, Action::Stats) => "Stats",
             Route::Health => "health",
             Route::File => "file",
+            Route::Server => "the server",
         });
         Ok(())
     });

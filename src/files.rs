@@ -1,0 +1,63 @@
+//! The files of the console. They are asked for by a URL and headers of this Worker's own: the runtime quotes the URL in
+//! its errors, and a client's has a token in its query.
+
+use web_sys::{Headers, Request, Response, ResponseInit};
+use worker::{Env, Method, RequestInit, RequestRedirect};
+
+use crate::problem::Problem;
+use crate::response::Failure;
+use crate::target::Target;
+
+/// The binding of the files in `public/`.
+const BINDING: &str = "ASSETS";
+
+/// The request headers that the answer depends on.
+const CONDITIONS: [&str; 2] = ["If-None-Match", "If-Modified-Since"];
+
+/// The file that a path names; `None` where there is one, but the request does not read it. Fails with
+/// [`Problem::NotFound`].
+pub async fn answer(
+    request: &Request,
+    method: &str,
+    target: Target<'_>,
+    env: &Env,
+) -> Result<Option<Response>, Failure> {
+    let reads = matches!(method, "GET" | "HEAD");
+    let mut init = RequestInit::new();
+    init.with_method(if method == "GET" {
+        Method::Get
+    } else {
+        Method::Head
+    });
+    // The client is to follow a redirect.
+    init.with_redirect(RequestRedirect::Manual);
+    if reads {
+        let headers = request.headers();
+        for name in CONDITIONS {
+            if let Some(value) = headers.get(name).map_err(worker::Error::from)? {
+                init.headers.set(name, &value)?;
+            }
+        }
+    }
+    let url = format!("https://hub{}", target.path);
+    let answer = env.assets(BINDING)?.fetch(url, Some(init)).await?;
+    match answer.status_code() {
+        404 => Err(Problem::NotFound.into()),
+        300..=399 if reads => Ok(Some(with_query(answer.into(), target)?)),
+        _ => Ok(reads.then(|| answer.into())),
+    }
+}
+
+/// `response`, but where it is a redirect, with the query of the request added to its `Location`: the console reads it.
+fn with_query(response: Response, target: Target<'_>) -> worker::Result<Response> {
+    let location = response.headers().get("Location")?;
+    let Some(location) = location.filter(|_| !target.query.is_empty()) else {
+        return Ok(response);
+    };
+    let headers = Headers::new_with_headers(&response.headers())?;
+    headers.set("Location", &format!("{location}?{}", target.query))?;
+    let init = ResponseInit::new();
+    init.set_status(response.status());
+    init.set_headers(&headers);
+    Ok(Response::new_with_opt_str_and_init(None, &init)?)
+}
