@@ -62,7 +62,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Context, Env, Result, event};
 
 use crate::environment::SettingError;
-use crate::logging::Level;
+use crate::logging::{Level, Line};
 use crate::problem::Problem;
 use crate::response::{Failure, Responder};
 use crate::settings::Settings;
@@ -88,7 +88,7 @@ async fn fetch(
         let problem = match failure {
             Failure::Problem(problem) => problem,
             Failure::Runtime(error) => {
-                Level::Error.log(Level::Error, || format!("request failed: {error}"));
+                Level::Error.log(Level::Error, || Line::new("request failed").error(&error));
                 Problem::Internal
             }
         };

@@ -12,7 +12,6 @@ use web_sys::Request;
 use worker::Delay;
 
 use crate::fanout::Millis;
-use crate::logging;
 use crate::memory::{Admission, Share, memory};
 use crate::problem::Problem;
 use crate::query;
@@ -41,11 +40,9 @@ fn check_key(key: String) -> Result<String, Problem> {
     }
 }
 
-/// What a batch carries, a line an event, fit for a log.
-pub fn printable(batch: &Batch) -> impl Iterator<Item = String> {
-    sse::parse(&batch.wire)
-        .into_iter()
-        .map(|event| logging::printable(&event.data))
+/// The data of each event of a batch.
+pub fn payloads(batch: &Batch) -> impl Iterator<Item = String> {
+    sse::parse(&batch.wire).into_iter().map(|event| event.data)
 }
 
 /// How a request says that its body is to be read.
@@ -303,7 +300,7 @@ mod tests {
         let batch = encode(&form, "a\nb", &settings(&[])).unwrap();
         assert_eq!(batch.wire, "event: score\ndata: a\ndata: b\n\n");
         assert_eq!(batch.events, 1);
-        assert_eq!(printable(&batch).collect::<Vec<_>>(), ["a\\nb"]);
+        assert_eq!(payloads(&batch).collect::<Vec<_>>(), ["a\nb"]);
     }
 
     #[test]

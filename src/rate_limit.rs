@@ -5,7 +5,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Request;
 use worker::{Env, RateLimiter};
 
-use crate::logging::Level;
+use crate::logging::{Level, Line};
 use crate::problem::Problem;
 
 /// The binding that counts what takes the permission to publish.
@@ -31,7 +31,11 @@ pub async fn check(env: &Env, binding: &'static str, request: &Request) -> Resul
         Ok(outcome) if outcome.success => Ok(()),
         Ok(_) => Err(Problem::TooManyRequests { binding }),
         Err(error) => {
-            Level::Warn.log(Level::Warn, || format!("{binding} failed: error={error}"));
+            Level::Warn.log(Level::Warn, || {
+                Line::new("rate limit failed")
+                    .field("binding", binding)
+                    .error(&error)
+            });
             Ok(())
         }
     }

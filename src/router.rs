@@ -11,7 +11,7 @@ use crate::access::{Denied, Grant, Permission};
 use crate::credentials::{self, Credentials};
 use crate::fanout::Millis;
 use crate::files;
-use crate::logging::{Level, printable};
+use crate::logging::{Level, Line, printable};
 use crate::object::{self, EXPIRES_HEADER, SUBJECT_HEADER};
 use crate::problem::Problem;
 use crate::publish;
@@ -133,8 +133,8 @@ impl Channel<'_> {
             .await?;
         let level = self.settings.log_level;
         if level <= Level::Debug && answer.status() == 200 && !response::is_replayed(&answer) {
-            for payload in publish::printable(batch) {
-                Level::Debug.log(level, || format!("sent to {}: {payload}", self.id));
+            for payload in publish::payloads(batch) {
+                Level::Debug.log(level, || Line::payload(self.id, &payload));
             }
         }
         Ok(answer)
@@ -241,11 +241,10 @@ impl Channel<'_> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => {
                     Level::Warn.log(self.settings.log_level, || {
-                        format!(
-                            "channel failed: id={} attempt={attempt} error={}",
-                            self.id,
-                            worker::Error::from(error.clone())
-                        )
+                        Line::new("channel failed")
+                            .field("id", self.id)
+                            .field("attempt", attempt)
+                            .error(&worker::Error::from(error.clone()))
                     });
                     let may_repeat = attempt < attempts || object::was_not_begun(&error);
                     if object::is_overloaded(&error) || !may_repeat {

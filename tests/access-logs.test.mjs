@@ -1,19 +1,57 @@
-// What the log says of tokens, and what it never shows; and that what the Worker tells an object no client can.
+// What the log says of tokens, and what it never shows, whatever the answer is; and that no client can tell an object
+// what only the Worker may.
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { root } from "../scripts/install.mjs";
 import { temporaryFolder } from "./support/folder.mjs";
 import { startHub } from "./support/hub.mjs";
 import { listen } from "./support/listener.mjs";
-import { rawConnection } from "./support/raw.mjs";
+import { rawConnection, rawRequest } from "./support/raw.mjs";
 import { serve } from "./support/serve.mjs";
 import { ALL, OTHER_SECRET, PLACES, SECRET, authorized, bearer, mint, now, secretKey } from "./support/tokens.mjs";
 import { eventually, sleep } from "./support/wait.mjs";
 import { startClosed } from "./support/workerd.mjs";
+import * as bare from "../scripts/workerd.mjs";
 
 const BROADCAST = "/channels/foo/broadcast";
+
+/** Hosts that no URL can have, or that choose another path, and some that steer a terminal. */
+const BAD_HOSTS = ["a,b", "a b", "%", "x:99999", "[::1", "\x01\x1b[31m", "\xc2\x85", "x?", "x/channels/foo/stats?", "h\\c"];
+
+/**
+ * Uses a token in requests that no HTTP library would send. Each is refused, by the runtime or by the Worker; only
+ * wrangler's own proxy repairs some of them.
+ */
+async function useToken(hub, token) {
+  const send = async (line, lines) => {
+    const head = [line, ...lines, `Authorization: Bearer ${token}`, "Connection: close", "Content-Length: 0"];
+    const answer = await rawRequest(hub.origin, Buffer.from(`${head.join("\r\n")}\r\n\r\n`, "latin1"));
+    if (!hub.server) assert.match(answer, /^HTTP\/1\.1 [45]/, `${lines}: ${line.slice(0, 40)}`);
+  };
+  const query = `?channel=foo&token=${token}`;
+  for (const host of BAD_HOSTS) {
+    for (const path of ["/", "/index.html", "/nothing", "/healthz", "/channels/foo/stats", "/channels/foo"]) {
+      await send(`GET ${path}${query} HTTP/1.1`, [`Host: ${host}`]);
+    }
+    await send(`POST ${BROADCAST}${query} HTTP/1.1`, [`Host: ${host}`]);
+  }
+  for (const line of [
+    "GET * HTTP/1.1",
+    `GET *${query} HTTP/1.1`,
+    `GET ${query} HTTP/1.1`,
+    `GET /a b${query} HTTP/1.1`,
+    `GET /\x1b[31m${query} HTTP/1.1`,
+    `GET /nothing${query} HTTP/9.9`,
+    `GET /nothing${query}&${"x".repeat(70_000)} HTTP/1.1`,
+    `CONNECT x:80 HTTP/1.1`,
+    `CONNECT x:80${query} HTTP/1.1`,
+    `FROB /channels/foo${query} HTTP/1.1`,
+  ]) {
+    await send(line, ["Host: x"]);
+  }
+}
 
 /** Uses tokens in every way that may be logged. Returns them. */
 async function useTokens(hub) {
@@ -43,6 +81,7 @@ async function useTokens(hub) {
       }
     }
   }
+  for (const token of Object.values(tokens)) await useToken(hub, token);
   // A publisher and a listener that break off.
   const publisher = await rawConnection(hub.origin);
   publisher.send(`POST ${BROADCAST}?token=${tokens.good} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf`);
@@ -54,8 +93,9 @@ async function useTokens(hub) {
   return Object.values(tokens);
 }
 
-/** Checks that `output` shows nothing of `tokens`, and not the secret. */
+/** Checks that `output` shows nothing of `tokens`, and not the secret, and that nothing in it steers a terminal. */
 function assertShowsNone(output, tokens) {
+  for (const line of output.split("\n")) assert.doesNotMatch(line, /[\0-\x1f\x7f-\x9f\u2028\u2029]/);
   for (const token of tokens) {
     for (const part of token.split(".")) assert.ok(!output.includes(part), "the log shows a part of a token");
   }
@@ -91,6 +131,44 @@ test("a hub that cannot run shows no secret in its log either", { timeout: 60_00
   process.kill(hub.child.pid, "SIGTERM");
   await hub.end();
   assertShowsNone(hub.output, [...tokens, JSON.parse(JWT_KEYS).keys[0].k]);
+});
+
+/** Runs this project's build with `more` modules before it, and returns what it prints once `use` is through with it. */
+async function outputOf({ more = [], settings }, use) {
+  const build = ["./index.js", "./index_bg.wasm"].map((name) => ({ name, path: join(root, "build", name) }));
+  const stdio = { stdout: "pipe", stderr: "pipe" };
+  const workerd = await bare.startWorkerd({ worker: [...more, ...build], settings, ...stdio });
+  after(() => workerd.kill());
+  let output = "";
+  for (const stream of [workerd.child.stdout, workerd.child.stderr]) stream.on("data", (data) => (output += data));
+  await use(workerd);
+  workerd.kill();
+  await workerd.ended;
+  return output;
+}
+
+test("an error of the runtime is logged without the query of its URL, on one line", { timeout: 60_000 }, async () => {
+  const settings = { ACCESS: "open", LOG_LEVEL: "warn" };
+  const token = await mint();
+  const query = `?channel=foo&token=${token}`;
+  // Without a binding for the files, every request for one is a 500.
+  const without = await outputOf({ settings }, async ({ origin }) => {
+    const response = await fetch(`${origin}/index.html${query}`);
+    assert.equal(response.status, 500);
+    await response.text();
+  });
+  assert.match(without, /^request failed: error=/m);
+  assertShowsNone(without, [token]);
+  // An object that fails with what it was sent, as errors of the runtime do: a 503.
+  const more = [{ name: "quoting-channel.mjs", path: join(root, "tests", "fixtures", "quoting-channel.mjs") }];
+  const failing = await outputOf({ more, settings }, async ({ origin }) => {
+    const response = await fetch(`${origin}/channels/foo/events${query.replace("channel=foo", "limit=7")}`);
+    assert.equal(response.status, 503);
+    await response.text();
+  });
+  const lines = failing.split("\n").filter((line) => line.startsWith("channel failed:"));
+  const error = "error=Error: cannot load \\u{1b}[31mhttps://hub/channels/foo/events? at all";
+  assert.deepEqual(lines, [1, 2].map((attempt) => `channel failed: id=foo attempt=${attempt} ${error}`));
 });
 
 test("wrangler: neither what the Worker logs", { timeout: 60_000 }, async () => {

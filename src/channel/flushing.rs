@@ -5,7 +5,7 @@ use js_sys::Uint8Array;
 use super::Shared;
 use super::stream::EventStream;
 use crate::fanout::{Change, ConnId, Work};
-use crate::logging::Level;
+use crate::logging::{Level, Line};
 
 impl Shared {
     /// Forgets a stream whose client has gone.
@@ -18,7 +18,9 @@ impl Shared {
 
     fn log_left(&self, conn: ConnId) {
         self.log(Level::Info, || {
-            format!("listener left: id={} conn={conn}", self.id())
+            Line::new("listener left")
+                .field("id", self.id())
+                .field("conn", conn)
         });
     }
 
@@ -50,7 +52,9 @@ impl Shared {
         let at = self.hub.borrow().next_poll();
         if let Err(error) = self.timer.set(at, self.clock.now()) {
             self.log(Level::Error, || {
-                format!("timer failed: id={} error={error}", self.id())
+                Line::new("timer failed")
+                    .field("id", self.id())
+                    .error(&error)
             });
         }
     }
@@ -94,11 +98,13 @@ impl Shared {
         let changes = self.hub.borrow_mut().take_changes();
         for change in changes {
             self.log(Level::Info, || match change {
-                Change::Busy(conn) => format!("channel busy: id={} conn={conn}", self.id()),
-                Change::CaughtUp(conn, dropped) => format!(
-                    "channel caught up: id={} conn={conn} dropped={dropped}",
-                    self.id()
-                ),
+                Change::Busy(conn) => Line::new("channel busy")
+                    .field("id", self.id())
+                    .field("conn", conn),
+                Change::CaughtUp(conn, dropped) => Line::new("channel caught up")
+                    .field("id", self.id())
+                    .field("conn", conn)
+                    .field("dropped", dropped),
             });
         }
     }

@@ -37,7 +37,7 @@ use self::stream::{EventStream, StreamOpener};
 use self::timer::{Clock, Timer};
 use crate::fanout::{Hub, Millis};
 use crate::instance;
-use crate::logging::Level;
+use crate::logging::{Level, Line};
 use crate::problem::Problem;
 use crate::publish::idempotency_key;
 use crate::response::{self, Failure, Responder};
@@ -111,7 +111,7 @@ impl Channel {
         let clock = Clock::default();
         let store =
             Store::load(self.database.clone(), &settings, clock.now()).map_err(|error| {
-                Level::Error.log(Level::Error, || format!("storage failed: error={error}"));
+                Level::Error.log(Level::Error, || Line::new("storage failed").error(&error));
                 Problem::StorageFailed
             })?;
         let shared = Shared::new(self.database.clone(), store, settings, clock);
@@ -231,7 +231,7 @@ impl Shared {
         self.id.get().map_or("", String::as_str)
     }
 
-    fn log(&self, level: Level, line: impl FnOnce() -> String) {
+    fn log(&self, level: Level, line: impl FnOnce() -> Line) {
         level.log(self.settings.log_level, line);
     }
 
@@ -251,7 +251,9 @@ impl Shared {
     /// Notes in the log that the storage failed, and returns what the client is told.
     fn storage_failed(&self, error: &impl std::fmt::Display) -> Problem {
         self.log(Level::Error, || {
-            format!("storage failed: id={} error={error}", self.id())
+            Line::new("storage failed")
+                .field("id", self.id())
+                .error(error)
         });
         Problem::StorageFailed
     }

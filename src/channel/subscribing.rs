@@ -10,7 +10,7 @@ use web_sys::{Request, Response};
 
 use super::Shared;
 use crate::fanout::Joining;
-use crate::logging::Level;
+use crate::logging::{Level, Line};
 use crate::object::{EXPIRES_HEADER, SUBJECT_HEADER};
 use crate::problem::Problem;
 use crate::query;
@@ -84,9 +84,15 @@ impl Shared {
         self.hub.borrow_mut().join(conn, stream, &joining, now);
         self.set_timer();
         self.log(Level::Info, || {
-            let subject = header(SUBJECT_HEADER).map(|subject| subject_in_log(&subject));
-            let subject = subject.unwrap_or_default();
-            format!("listener connected: id={} conn={conn}{subject}", self.id())
+            let line = Line::new("listener connected")
+                .field("id", self.id())
+                .field("conn", conn);
+            match header(SUBJECT_HEADER) {
+                Some(subject) => {
+                    line.field("sub", percent_decode_str(&subject).decode_utf8_lossy())
+                }
+                None => line,
+            }
         });
         Ok(responder.event_stream(Some(&body))?)
     }
@@ -135,12 +141,6 @@ impl Shared {
         };
         Ok(responder.json(&body)?)
     }
-}
-
-/// What a log line says of whose stream it is.
-fn subject_in_log(percent_encoded: &str) -> String {
-    let subject = percent_decode_str(percent_encoded).decode_utf8_lossy();
-    format!(" sub={subject}")
 }
 
 fn event_body((id, wire): (EventId, String)) -> Option<EventBody> {
