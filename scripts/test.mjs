@@ -11,7 +11,7 @@ const SUFFIX = ".test.mjs";
 const TOGETHER = [
   ...["access", "access-settings", "access-tokens", "token", "cors", "openapi"],
   ...["attacks", "attacks-claims", "attacks-form", "attacks-signatures", "bad-input", "raw-requests", "settings"],
-  ...["bypass", "end", "events", "hosts", "logs", "problems", "readme", "retention", "wire", "without-history"],
+  ...["bypass", "end", "events", "hosts", "logs", "problems", "readme", "retention", "wire", "without-history", "unpublished"],
 ];
 const chosen = process.argv.slice(2);
 const names = readdirSync(join(root, "tests"), { recursive: true })

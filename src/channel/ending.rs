@@ -9,12 +9,9 @@ use super::Shared;
 use super::database::StorageError;
 use super::publishing::Order;
 use super::store::Quiet;
-use crate::fanout::{EndReceipt, Hub, Millis};
+use crate::fanout::{EndReceipt, Hub};
 use crate::problem::Problem;
 use crate::response::{Failure, Responder};
-
-/// For how long a channel that was ended tells its readers not to come back, in milliseconds: an hour.
-const STAYS_ENDED: Millis = 3_600_000;
 
 impl Shared {
     /// Ends the channel, and answers how that went.
@@ -42,7 +39,7 @@ impl Shared {
         let now = self.clock.now();
         let ended = {
             let mut store = self.store.borrow_mut();
-            store.end(now, now.saturating_add(STAYS_ENDED))
+            store.end(now)
         };
         ended.map_err(|error| self.storage_failed(&error))?;
         // Nobody is to read a history that is not that of the streams any more.
@@ -70,7 +67,7 @@ impl Shared {
             store.clear_if_quiet(self.clock.now(), listening)?
         };
         match quiet {
-            Quiet::NotYet(left) | Quiet::Cleared(left) => self.database.set_alarm(left).await,
+            Quiet::NotYet(left) | Quiet::Cleared(left) => self.set_alarm(left).await,
             Quiet::Over => self.database.delete_all().await,
         }
     }

@@ -18,7 +18,7 @@ use super::idempotency::{self, Fingerprint, Published};
 use super::store::KeyedPublish;
 use crate::fanout::{EndReceipt, Millis, Receipt};
 use crate::problem::Problem;
-use crate::response::{Failure, Responder};
+use crate::response::{self, Failure, Responder};
 use crate::sse::{Batch, EventId, MAX_ENCODED_EVENT};
 
 /// The most bytes that are committed together, unless one publish has more: a row's worth, as each is copied on its way.
@@ -276,12 +276,25 @@ impl Shared {
         let set_for = self.database.alarm().await?;
         let (now, until) = (self.clock.now(), self.store.borrow().needed_until());
         self.store.borrow_mut().needs_alarm = false;
-        if set_for.is_some_and(|at| at <= until) {
+        if set_for.is_some_and(|at| at <= until.saturating_add(self.alarm_spread())) {
             return Ok(());
         }
-        let set = self.database.set_alarm(until.saturating_sub(now)).await;
+        let set = self.set_alarm(until.saturating_sub(now)).await;
         self.store.borrow_mut().needs_alarm |= set.is_err();
         set
+    }
+
+    /// Has the channel looked at after so many milliseconds, or a little later: channels that were used in the same moment
+    /// are not all to be looked at in the same moment.
+    pub(super) async fn set_alarm(&self, after: Millis) -> Result<(), StorageError> {
+        let most = u32::try_from(self.alarm_spread()).unwrap_or(u32::MAX);
+        let spread = Millis::from(response::random_between(0, most));
+        self.database.set_alarm(after.saturating_add(spread)).await
+    }
+
+    /// The most that an alarm is late on purpose, in milliseconds: a tenth of how long the history is kept.
+    fn alarm_spread(&self) -> Millis {
+        self.settings.history.age / 10
     }
 
     /// Tells a publisher how it went, and whoever repeated it.

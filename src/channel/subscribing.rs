@@ -5,7 +5,6 @@ use std::rc::Rc;
 use js_sys::Uint8Array;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
-use wasm_bindgen_futures::spawn_local;
 use web_sys::{Request, Response};
 
 use super::Shared;
@@ -60,10 +59,11 @@ impl Shared {
         if self.hub.borrow().subscribers() >= max {
             return Err(Problem::ChannelFull { max }.into());
         }
-        self.keep_epoch()?;
         let start = {
             let mut store = self.store.borrow_mut();
-            self.hub.borrow().start(&wanted.since, &mut *store, now)
+            let unpublished_since = store.unpublished_since();
+            let hub = self.hub.borrow();
+            hub.start(&wanted.since, unpublished_since, &mut *store, now)
         };
         let start = start.map_err(|error| self.storage_failed(&error))?;
         let conn = self.hub.borrow_mut().open();
@@ -97,21 +97,6 @@ impl Shared {
         Ok(responder.event_stream(Some(&body))?)
     }
 
-    /// Sees to it that an id that is given out now is known after a restart.
-    fn keep_epoch(self: &Rc<Self>) -> Result<(), Problem> {
-        let kept = self.store.borrow_mut().keep_epoch(self.clock.now());
-        kept.map_err(|error| self.storage_failed(&error))?;
-        if self.store.borrow().needs_alarm {
-            let shared = self.clone();
-            spawn_local(async move {
-                if let Err(error) = shared.set_first_alarm().await {
-                    shared.storage_failed(&error);
-                }
-            });
-        }
-        Ok(())
-    }
-
     /// A page of what is held.
     pub(super) fn events(
         self: &Rc<Self>,
@@ -122,10 +107,10 @@ impl Shared {
         if self.ending.get() {
             return Err(Problem::ChannelUnavailable.into());
         }
-        self.keep_epoch()?;
         let mut store = self.store.borrow_mut();
         let hub = self.hub.borrow();
-        let start = hub.start(&wanted.since, &mut *store, self.clock.now());
+        let (since, now) = (&wanted.since, self.clock.now());
+        let start = hub.start(since, store.unpublished_since(), &mut *store, now);
         let start = start.map_err(|error| self.storage_failed(&error))?;
         let max_bytes = self.settings.limits.buffer_bytes;
         let events = hub.read(start.cursor, wanted.limit, max_bytes, &mut *store);

@@ -56,7 +56,11 @@ pub struct Start {
 
 impl Start {
     /// In a channel that holds the events from `tail` up to, but not including, `head`.
-    pub fn new(since: &Since, tail: u64, head: EventId) -> Self {
+    ///
+    /// No event of an earlier epoch was published since `unpublished_since`. A channel of which nothing is stored begins
+    /// another epoch whenever its object starts, so a reader may come back with the beginning of an epoch that never had an
+    /// event: it has missed nothing that was before this epoch.
+    pub fn new(since: &Since, tail: u64, head: EventId, unpublished_since: Millis) -> Self {
         let epoch = head.epoch;
         let before = |seq: u64| EventId {
             epoch,
@@ -67,7 +71,13 @@ impl Start {
             at: Some(before(cursor)),
             gap: None,
         };
+        let begins_before =
+            |id: &EventId| id.seq == 0 && (unpublished_since..epoch).contains(&id.epoch);
         match since {
+            Since::After(id) if begins_before(id) => {
+                let beginning = EventId { epoch, seq: 0 };
+                Self::new(&Since::After(beginning), tail, head, unpublished_since)
+            }
             Since::Now => without_gap(head.seq),
             Since::Last(events) => without_gap(head.seq.saturating_sub(*events).max(tail)),
             Since::Oldest => without_gap(tail),
@@ -114,7 +124,7 @@ mod tests {
 
     /// In a channel that holds the events 10 to 19.
     fn start(since: &Since) -> (u64, Option<EventId>, Option<Missing>) {
-        let start = Start::new(since, 10, id(20));
+        let start = Start::new(since, 10, id(20), 3);
         (start.cursor, start.at, start.gap)
     }
 
@@ -143,6 +153,19 @@ mod tests {
             start(&Since::After(id(0))),
             (10, Some(id(0)), Some(missing))
         );
+    }
+
+    #[test]
+    fn the_beginning_of_an_epoch_without_events_is_that_of_the_next() {
+        let beginning = start(&Since::After(id(0)));
+        assert_eq!(beginning.0, 10);
+        for epoch in [3, 4] {
+            assert_eq!(start(&Since::After(EventId { epoch, seq: 0 })), beginning);
+        }
+        let unknown = start(&Since::Unknown);
+        for (epoch, seq) in [(2, 0), (3, 1), (6, 0)] {
+            assert_eq!(start(&Since::After(EventId { epoch, seq })), unknown);
+        }
     }
 
     #[test]

@@ -8,6 +8,9 @@ use super::sql::{CREATE_CHANNEL, DROP_KEYS, EVEN, ODD};
 use crate::fanout::Millis;
 use crate::sse::EventId;
 
+/// For how long a channel that was ended tells its readers not to come back, in milliseconds: an hour.
+const STAYS_ENDED: Millis = 3_600_000;
+
 /// What an alarm finds to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Quiet {
@@ -20,18 +23,19 @@ pub enum Quiet {
 }
 
 impl Store {
-    /// Clears everything that is stored, and keeps until `ended_until` that the channel was ended. The next event begins
+    /// Clears everything that is stored, and keeps for [`STAYS_ENDED`] that the channel was ended. The next event begins
     /// another epoch.
-    pub fn end(&mut self, now: Millis, ended_until: Millis) -> Result<(), StorageError> {
-        let before = self.next;
-        self.next = self.next_epoch(now);
+    pub fn end(&mut self, now: Millis) -> Result<(), StorageError> {
+        let ended_until = now.saturating_add(STAYS_ENDED);
+        let before = (self.next, self.unpublished_since);
+        self.begin_next_epoch(now);
         let mut statements = vec![
             (CREATE_CHANNEL, Vec::new()),
             self.channel_row(now, Some(ended_until)),
         ];
         statements.extend([EVEN.drop, ODD.drop, DROP_KEYS].map(|drop| (drop, Vec::new())));
         if let Err(error) = self.database.write(statements) {
-            self.next = before;
+            (self.next, self.unpublished_since) = before;
             return Err(error);
         }
         self.forget();
@@ -41,12 +45,11 @@ impl Store {
         Ok(())
     }
 
-    /// Later than any epoch before, whatever the clock says.
-    pub(super) fn next_epoch(&self, now: Millis) -> EventId {
-        EventId {
-            epoch: now.max(self.next.epoch.saturating_add(1)),
-            seq: 1,
-        }
+    /// Begins an epoch later than any before, whatever the clock says.
+    pub(super) fn begin_next_epoch(&mut self, now: Millis) {
+        let epoch = now.max(self.next.epoch.saturating_add(1));
+        self.next = EventId { epoch, seq: 1 };
+        self.unpublished_since = epoch;
     }
 
     /// All that was held of history and keys is gone.
@@ -85,7 +88,15 @@ impl Store {
     /// Until when something that is stored may be needed, if nothing is added.
     pub fn needed_until(&self) -> Millis {
         if let Some(until) = self.ended_until {
-            return until;
+            // Its events are to be missed for as long as they would have been kept: see `unpublished_since`.
+            let forgotten = until
+                .saturating_sub(STAYS_ENDED)
+                .saturating_add(self.history.age);
+            return if self.keeps_history() {
+                until.max(forgotten)
+            } else {
+                until
+            };
         }
         let newest = self.retention.newest().map(|row| row.time);
         let quiet_since = newest.max(self.born).unwrap_or_default();

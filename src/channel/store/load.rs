@@ -25,6 +25,12 @@ impl Store {
             history: settings.history,
             idempotency: settings.idempotency,
             next: first,
+            // Whatever was published later than that would still be stored; without a history, nobody knows.
+            unpublished_since: if settings.history.events > 0 {
+                now.saturating_sub(settings.history.age)
+            } else {
+                now
+            },
             born: None,
             ended_until: None,
             retention: Retention::new(settings.history, first.seq),
@@ -58,11 +64,12 @@ impl Store {
             seq: column(1).max(1),
         };
         self.born = Some(column(2));
+        self.unpublished_since = column(4);
         self.needs_alarm = true;
         self.ended_until = ended_until;
         let goes_on = had_history && self.keeps_history();
         if !goes_on && !self.is_ended(now) {
-            self.next = self.next_epoch(now);
+            self.begin_next_epoch(now);
             self.born = None;
             self.ended_until = None;
             if had_history {

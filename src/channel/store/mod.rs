@@ -38,6 +38,8 @@ pub struct Store {
     idempotency: IdempotencyLimits,
     /// The id of the next event that is committed.
     next: EventId,
+    /// No event of an epoch before that of `next` was published at this moment or later.
+    unpublished_since: Millis,
     /// Since when the channel's row is there, with this epoch. Without it, nothing is stored that counts.
     born: Option<Millis>,
     /// Until when a channel that was ended stays so, if nothing is published.
@@ -65,14 +67,9 @@ impl Store {
         self.ended_until.is_some_and(|until| now < until)
     }
 
-    /// A first epoch is only known to whoever hears of it now: stores it, so that it goes on after a restart.
-    pub fn keep_epoch(&mut self, now: Millis) -> Result<(), StorageError> {
-        if self.keeps_history() && self.born.is_none() {
-            let statements = self.birth(now);
-            self.database.write(statements)?;
-            self.was_born(now);
-        }
-        Ok(())
+    /// No event of an epoch before this one was published at this moment or later.
+    pub fn unpublished_since(&self) -> Millis {
+        self.unpublished_since
     }
 
     /// What writes the first thing that a channel stores: its row.
@@ -98,7 +95,13 @@ impl Store {
         let ended_until = ended_until.map_or(SqlStorageValue::Null, number);
         (
             WRITE_CHANNEL,
-            vec![number(epoch), number(seq), number(now), ended_until],
+            vec![
+                number(epoch),
+                number(seq),
+                number(now),
+                ended_until,
+                number(self.unpublished_since),
+            ],
         )
     }
 

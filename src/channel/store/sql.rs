@@ -6,16 +6,18 @@ use super::super::retention::Table;
 pub const TABLES: &str = "SELECT name FROM sqlite_master WHERE type = 'table'";
 
 /// One row: the epoch; the number that its next event gets, where no row of the history says more; when that was written;
-/// and until when the channel stays ended, if it was.
+/// until when the channel stays ended, if it was; and since when no event of an earlier epoch was published.
 pub const CREATE_CHANNEL: &str = "CREATE TABLE IF NOT EXISTS channel (one INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, \
-     next INTEGER NOT NULL, time INTEGER NOT NULL, ended_until INTEGER)";
+     next INTEGER NOT NULL, time INTEGER NOT NULL, ended_until INTEGER, \
+     unpublished_since INTEGER NOT NULL)";
 /// Stands for the number where there is no history: whoever finds it begins another epoch, as nobody knows how far this
 /// one went.
 pub const NO_HISTORY: u64 = 0;
 /// The channel's row.
-pub const READ_CHANNEL: &str = "SELECT epoch, next, time, ended_until FROM channel";
-/// Writes the channel's row: epoch, next, time, ended_until.
-pub const WRITE_CHANNEL: &str = "INSERT OR REPLACE INTO channel VALUES (1, ?, ?, ?, ?)";
+pub const READ_CHANNEL: &str =
+    "SELECT epoch, next, time, ended_until, unpublished_since FROM channel";
+/// Writes the channel's row, in the order of the columns.
+pub const WRITE_CHANNEL: &str = "INSERT OR REPLACE INTO channel VALUES (1, ?, ?, ?, ?, ?)";
 
 /// A row for each key that is remembered; a new one takes the slot of the oldest, which spares its removal.
 pub const CREATE_KEYS: &str = "CREATE TABLE IF NOT EXISTS idempotency_keys (slot INTEGER PRIMARY KEY, \

@@ -295,7 +295,10 @@ impl Model {
 
     pub fn join_since(&mut self, since: Since, keeps_up: bool, catch_up: bool) {
         let conn = self.hub.open();
-        let start = self.hub.start(&since, &mut self.history, self.now).unwrap();
+        let start = self
+            .hub
+            .start(&since, u64::MAX, &mut self.history, self.now)
+            .unwrap();
         let joining = Joining {
             cursor: start.cursor,
             history: self.history.holds.is_some(),

@@ -6,16 +6,23 @@ use super::Hub;
 use crate::sse::{self, EventId};
 
 impl<S: Stream> Hub<S> {
-    /// Where a stream starts that asks for the events `since`. To be asked in the turn in which it joins.
+    /// Where a stream starts that asks for the events `since`. To be asked in the turn in which it joins. No event of an
+    /// earlier epoch was published since `unpublished_since`.
     pub fn start(
         &self,
         since: &Since,
+        unpublished_since: Millis,
         history: &mut dyn History,
         now: Millis,
     ) -> Result<Start, HistoryError> {
         let held = history.tail(now)?.unwrap_or(self.log.tail());
         let head = self.next_id();
-        Ok(Start::new(since, held.min(head.seq), head))
+        Ok(Start::new(
+            since,
+            held.min(head.seq),
+            head,
+            unpublished_since,
+        ))
     }
 
     /// The events from number `from` on, encoded, with their numbers: at most `max_events`, and no more once they
