@@ -24,6 +24,7 @@ pub use self::give_back::GiveBack;
 use super::log::Log;
 use super::pacing::Pacer;
 use super::serving::Place;
+use super::stuck::StuckBytes;
 use super::subscriber::Subscriber;
 use super::{
     Before, Change, ConnId, EndReceipt, Joining, Limits, Millis, Receipt, Stats, Stream, Work,
@@ -63,6 +64,7 @@ pub struct Hub<S> {
     unflushed_since: Option<Millis>,
     /// The last flush left something that is due to a stream unwritten.
     left_over: bool,
+    stuck: StuckBytes,
     /// When heartbeats and stalls are looked at next.
     next_tick: Millis,
     changes: Vec<Change>,
@@ -91,6 +93,7 @@ impl<S: Stream> Hub<S> {
             group: GROUP,
             unflushed_since: None,
             left_over: false,
+            stuck: StuckBytes::default(),
             next_tick: 0,
             changes: Vec::new(),
             published: 0,

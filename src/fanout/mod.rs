@@ -19,6 +19,7 @@ mod hub;
 mod log;
 mod pacing;
 mod serving;
+mod stuck;
 mod subscriber;
 
 use serde::Serialize;

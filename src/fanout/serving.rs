@@ -7,9 +7,13 @@ use super::history::{History, HistoryError, Page};
 use super::log::Log;
 use crate::sse::{self, EventId, Missing, Notice};
 
-/// The most bytes that a stream is given at once. Many streams share a chunk, but each that stalls may hold one that
-/// nobody else holds any more, so this bounds what thousands of them can make the object keep.
+/// The most bytes that a stream is given at once. Many streams share a chunk, but each that stalls holds one that no other
+/// stream may hold any more.
 pub const MAX_CHUNK: usize = 64 * 1024;
+
+/// The most bytes that a stream is given at once where many streams are stuck: thousands of them, each at another place,
+/// would make the object keep as many chunks.
+pub const SMALL_CHUNK: usize = 8 * 1024;
 
 /// What a stream is due next. Streams at the same place get the same chunk.
 #[derive(Clone, Debug)]
@@ -19,7 +23,7 @@ pub struct Place {
     pub cursor: u64,
     /// What has left the log comes out of the history; otherwise it is dropped.
     pub reads_history: bool,
-    /// What is left of an event larger than [`MAX_CHUNK`], from an offset on; goes out before anything else.
+    /// What is left of an event larger than a chunk, from an offset on; goes out before anything else.
     rest: Option<(Rc<Vec<u8>>, usize)>,
 }
 
@@ -38,8 +42,9 @@ impl PartialEq for Place {
 /// A chunk, and where it leaves a stream.
 #[derive(Debug)]
 pub struct Serving {
-    /// At most [`MAX_CHUNK`] bytes; empty only where nothing was due.
+    /// At most `max_chunk` bytes; empty only where nothing was due.
     pub chunk: Vec<u8>,
+    max_chunk: usize,
     /// The place behind it.
     pub then: Place,
     /// How many events the notice in it says were dropped.
@@ -76,15 +81,16 @@ impl Place {
     }
 
     /// What is due here, in this order: the rest of an event cut before, the notice of what was dropped or is not in
-    /// the history any more, and whole events. An event too large even for an empty chunk is cut.
+    /// the history any more, and whole events, at most `max_chunk` bytes. An event too large even for an empty chunk is cut.
     pub fn serve(
         &self,
         log: &mut Log,
         history: &mut dyn History,
         now: Millis,
+        max_chunk: usize,
     ) -> Result<Serving, HistoryError> {
-        let mut serving = self.begin();
-        serving.take_rest(MAX_CHUNK);
+        let mut serving = self.begin(max_chunk);
+        serving.take_rest(max_chunk);
         if serving.then.rest.is_none() {
             if self.cursor >= log.tail() {
                 serving.take_events(log);
@@ -100,7 +106,7 @@ impl Place {
     /// What is due at the channel's end, before `head`: the rest of an event, the notice of what it will not get, and
     /// the end of the stream.
     pub fn serve_end(&self, head: EventId) -> Vec<u8> {
-        let mut serving = self.begin();
+        let mut serving = self.begin(usize::MAX);
         serving.take_rest(usize::MAX);
         let kind = if self.reads_history {
             Notice::Gap
@@ -122,7 +128,7 @@ impl Place {
     /// What is due where the stream may not listen any longer: the rest of an event, and the notice that says so. What
     /// else it would have been given, its client gets when it resumes.
     pub fn serve_expired(&self, epoch: u64) -> Vec<u8> {
-        let mut serving = self.begin();
+        let mut serving = self.begin(usize::MAX);
         serving.take_rest(usize::MAX);
         let last = EventId {
             epoch,
@@ -133,9 +139,10 @@ impl Place {
         serving.chunk
     }
 
-    fn begin(&self) -> Serving {
+    fn begin(&self, max_chunk: usize) -> Serving {
         Serving {
             chunk: Vec::new(),
+            max_chunk,
             then: self.clone(),
             told: 0,
         }
@@ -144,7 +151,7 @@ impl Place {
 
 impl Serving {
     fn room(&self) -> usize {
-        MAX_CHUNK.saturating_sub(self.chunk.len())
+        self.max_chunk.saturating_sub(self.chunk.len())
     }
 
     /// Takes at most `room` bytes of a cut event.
@@ -221,7 +228,7 @@ impl Serving {
                 }
                 self.then.cursor = seq.saturating_add(1);
                 if self.then.rest.is_some() {
-                    self.take_rest(MAX_CHUNK);
+                    self.take_rest(self.max_chunk);
                     return Ok(false);
                 }
             }
@@ -244,7 +251,7 @@ impl Serving {
             let event = log.in_pieces(self.then.cursor);
             self.then.rest = Some((event, 0));
             self.then.cursor = self.then.cursor.saturating_add(1);
-            self.take_rest(MAX_CHUNK);
+            self.take_rest(self.max_chunk);
         }
     }
 }
@@ -259,7 +266,7 @@ mod tests {
     }
 
     fn serve(place: &Place, log: &mut Log) -> Serving {
-        place.serve(log, &mut NoHistory, 0).unwrap()
+        place.serve(log, &mut NoHistory, 0, MAX_CHUNK).unwrap()
     }
 
     fn log_of(sizes: &[usize]) -> Log {
@@ -346,7 +353,7 @@ mod tests {
     fn streams_share_the_rest_of_an_event_of_the_history_too() {
         let mut log = Log::new(EventId { epoch: 1, seq: 2 }, 10, 1_000);
         let mut history = OneEvent(format!("data: {}\n\n", "x".repeat(200_000)));
-        let mut serve = || Place::at(1, true).serve(&mut log, &mut history, 0);
+        let mut serve = || Place::at(1, true).serve(&mut log, &mut history, 0, MAX_CHUNK);
         let first = serve().unwrap();
         assert_eq!(first.chunk.len(), MAX_CHUNK);
         assert_eq!(first.then, serve().unwrap().then, "it is one copy");
@@ -356,7 +363,7 @@ mod tests {
     fn a_page_without_the_event_is_an_error() {
         let mut log = Log::new(EventId { epoch: 1, seq: 3 }, 10, 1_000);
         let mut history = OneEvent("data: x\n\n".into());
-        let error = Place::at(2, true).serve(&mut log, &mut history, 0);
+        let error = Place::at(2, true).serve(&mut log, &mut history, 0, MAX_CHUNK);
         assert!(
             error
                 .unwrap_err()

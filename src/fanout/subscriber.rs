@@ -25,6 +25,8 @@ pub struct Subscriber<S> {
     /// Set where it was seen not to take a chunk in a whole turn of the event loop, until it has caught up: no
     /// publisher waits for it.
     pub late: bool,
+    /// How many bytes the last chunk has that it was given.
+    pub chunk_bytes: usize,
     /// When it was last written to.
     pub written_at: Millis,
     /// The turn of the event loop in which that was.
@@ -44,6 +46,7 @@ impl<S> Subscriber<S> {
             busy: false,
             told: 0,
             late: false,
+            chunk_bytes: 0,
             written_at: now,
             written_in: turn,
             waiting_since: Some(now),
@@ -118,7 +121,7 @@ mod tests {
         assert!(subscriber.has_waited_since(50));
         let serving = subscriber
             .place
-            .serve(&mut log, &mut NoHistory, 90)
+            .serve(&mut log, &mut NoHistory, 90, 1_000)
             .unwrap();
         assert_eq!(subscriber.served(&serving, log.head(), 90, 0), None);
         assert!(!subscriber.has_waited_since(89));

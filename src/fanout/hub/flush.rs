@@ -56,6 +56,7 @@ impl<S: Stream> Hub<S> {
         let from = self.flushing.take().unwrap_or_else(|| {
             self.progress = self.unflushed_since.take().is_some();
             self.left_over = false;
+            self.stuck.begin_flush();
             if self.progress {
                 self.pacer.begin_flush(now);
             }
@@ -70,6 +71,7 @@ impl<S: Stream> Hub<S> {
             }
             if !subscriber.stream.is_ready() {
                 subscriber.pass_over(now);
+                self.stuck.add(subscriber.chunk_bytes);
                 self.left_over = true;
                 continue;
             }
@@ -81,7 +83,11 @@ impl<S: Stream> Hub<S> {
             }
             if known.is_none() {
                 read = read.saturating_add(usize::from(reads));
-                let mut serving = match subscriber.place.serve(&mut self.log, history, now) {
+                let max_chunk = self.stuck.max_chunk();
+                let served_now = subscriber
+                    .place
+                    .serve(&mut self.log, history, now, max_chunk);
+                let mut serving = match served_now {
                     Ok(serving) => serving,
                     Err(error) => {
                         work.ended.push((*conn, subscriber.stream.clone()));
@@ -102,6 +108,7 @@ impl<S: Stream> Hub<S> {
                 }
                 self.lowest = self.lowest.min(serving.then.cursor);
             }
+            subscriber.chunk_bytes = work.chunks.get(*chunk).map_or(0, Vec::len);
             let caught_up = subscriber.served(serving, head, now, self.turn);
             if let Some(dropped) = caught_up {
                 self.changes.push(Change::CaughtUp(*conn, dropped));

@@ -279,6 +279,27 @@ fn a_herd_that_comes_alive_shares_chunks_and_is_served_fairly() {
     model.settle();
 }
 
+/// 1,000 streams, each stuck at another place: what they keep is bounded.
+#[test]
+fn streams_that_get_stuck_one_after_the_other_keep_small_chunks() {
+    let mut model = Model::with_history(256, 1 << 20, Some(2_000));
+    for _ in 0..1_000 {
+        model.publish(&[1_000; 8]);
+    }
+    let mut kept = 0;
+    for number in 0..1_000 {
+        let after = Since::Last(1_900 - number);
+        model.join_since(after, false, false);
+        model.readers.last().unwrap().stream.take();
+        model.now += 25;
+        let work = model.hub.flush(&mut model.history, model.now);
+        kept += work.chunks.iter().map(Vec::len).sum::<usize>();
+        model.perform(work);
+    }
+    assert!(kept < (8 << 20) + 1_000 * 9_000, "{kept} bytes");
+    model.settle();
+}
+
 /// One that catches up is given its next chunk soon after it took the last, also where nothing new is published.
 #[test]
 fn catching_up_is_not_slowed_down_by_the_back_off() {

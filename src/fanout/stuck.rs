@@ -1,0 +1,59 @@
+//! How much the streams that are stuck keep in memory, and how large a chunk may be then.
+
+use super::serving::{MAX_CHUNK, SMALL_CHUNK};
+
+/// From so many bytes on, chunks are small: 128 of the largest. An object has 128 MiB, and copies of a chunk are kept
+/// outside of it, too.
+const MANY_BYTES: usize = 8 << 20;
+
+/// The bytes that streams were given last and have not taken yet, as each flush counts them anew.
+#[derive(Debug, Default)]
+pub struct StuckBytes {
+    last_flush: usize,
+    this_flush: usize,
+}
+
+impl StuckBytes {
+    /// A flush begins, which looks at all streams.
+    pub fn begin_flush(&mut self) {
+        self.last_flush = std::mem::take(&mut self.this_flush);
+    }
+
+    /// The flush came to a stream that has not taken its last chunk, which has so many `bytes`.
+    pub fn add(&mut self, bytes: usize) {
+        self.this_flush = self.this_flush.saturating_add(bytes);
+    }
+
+    /// The most bytes that a stream may be given now.
+    pub fn max_chunk(&self) -> usize {
+        if self.last_flush.max(self.this_flush) > MANY_BYTES {
+            SMALL_CHUNK
+        } else {
+            MAX_CHUNK
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_small_while_many_streams_are_stuck() {
+        let mut stuck = StuckBytes::default();
+        for _ in 0..128 {
+            stuck.add(MAX_CHUNK);
+        }
+        assert_eq!(stuck.max_chunk(), MAX_CHUNK);
+        stuck.add(MAX_CHUNK);
+        assert_eq!(stuck.max_chunk(), SMALL_CHUNK, "already in this flush");
+        stuck.begin_flush();
+        assert_eq!(
+            stuck.max_chunk(),
+            SMALL_CHUNK,
+            "as the last flush has seen it"
+        );
+        stuck.begin_flush();
+        assert_eq!(stuck.max_chunk(), MAX_CHUNK, "they have taken them");
+    }
+}
