@@ -175,3 +175,16 @@ test("an object that cannot read its storage breaks its streams off, and a new o
   await late.untilId(next.id);
   assert.deepEqual(late.account().events.map(({ data }) => data), ["y"]);
 });
+
+test("an object that gives up while it publishes holds up no other", { timeout: 60_000 }, async () => {
+  const hub = await startWorkerd({ HEARTBEAT_SECONDS: "1", LOG_LEVEL: "error" });
+  const [channel, other] = [hub.channel("unreadable"), hub.channel("other")];
+  const stream = await listen(channel);
+  await channel.publish("x");
+  editStorage(hub, (database) => database.exec("ALTER TABLE channel RENAME TO hidden"));
+  // The object looks at its storage at the first publish after a heartbeat's time.
+  while (!stream.ended) await fetch(`${channel.url}/broadcast`, { method: "POST", body: "y" });
+  const listener = await listen(other);
+  const { id } = await other.publish("z");
+  await listener.untilId(id);
+});

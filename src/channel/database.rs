@@ -4,7 +4,9 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use js_sys::{Function, Reflect};
 use wasm_bindgen::prelude::*;
+use web_sys::WorkerGlobalScope;
 use worker::{SqlStorage, SqlStorageValue, State, Storage};
 
 use crate::fanout::{HistoryError, Millis};
@@ -20,13 +22,6 @@ extern "C" {
         this: &SyncStorage,
         run: &mut dyn FnMut() -> Result<(), JsValue>,
     ) -> Result<(), JsValue>;
-
-    /// What worker's binding of the state lacks.
-    type AbortableState;
-
-    /// Ends the object. The next request makes a new one.
-    #[wasm_bindgen(method, catch)]
-    fn abort(this: &AbortableState, reason: &str) -> Result<(), JsValue>;
 }
 
 /// The storage failed.
@@ -90,6 +85,7 @@ pub struct Database {
     storage: Storage,
     sql: SqlStorage,
     rows_written: Cell<u64>,
+    is_aborting: Cell<bool>,
 }
 
 impl Database {
@@ -101,6 +97,7 @@ impl Database {
             storage,
             state,
             rows_written: Cell::new(0),
+            is_aborting: Cell::new(false),
         }
     }
 
@@ -174,10 +171,31 @@ impl Database {
         Ok(self.storage.delete_all().await?)
     }
 
-    /// Ends the object; its streams break off, and their clients come back to a new one.
+    /// Ends the object soon; its streams break off, and their clients come back to a new one. Nothing more is to be stored.
+    ///
+    /// The runtime stops JavaScript at once where an object aborts itself. In the middle of a task that would leave the
+    /// queue of tasks, which all objects of the instance share, waiting for a turn that never comes. So a timer aborts.
     pub fn abort(&self, reason: &str) {
-        let state: &AbortableState = self.state.as_raw().unchecked_ref();
-        // It throws the reason at whoever runs in the object, and that is here.
-        let _ = state.abort(reason);
+        self.is_aborting.set(true);
+        let state = self.state.as_raw();
+        let abort = Reflect::get(state, &JsValue::from_str("abort"));
+        let Some(abort) = abort
+            .ok()
+            .and_then(|abort| abort.dyn_into::<Function>().ok())
+        else {
+            return;
+        };
+        let global: WorkerGlobalScope = js_sys::global().unchecked_into();
+        // Without a timer, the streams stay until the next request that fails.
+        let _ = global.set_timeout_with_callback_and_timeout_and_arguments_1(
+            &abort.bind0(state),
+            0,
+            &JsValue::from_str(reason),
+        );
+    }
+
+    /// Whether the object is about to end.
+    pub fn is_aborting(&self) -> bool {
+        self.is_aborting.get()
     }
 }

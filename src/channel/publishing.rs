@@ -143,6 +143,10 @@ impl Shared {
     /// together.
     async fn work_off(self: Rc<Self>) {
         loop {
+            if self.database.is_aborting() {
+                // What is in memory is no longer what is stored. The object ends with what is left to do.
+                return;
+            }
             let next = self.inbox.orders.borrow_mut().pop_front();
             match next {
                 None => break,
@@ -204,7 +208,6 @@ impl Shared {
                 // Some of it may have been stored.
                 self.settle(submission, Err(Problem::ChannelUnavailable));
             }
-            // What is in memory is no longer what is stored.
             self.database
                 .abort("what was published could not be stored");
             return;
