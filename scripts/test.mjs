@@ -11,7 +11,8 @@ const SUFFIX = ".test.mjs";
 const TOGETHER = [
   ...["access", "access-settings", "access-tokens", "token", "cors", "openapi"],
   ...["attacks", "attacks-claims", "attacks-form", "attacks-signatures", "bad-input", "raw-requests", "settings"],
-  ...["bypass", "end", "events", "hosts", "logs", "problems", "readme", "retention", "wire", "without-history", "unpublished"],
+  ...["broken-database", "bypass", "disk-full", "end", "events", "hosts", "logs", "problems", "readme", "retention"],
+  ...["unpublished", "wire", "without-history"],
 ];
 const chosen = process.argv.slice(2);
 const names = readdirSync(join(root, "tests"), { recursive: true })

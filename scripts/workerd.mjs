@@ -1,6 +1,8 @@
 // Bare workerd, the runtime without the cloud: makes its config, starts it and stops it.
 import { spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { rmSync, statfsSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { isIPv6 } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,6 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { root, wrangler } from "./install.mjs";
 
 const START_MS = 30_000;
+const RESERVE_BYTES = 1 << 20;
 const wranglerToml = readFileSync(join(root, "wrangler.toml"), "utf8");
 const COMPATIBILITY_DATE = wranglerToml.match(/^compatibility_date = "(.+)"/m)[1];
 const COMPATIBILITY_FLAGS = JSON.parse(wranglerToml.match(/^compatibility_flags = (\[.*\])/m)[1]);
@@ -84,12 +87,17 @@ export function makeConfig({
   const services = [`(name = "main", worker = .main)`];
   const bindings = Object.entries(settings).map(([name, value]) => `(name = ${quote(name)}, text = ${quote(value)})`);
   const workers = {};
-  bindings.push(`(name = "CHANNEL", durableObjectNamespace = "Channel")`);
+  bindings.push(`(name = "CHANNEL", durableObjectNamespace = "Channel")`, `(name = "STORAGE", service = "storage")`);
   // Objects' files and ids are made from the unique key: another one, and all of them are lost.
   const more = `
   durableObjectNamespaces = [(className = "Channel", uniqueKey = "channel", enableSql = true)],
   durableObjectStorage = (localDisk = "state"),`;
   services.push(`(name = "state", disk = (path = ${quote(resolve(stateDir))}, writable = true))`);
+  services.push(`(name = "storage", worker = .storage)`);
+  workers.storage = workerText({
+    modules: [beside({ name: "storage.mjs", path: join(root, "scripts", "storage.mjs") })],
+    bindings: [`(name = "STATE", service = "state")`],
+  });
   if (publicDir) {
     services.push(`(name = "public", disk = (path = ${quote(resolve(publicDir))}))`);
     services.push(`(name = "assets", worker = .assets)`);
@@ -108,6 +116,29 @@ const config :Workerd.Config = (
 ${Object.entries(workers).map(([name, value]) => `const ${name} :Workerd.Worker = ${value};`).join("\n")}
 `;
   return { text, files };
+}
+
+/**
+ * Keeps a megabyte of the disk in a file that is removed when the disk is full: to open a database takes some space, too,
+ * even to read it. Where the disk is full already, it removes the file now, so that workerd can start. Also removes test
+ * files of storage.mjs, which remain where workerd was killed while it wrote one.
+ */
+function keepReserve(stateDir) {
+  const reserve = join(stateDir, "reserve");
+  for (const name of readdirSync(stateDir)) {
+    if (/^(room$|\.(room|reserve)\.)/.test(name)) rmSync(join(stateDir, name), { force: true });
+  }
+  const { bavail, bsize } = statfsSync(stateDir);
+  const free = bavail * bsize;
+  const isThere = existsSync(reserve);
+  if (isThere && free < RESERVE_BYTES) rmSync(reserve, { force: true });
+  if (isThere || free < 2 * RESERVE_BYTES) return;
+  try {
+    writeFileSync(reserve, randomBytes(RESERVE_BYTES));
+  } catch {
+    // A quota, perhaps. The hub works without.
+    rmSync(reserve, { force: true });
+  }
 }
 
 /**
@@ -174,6 +205,7 @@ class Workerd {
       mkdirSync(this.config);
       const stateDir = options.stateDir ?? join(this.folder, "state");
       if (!options.stateDir) mkdirSync(stateDir);
+      keepReserve(stateDir);
       const { text, files } = makeConfig({ ...options, stateDir });
       for (const { from, to } of files) copyFileSync(from, join(this.config, to));
       writeFileSync(join(this.config, "config.capnp"), text);

@@ -91,19 +91,21 @@ export class Channel {
 
   async run(call) {
     if (lost || this.instanceId !== instance.instanceId) {
-      this.abort(`${NOT_BEGUN} the object's WebAssembly instance is gone`);
+      await this.abort(`${NOT_BEGUN} the object's WebAssembly instance is gone`);
     }
     try {
       return await unlessLost(call);
     } catch (error) {
-      if (error instanceof InstanceLost) this.abort(error.message);
+      if (error instanceof InstanceLost) await this.abort(error.message);
       throw error;
     }
   }
 
-  /** Ends the object and its streams; the next request makes a new one. Throws. */
+  /**
+   * Ends the object and its streams; the next request makes a new one. Never resolves: the runtime rejects all calls to the
+   * object. In a timer, as an abort stops all JavaScript at once: in the middle of a task it would stop tasks of others.
+   */
   abort(reason) {
-    this.state.abort(reason);
-    throw new Error(reason);
+    return new Promise(() => setTimeout(() => this.state.abort(reason)));
   }
 }

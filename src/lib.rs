@@ -13,6 +13,7 @@
 //! - [`settings`]: environment -> settings
 //! - [`memory`]: how many bytes of bodies and logs the instance holds
 //! - [`route`]: what a path names
+//! - [`storage_failure`]: why the storage failed
 //! - [`problem`]: what can go wrong, as problem+json
 //! - [`query`]: a URL's query -> parameters
 //! - [`target`]: a request's `Host` and URL -> its path and query
@@ -21,6 +22,8 @@
 //! - [`signature`]: whether a token is genuine
 //! - [`subscribe`]: what a reader asks for
 //! - [`response`]: answers and their headers
+//! - [`attempts`]: which id a publish got whose answer was lost
+//! - [`storage`]: whether the storage takes data, and a channel's files
 //! - [`object`]: the way from the Worker to a channel's object
 //! - [`publish`]: a publish request -> checked, encoded events
 //! - [`files`]: the files of the console
@@ -29,6 +32,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
 
 pub mod access;
+pub mod attempts;
 pub mod channel;
 pub mod cors;
 pub mod credentials;
@@ -51,6 +55,8 @@ pub mod router;
 pub mod settings;
 pub mod signature;
 pub mod sse;
+pub mod storage;
+pub mod storage_failure;
 pub mod subscribe;
 pub mod target;
 

@@ -17,14 +17,48 @@ pub const EXPIRES_HEADER: &str = "Sse-Broadcaster-Expires";
 /// The same, whose stream it is, percent-encoded.
 pub const SUBJECT_HEADER: &str = "Sse-Broadcaster-Subject";
 
-/// The parameter in which the Worker tells the object how many bytes the body of a publish has.
-pub const BYTES_PARAMETER: &str = "bytes";
-
 /// The URL of a request to a channel's object. It says nothing but what the Worker has read, and permitted: the client's own
 /// URL may be read in another way by who parses it again.
 pub fn url(id: &str, action: Action, query: &str) -> String {
     let mark = if query.is_empty() { "" } else { "?" };
     format!("https://hub/channels/{id}{}{mark}{query}", action.suffix())
+}
+
+/// The method at which an object ends itself, so that the next request makes a new one. No client's request has it.
+pub const ABORT_METHOD: &str = "PURGE";
+
+/// What the Worker tells the object of a publish beside its body and key, in the query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublishQuery {
+    /// The Worker's number of the publish; see [`crate::attempts`].
+    pub number: u64,
+    /// How many bytes the body has, which the object has to know before it reads it.
+    pub bytes: usize,
+    /// It may only be answered with the receipt of an earlier publish: the storage takes no more data.
+    pub only_replay: bool,
+}
+
+impl PublishQuery {
+    /// Writes the query.
+    pub fn to_text(self) -> String {
+        let only_replay = u8::from(self.only_replay);
+        format!("{}.{}.{only_replay}", self.number, self.bytes)
+    }
+
+    /// Reads what [`to_text`](Self::to_text) wrote.
+    pub fn read(query: &str) -> Option<Self> {
+        let mut parts = query.split('.');
+        let query = Self {
+            number: parts.next()?.parse().ok()?,
+            bytes: parts.next()?.parse().ok()?,
+            only_replay: match parts.next()? {
+                "0" => false,
+                "1" => true,
+                _ => return None,
+            },
+        };
+        parts.next().is_none().then_some(query)
+    }
 }
 
 /// The binding of the channels' objects in `wrangler.toml`.
@@ -50,15 +84,23 @@ thread_local! {
 
 /// A new stub of the object of channel `id`.
 pub fn stub(env: &Env, id: &str) -> Result<ObjectStub> {
+    Ok(namespace(env)?.get_by_name(id)?.into_rpc())
+}
+
+/// The id of the object of channel `id`, after which its files are named.
+pub fn object_id(env: &Env, id: &str) -> Result<String> {
+    Ok(namespace(env)?.id_from_name(id)?.to_string())
+}
+
+fn namespace(env: &Env) -> Result<ObjectNamespace> {
     let known = NAMESPACE.with(|namespace| namespace.get().cloned());
-    let namespace = match known {
-        Some(namespace) => namespace,
+    match known {
+        Some(namespace) => Ok(namespace),
         None => {
             let found = env.durable_object(BINDING)?;
-            NAMESPACE.with(|namespace| namespace.get_or_init(|| found).clone())
+            Ok(NAMESPACE.with(|namespace| namespace.get_or_init(|| found).clone()))
         }
-    };
-    Ok(namespace.get_by_name(id)?.into_rpc())
+    }
 }
 
 /// The answer to what was sent.
@@ -81,4 +123,24 @@ pub fn was_not_begun(error: &JsValue) -> bool {
 /// Whether the runtime marked an error as the object being overloaded.
 pub fn is_overloaded(error: &JsValue) -> bool {
     Reflect::get(error, &JsValue::from_str("overloaded")).is_ok_and(|flag| flag.is_truthy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_of_a_publish_is_read_as_it_was_written() {
+        for (number, bytes, only_replay) in [(1, 0, false), (u64::MAX, 1 << 20, true)] {
+            let query = PublishQuery {
+                number,
+                bytes,
+                only_replay,
+            };
+            assert_eq!(PublishQuery::read(&query.to_text()), Some(query));
+        }
+        for query in ["", "1", "1.2", "1.2.3", "1.2.0.", "1.x.0", "event=a"] {
+            assert_eq!(PublishQuery::read(query), None);
+        }
+    }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::access::Denied;
 use crate::environment::SettingError;
 use crate::sse::{MAX_TYPE_CHARS, TypeError};
+use crate::storage_failure::StorageFailure;
 
 /// Every failure that a client can be told of. Its `Display` is the problem's `detail`: what was wrong and what would
 /// be right.
@@ -171,8 +172,8 @@ pub enum Problem {
         max: usize,
     },
     /// The storage could not be read, or what was published could not be stored. It was not published then.
-    #[error("The channel's storage fails just now. Try again.")]
-    StorageFailed,
+    #[error("{0}")]
+    StorageFailed(StorageFailure),
     /// The channel's object could not be reached, or broke off.
     #[error(
         "The channel could not be reached just now, or broke off. Try again; a publish that was stored all the same is not published twice where it has an Idempotency-Key."
@@ -230,7 +231,7 @@ impl Problem {
                 (415, "unsupported-encoding", "Unsupported content encoding")
             }
             Self::ChannelFull { .. } => (503, "channel-full", "Channel full"),
-            Self::StorageFailed => (503, "storage-failed", "Storage failed"),
+            Self::StorageFailed(_) => (503, "storage-failed", "Storage failed"),
             Self::ChannelUnavailable => (503, "channel-unavailable", "Channel unavailable"),
             Self::InvalidSetting(_) => (500, "invalid-setting", "Invalid setting"),
             Self::Internal => (500, "internal-error", "Internal error"),

@@ -1,10 +1,10 @@
 //! Which request goes where. Ids and tokens are checked here, before any object is created.
 
-use std::borrow::Cow;
+mod calling;
+mod ending;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use wasm_bindgen::JsValue;
-use web_sys::{Request, RequestInit, Response};
+use web_sys::{Request, Response};
 use worker::Env;
 
 use crate::access::{Denied, Grant, Permission};
@@ -12,7 +12,7 @@ use crate::credentials::{self, Credentials};
 use crate::fanout::Millis;
 use crate::files;
 use crate::logging::{Level, Line, printable};
-use crate::object::{self, EXPIRES_HEADER, SUBJECT_HEADER};
+use crate::object::{EXPIRES_HEADER, SUBJECT_HEADER};
 use crate::problem::Problem;
 use crate::publish;
 use crate::query;
@@ -111,7 +111,7 @@ impl Channel<'_> {
             .subject
             .map(|subject| percent_encoded(&printable(&subject)));
         headers.extend(subject.map(|subject| (SUBJECT_HEADER, subject)));
-        self.call(ATTEMPTS, "GET", &headers, None).await
+        self.read(&headers).await
     }
 
     async fn broadcast(&self) -> Result<Response, Failure> {
@@ -128,9 +128,7 @@ impl Channel<'_> {
             .into_iter()
             .map(|key| (publish::KEY_HEADER, key))
             .collect();
-        let answer = self
-            .call(attempts, "POST", &headers, Some(&batch.wire))
-            .await?;
+        let answer = self.publish(attempts, &headers, &batch.wire).await?;
         let level = self.settings.log_level;
         if level <= Level::Debug && answer.status() == 200 && !response::is_replayed(&answer) {
             for payload in publish::payloads(batch) {
@@ -143,18 +141,17 @@ impl Channel<'_> {
     async fn events(&self) -> Result<Response, Failure> {
         self.authorize(Permission::Publish).await?;
         EventsQuery::read(self.query)?;
-        self.call(ATTEMPTS, "GET", &[], None).await
+        self.read(&[]).await
     }
 
     async fn stats(&self) -> Result<Response, Failure> {
         self.authorize(Permission::Publish).await?;
-        self.call(ATTEMPTS, "GET", &[], None).await
+        self.read(&[]).await
     }
 
     async fn end(&self) -> Result<Response, Failure> {
         self.authorize(Permission::Publish).await?;
-        // Not again: somebody may have published meanwhile.
-        self.call(1, "DELETE", &[], None).await
+        self.delete().await
     }
 
     /// What the request may do, if there have not been too many. Nothing that costs anything, and no object, is touched before.
@@ -209,67 +206,6 @@ impl Channel<'_> {
             location.push_str(&percent_encoded(&token));
         }
         location
-    }
-
-    /// Calls the channel's object, and again with a fresh stub where that fails: the object may just have been replaced.
-    /// One that has too much to do already is not asked again. It gets a request that has nothing of this one but the
-    /// query without a token, and what is given here.
-    async fn call(
-        &self,
-        attempts: u32,
-        method: &str,
-        headers: &[(&str, String)],
-        body: Option<&str>,
-    ) -> Result<Response, Failure> {
-        let query = match body {
-            // The object has to know the size before it reads the body, and nothing else of the query.
-            Some(body) => Cow::from(format!("{}={}", object::BYTES_PARAMETER, body.len())),
-            None => query::without(self.query, credentials::PARAMETER),
-        };
-        let url = object::url(self.id, self.action, &query);
-        let init = RequestInit::new();
-        init.set_method(method);
-        if let Some(headers) = self.object_headers(headers)? {
-            init.set_headers(&headers.0);
-        }
-        if let Some(body) = body {
-            init.set_body(&JsValue::from_str(body));
-        }
-        for attempt in 1..=ATTEMPTS {
-            let stub = object::stub(self.env, self.id)?;
-            match object::response(stub.fetch(&url, &init)).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => {
-                    Level::Warn.log(self.settings.log_level, || {
-                        Line::new("channel failed")
-                            .field("id", self.id)
-                            .field("attempt", attempt)
-                            .error(&worker::Error::from(error.clone()))
-                    });
-                    let may_repeat = attempt < attempts || object::was_not_begun(&error);
-                    if object::is_overloaded(&error) || !may_repeat {
-                        break;
-                    }
-                }
-            }
-        }
-        Err(Problem::ChannelUnavailable.into())
-    }
-
-    /// `None` where there are none: most publishes have none, and to make them takes time.
-    fn object_headers(&self, given: &[(&str, String)]) -> worker::Result<Option<worker::Headers>> {
-        let origin = self.responder.allowed_origin();
-        if given.is_empty() && origin.is_none() {
-            return Ok(None);
-        }
-        let headers = worker::Headers::new();
-        if let Some(origin) = origin {
-            headers.set("Origin", origin)?;
-        }
-        for (name, value) in given {
-            headers.set(name, value)?;
-        }
-        Ok(Some(headers))
     }
 }
 

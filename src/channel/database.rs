@@ -7,9 +7,10 @@ use std::time::Duration;
 use js_sys::{Function, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::WorkerGlobalScope;
-use worker::{SqlStorage, SqlStorageValue, State, Storage};
+use worker::{Env, SqlStorage, SqlStorageValue, State, Storage};
 
 use crate::fanout::{HistoryError, Millis};
+use crate::storage::Place;
 
 #[wasm_bindgen]
 extern "C" {
@@ -86,13 +87,19 @@ pub struct Database {
     sql: SqlStorage,
     rows_written: Cell<u64>,
     is_aborting: Cell<bool>,
+    place: Place,
 }
 
 impl Database {
     /// Of the object with this `state`.
-    pub fn new(state: State) -> Self {
+    pub fn new(state: State, env: &Env) -> Self {
         let storage = state.storage();
         Self {
+            place: Place::of(
+                env,
+                &state.id().name().unwrap_or_default(),
+                state.id().to_string(),
+            ),
             sql: storage.sql(),
             storage,
             state,
@@ -104,6 +111,11 @@ impl Database {
     /// The runtime's own state of the object.
     pub fn state(&self) -> &JsValue {
         self.state.as_raw().as_ref()
+    }
+
+    /// Which channel's data this is, and where it is, for the log.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// How many rows this object has written since it started: what the platform bills.

@@ -12,9 +12,7 @@ use wasm_bindgen_futures::spawn_local;
 use super::Shared;
 use crate::fanout::{GiveBack, Hub, Millis};
 use crate::memory::{Admission, Memory, Share, memory};
-use crate::object::BYTES_PARAMETER;
 use crate::problem::Problem;
-use crate::query;
 
 /// Logs that give memory back go on until this part of the limit is free: an eighth. Otherwise the next event would ask
 /// again.
@@ -80,11 +78,8 @@ fn channels() -> Vec<Rc<Shared>> {
 }
 
 impl Shared {
-    /// Counts the body of a publish before it is read. The Worker says in the `url` how large it is. Fails with
-    /// [`Problem::MemoryFull`].
-    pub(super) fn admit_body(&self, url: &str) -> Result<Admission, Problem> {
-        let bytes = query::number(query::query(url), BYTES_PARAMETER, 0, u64::MAX)?;
-        let bytes = usize::try_from(bytes.unwrap_or_default()).unwrap_or(usize::MAX);
+    /// Counts the body of a publish before it is read. Fails with [`Problem::MemoryFull`].
+    pub(super) fn admit_body(&self, bytes: usize) -> Result<Admission, Problem> {
         let limit = self.settings.memory_bytes;
         let admission = memory().admit(self.id(), bytes, limit, Share::Whole);
         let admission = admission.ok_or(Problem::MemoryFull)?;

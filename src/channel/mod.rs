@@ -12,6 +12,7 @@ mod idempotency;
 mod memory;
 mod publishing;
 mod rate;
+mod repeating;
 mod retention;
 mod store;
 mod stream;
@@ -38,12 +39,16 @@ use self::timer::{Clock, Timer};
 use crate::fanout::{Hub, Millis};
 use crate::instance;
 use crate::logging::{Level, Line};
+use crate::object::{self, PublishQuery};
 use crate::problem::Problem;
 use crate::publish::idempotency_key;
+use crate::query;
 use crate::response::{self, Failure, Responder};
 use crate::route::{self, Action, Route, channel_id};
 use crate::settings::Settings;
 use crate::sse::Batch;
+use crate::storage;
+use crate::storage_failure::StorageFailure;
 
 /// When a look at whether the channel has gone quiet is repeated that failed, in milliseconds: after an hour.
 const RETRY_ALARM: Millis = 3_600_000;
@@ -68,8 +73,8 @@ impl Channel {
         instance::watch();
         let state = State::from(state.unchecked_into::<DurableObjectState>());
         Self {
+            database: Rc::new(Database::new(state, &env)),
             env,
-            database: Rc::new(Database::new(state)),
             shared: OnceCell::new(),
         }
     }
@@ -109,11 +114,8 @@ impl Channel {
         }
         let settings = crate::settings(&self.env)?;
         let clock = Clock::default();
-        let store =
-            Store::load(self.database.clone(), &settings, clock.now()).map_err(|error| {
-                Level::Error.log(Level::Error, || Line::new("storage failed").error(&error));
-                Problem::StorageFailed
-            })?;
+        let store = Store::load(self.database.clone(), &settings, clock.now())
+            .map_err(|error| storage_failed(settings.log_level, &self.database, &error))?;
         let shared = Shared::new(self.database.clone(), store, settings, clock);
         memory::register(&shared);
         Ok(self.shared.get_or_init(|| shared))
@@ -121,8 +123,13 @@ impl Channel {
 
     /// Answers what the router lets through.
     async fn answer(&self, request: &Request, responder: &Responder) -> Result<Response, Failure> {
+        let (url, method) = (request.url(), request.method());
+        if method == object::ABORT_METHOD {
+            self.database.abort("it starts anew");
+            // The runtime answers, once the object has ended.
+            return std::future::pending().await;
+        }
         let shared = self.shared()?;
-        let url = request.url();
         let Route::Channel(segment, action) = route::route(route::path(&url)) else {
             return Err(Problem::NotFound.into());
         };
@@ -131,18 +138,21 @@ impl Channel {
             let id = channel_id(segment).ok_or(Problem::InvalidChannelId)?;
             let _ = shared.id.set(id);
         }
-        let method = request.method();
         match (action, method.as_str()) {
             (Action::Channel, "DELETE") => shared.order_end(responder).await,
             (Action::Channel, "GET") => shared.subscribe(request, responder),
             (Action::Broadcast, "POST") => {
                 shared.check_rate()?;
-                let _admission = shared.admit_body(&url)?;
+                let about = PublishQuery::read(query::query(&url)).ok_or(Problem::NotFound)?;
+                let _admission = shared.admit_body(about.bytes)?;
                 let body = JsFuture::from(request.text().map_err(worker::Error::from)?).await;
                 let wire = body.map_err(worker::Error::from)?.as_string();
                 let batch = Batch::from_wire(wire.unwrap_or_default());
                 let key = idempotency_key(request)?;
-                shared.publish(batch, key, responder).await
+                if about.only_replay {
+                    return shared.replay(&batch, key, responder).await;
+                }
+                shared.publish(about.number, batch, key, responder).await
             }
             (Action::Events, "GET") => shared.events(&url, responder),
             (Action::Stats, "GET") => shared.stats(responder),
@@ -150,6 +160,20 @@ impl Channel {
             _ => Err(Problem::NotFound.into()),
         }
     }
+}
+
+/// Notes in the log that the storage failed, of which channel and where, and returns what the client is told.
+fn storage_failed(level: Level, database: &Database, error: &impl std::fmt::Display) -> Problem {
+    let error = error.to_string();
+    Level::Error.log(level, || {
+        let line = Line::new("storage failed");
+        database.place().name_in(line).error(&error)
+    });
+    let failure = StorageFailure::from_message(&error);
+    if let StorageFailure::Full(reason) = &failure {
+        storage::set_full(reason, 0);
+    }
+    Problem::StorageFailed(failure)
 }
 
 /// The channel's state.
@@ -250,12 +274,7 @@ impl Shared {
 
     /// Notes in the log that the storage failed, and returns what the client is told.
     fn storage_failed(&self, error: &impl std::fmt::Display) -> Problem {
-        self.log(Level::Error, || {
-            Line::new("storage failed")
-                .field("id", self.id())
-                .error(error)
-        });
-        Problem::StorageFailed
+        storage_failed(self.settings.log_level, &self.database, error)
     }
 
     fn stats(&self, responder: &Responder) -> Result<Response, Failure> {

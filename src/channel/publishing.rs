@@ -16,6 +16,7 @@ use super::Shared;
 use super::database::StorageError;
 use super::idempotency::{self, Fingerprint, Published};
 use super::store::KeyedPublish;
+use crate::attempts;
 use crate::fanout::{EndReceipt, Millis, Receipt};
 use crate::problem::Problem;
 use crate::response::{self, Failure, Responder};
@@ -25,10 +26,12 @@ use crate::sse::{Batch, EventId, MAX_ENCODED_EVENT};
 const GROUP_BYTES: usize = MAX_ENCODED_EVENT;
 
 /// A receipt as JSON, or why there is none.
-type Outcome = Result<String, Problem>;
+pub(super) type Outcome = Result<String, Problem>;
 
 /// A publish on its way.
 pub struct Submission {
+    /// The Worker's number for it; see [`attempts`].
+    number: u64,
     /// Its events.
     pub batch: Batch,
     /// Its `Idempotency-Key`, with what it stands for.
@@ -47,10 +50,10 @@ pub enum Order {
 }
 
 /// A publish with a key that has no receipt yet.
-struct UnderWay {
-    fingerprint: Fingerprint,
-    /// Whoever repeated it meanwhile.
-    repeats: Vec<oneshot::Sender<Outcome>>,
+pub(super) struct UnderWay {
+    pub(super) fingerprint: Fingerprint,
+    /// Those who repeated it meanwhile.
+    pub(super) repeats: Vec<oneshot::Sender<Outcome>>,
 }
 
 /// What publishers wait for.
@@ -66,7 +69,7 @@ pub struct Inbox {
     pub(super) appending: Cell<bool>,
     /// Told when it has nothing left to append.
     pub(super) appended: RefCell<Option<oneshot::Sender<()>>>,
-    under_way: RefCell<HashMap<String, UnderWay>>,
+    pub(super) under_way: RefCell<HashMap<String, UnderWay>>,
 }
 
 impl Shared {
@@ -74,6 +77,7 @@ impl Shared {
     /// before, answers with the receipt of that time.
     pub(super) async fn publish(
         self: &Rc<Self>,
+        number: u64,
         batch: Batch,
         key: Option<String>,
         responder: &Responder,
@@ -92,43 +96,13 @@ impl Shared {
         }
         let (receipt, outcome) = oneshot::channel();
         self.order(Order::Publish(Submission {
+            number,
             batch,
             key,
             receipt,
         }));
         let receipt = outcome.await.map_err(|_| Problem::Internal)??;
         Ok(responder.json_text(&receipt)?)
-    }
-
-    /// The receipt of the publish that had this key before, if one had, once it is there.
-    async fn repeated(
-        &self,
-        key: &str,
-        fingerprint: &Fingerprint,
-    ) -> Result<Option<String>, Problem> {
-        let check = |first: &Fingerprint| {
-            let same = first == fingerprint;
-            same.then_some(()).ok_or(Problem::IdempotencyKeyReused)
-        };
-        // First, as what is stored of one under way is not its last word.
-        let under_way = match self.inbox.under_way.borrow_mut().get_mut(key) {
-            Some(first) => {
-                check(&first.fingerprint)?;
-                let (repeat, outcome) = oneshot::channel();
-                first.repeats.push(repeat);
-                Some(outcome)
-            }
-            None => None,
-        };
-        if let Some(outcome) = under_way {
-            return Ok(Some(outcome.await.map_err(|_| Problem::Internal)??));
-        }
-        let store = self.store.borrow();
-        let Some(first) = store.published(key, self.clock.now()) else {
-            return Ok(None);
-        };
-        check(&first.fingerprint)?;
-        Ok(Some(first.receipt.clone()))
     }
 
     /// Has something done after what was ordered before.
@@ -189,6 +163,7 @@ impl Shared {
         let now = self.clock.now();
         let receipts = self.receipts(&group);
         let keyed = self.keyed(&group, &receipts, now);
+        self.note_attempts(&group);
         let batches: Vec<&Batch> = group.iter().map(|submission| &submission.batch).collect();
         let committed = self.store.borrow_mut().commit(&batches, keyed, now);
         let durable = match committed {
@@ -216,6 +191,16 @@ impl Shared {
         committed.extend(group.into_iter().zip(receipts));
         if !self.inbox.appending.replace(true) {
             spawn_local(self.clone().append_all());
+        }
+    }
+
+    /// Notes the ids that the publishes of a group are about to get.
+    fn note_attempts(&self, group: &[Submission]) {
+        let mut last = self.store.borrow().next_id();
+        last.seq = last.seq.saturating_sub(1);
+        for submission in group {
+            last.seq = last.seq.saturating_add(submission.batch.events as u64);
+            attempts::committing(submission.number, last);
         }
     }
 

@@ -12,19 +12,21 @@ import { Channel, openByDefault } from "./hub.mjs";
 
 /**
  * Starts workerd on a free port, its storage in a folder of its own. It is killed, and the folder removed, after the
- * test or file that started it. `through` and `worker` are those of the script; `withConsole`, it serves the console
- * page, too.
+ * test or file that started it. `through` and `worker` are those of the script; `withConsole`, it serves the console page, too;
+ * `makeStateDir` makes another folder for the storage, and sees to its removal; `withLog`, the hub has a `log`.
  */
-export async function startWorkerd(settings = {}, { through, worker, withConsole = false } = {}) {
+export async function startWorkerd(settings = {}, options = {}) {
+  const { through, worker, withConsole = false, makeStateDir = temporaryFolder, withLog = false } = options;
   const hub = new Hub();
   // It has to be gone before its folder is removed, in which it makes files.
   after(() => hub.workerd && hub.kill());
   atExit(() => hub.workerd?.kill());
   // Made last, so that it is removed last.
-  hub.stateDir = temporaryFolder();
+  hub.stateDir = makeStateDir();
   const publicDir = withConsole ? join(root, "public") : undefined;
   const usual = { publicDir, stateDir: hub.stateDir, stdout: "ignore" };
   hub.options = { settings: openByDefault(settings), through, worker, ...usual };
+  if (withLog) hub.options.stderr = "pipe";
   await hub.start();
   return hub;
 }
@@ -50,6 +52,9 @@ class Hub {
   /** Starts it, the second time on the same port: clients that were cut off come back there. */
   async start() {
     this.workerd = await bare.startWorkerd(this.options);
+    /** What it has written to standard error since it answered. */
+    this.log = "";
+    this.workerd.child.stderr?.on("data", (data) => (this.log += data));
     this.options.port = this.workerd.port;
     this.origin = this.workerd.origin;
   }
