@@ -11,8 +11,8 @@ const SUFFIX = ".test.mjs";
 const TOGETHER = [
   ...["access", "access-settings", "access-tokens", "token", "cors", "openapi"],
   ...["attacks", "attacks-claims", "attacks-form", "attacks-signatures", "bad-input", "raw-requests", "settings"],
-  ...["broken-database", "bypass", "disk-full", "end", "events", "hosts", "logs", "problems", "readme", "retention"],
-  ...["unpublished", "wire", "without-history"],
+  ...["broken-database", "bypass", "disk-full", "end", "events", "hosts", "logs", "page-headers", "problems", "readme"],
+  ...["retention", "unpublished", "wire", "without-history"],
 ];
 const chosen = process.argv.slice(2);
 const names = readdirSync(join(root, "tests"), { recursive: true })
@@ -28,7 +28,7 @@ const wants = (...names) => names.some((name) => wanted.includes(name));
 
 // First of all, so that what is missing is known before minutes of building have passed.
 try {
-  const consoles = ["console", "console-access", "console-origins"];
+  const consoles = ["console", "console-access", "console-origins", "console-policy"];
   if (wants(...consoles, "clients", "end", "example", "page", "reconnect")) chromiumPath();
   if (wants("bench", "clients", "example", "openapi", "reconnect")) pythonPath();
 } catch (error) {

@@ -4,6 +4,7 @@
 use web_sys::{Headers, Request, Response, ResponseInit};
 use worker::{Env, Method, RequestInit, RequestRedirect};
 
+use crate::page_headers;
 use crate::problem::Problem;
 use crate::response::Failure;
 use crate::target::Target;
@@ -24,11 +25,8 @@ pub async fn answer(
 ) -> Result<Option<Response>, Failure> {
     let reads = matches!(method, "GET" | "HEAD");
     let mut init = RequestInit::new();
-    init.with_method(if method == "GET" {
-        Method::Get
-    } else {
-        Method::Head
-    });
+    // For HEAD, too, a GET: the policy of a page depends on its content.
+    init.with_method(if reads { Method::Get } else { Method::Head });
     // The client is to follow a redirect.
     init.with_redirect(RequestRedirect::Manual);
     if reads {
@@ -41,10 +39,16 @@ pub async fn answer(
     }
     let url = format!("https://hub{}", target.path);
     let answer = env.assets(BINDING)?.fetch(url, Some(init)).await?;
-    match answer.status_code() {
-        404 => Err(Problem::NotFound.into()),
-        300..=399 if reads => Ok(Some(with_query(answer.into(), target)?)),
-        _ => Ok(reads.then(|| answer.into())),
+    if answer.status_code() == 404 {
+        return Err(Problem::NotFound.into());
+    }
+    if !reads {
+        return Ok(None);
+    }
+    let answer: Response = page_headers::protect(answer).await?.into();
+    match answer.status() {
+        300..=399 => Ok(Some(with_query(answer, target)?)),
+        _ => Ok(Some(answer)),
     }
 }
 

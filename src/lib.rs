@@ -24,6 +24,7 @@
 //! - [`response`]: answers and their headers
 //! - [`attempts`]: which id a publish got whose answer was lost
 //! - [`storage`]: whether the storage takes data, and a channel's files
+//! - [`page_headers`]: the headers of the console page and the other files
 //! - [`object`]: the way from the Worker to a channel's object
 //! - [`publish`]: a publish request -> checked, encoded events
 //! - [`files`]: the files of the console
@@ -45,6 +46,7 @@ pub mod memory;
 pub mod object;
 #[cfg(test)]
 mod outside;
+pub mod page_headers;
 pub mod problem;
 pub mod publish;
 pub mod query;

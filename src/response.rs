@@ -15,6 +15,10 @@ use crate::sse;
 /// How long a client may keep the answer to a preflight request, in seconds. Browsers cap it at 2 hours or less.
 const PREFLIGHT_MAX_AGE: &str = "7200";
 
+/// Tells a browser to believe the `Content-Type`. Otherwise it may guess another type from the content, which a
+/// publisher has chosen.
+pub const NOSNIFF: (&str, &str) = ("X-Content-Type-Options", "nosniff");
+
 /// A failure on the way to an answer: one that the client is told of, or one of the runtime.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -84,9 +88,10 @@ impl Responder {
         }
     }
 
-    /// Headers with what a page of another origin needs to read the answer.
+    /// The headers of every answer: [`NOSNIFF`], and what a page of another origin needs to read the answer.
     fn headers(&self) -> Result<Headers> {
         let headers = Headers::new();
+        headers.set(NOSNIFF.0, NOSNIFF.1)?;
         for (name, value) in self.cors.headers() {
             headers.set(name, value)?;
         }
