@@ -28,7 +28,7 @@ const wants = (...names) => names.some((name) => wanted.includes(name));
 
 // First of all, so that what is missing is known before minutes of building have passed.
 try {
-  const consoles = ["console", "console-access", "console-origins", "console-policy"];
+  const consoles = ["console", "console-access", "console-origins", "console-policy", "console-servers"];
   if (wants(...consoles, "clients", "end", "example", "page", "reconnect")) chromiumPath();
   if (wants("bench", "clients", "example", "openapi", "reconnect")) pythonPath();
 } catch (error) {
