@@ -5,8 +5,8 @@
 //! are read until they are answered, and the logs of the channels.
 //!
 //! Bodies may take half of the limit ([`Settings::memory_bytes`](crate::settings::Settings::memory_bytes)). One channel's
-//! bodies may take as much as all bodies leave free of that half: a single channel gets no more than half of it, two
-//! channels no more than a third each, and something is always left for another channel. Logs may take what bodies leave
+//! bodies may take half of what all bodies leave free of that: a single channel gets no more than a third of it, two
+//! channels no more than a quarter each, and something is always left for another channel. Logs may take what bodies leave
 //! of the whole, and give memory back where that gets less.
 
 use std::cell::{Cell, RefCell};
@@ -21,7 +21,7 @@ const REQUEST_BYTES: usize = 4_096;
 pub enum Share {
     /// All that is free. For bodies that were admitted once, on their way from the Worker to an object.
     Whole,
-    /// As much for all bodies of the channel as would then be free. For bodies that come from clients.
+    /// For all bodies of the channel, half of what is free. For bodies that come from clients.
     Fair,
 }
 
@@ -113,7 +113,7 @@ impl Admission {
         let room = self.limit / 2;
         let fits = match self.share {
             Share::Whole => bodies <= room,
-            Share::Fair => of_channel <= room.saturating_sub(bodies.saturating_sub(bytes)),
+            Share::Fair => of_channel <= room.saturating_sub(memory.bodies.get()) / 2,
         };
         if fits {
             memory.bodies.set(bodies);
@@ -151,15 +151,15 @@ mod tests {
     }
 
     #[test]
-    fn one_channel_gets_half_and_leaves_as_much() {
+    fn one_channel_gets_a_third_and_leaves_the_rest() {
         let memory = Rc::new(Memory::default());
         let first = fill(&memory, "a");
-        assert_eq!(first.len(), 50);
+        assert_eq!(first.len(), 33);
         let second = fill(&memory, "b");
-        assert_eq!(second.len(), 25, "half of what was left");
+        assert_eq!(second.len(), 22, "a third of what was left");
         assert!(fill(&memory, "a").is_empty());
         drop(first);
-        assert_eq!(fill(&memory, "c").len(), 38);
+        assert_eq!(fill(&memory, "c").len(), 26);
         drop(second);
         assert_eq!(memory.bodies.get(), 0);
         assert!(memory.by_channel.borrow().is_empty());
@@ -179,9 +179,9 @@ mod tests {
     fn a_body_that_grows_is_counted_and_given_back_whole() {
         let memory = Rc::new(Memory::default());
         let mut admission = memory.admit("a", 0, LIMIT, Share::Fair).unwrap();
-        assert!(admission.grow(ROOM / 2));
-        assert!(!admission.grow(ROOM / 2), "it would have more than is left");
-        assert_eq!(memory.bodies.get(), ROOM / 2 + REQUEST_BYTES);
+        assert!(admission.grow(ROOM / 3));
+        assert!(!admission.grow(ROOM / 3), "it would have more than its share");
+        assert_eq!(memory.bodies.get(), ROOM / 3 + REQUEST_BYTES);
         assert!(memory.admit("a", 1_000, LIMIT, Share::Whole).is_some());
         drop(admission);
         assert_eq!(memory.bodies.get(), 0);
