@@ -5,7 +5,7 @@ import { root } from "../../scripts/install.mjs";
 import { temporaryFolder } from "./folder.mjs";
 
 /** Paths in a config are relative to its folder. */
-const BESIDE = ["build", "public"];
+const BESIDE = ["build", "public", "src"];
 
 const read = (name) => readFileSync(join(root, name), "utf8");
 
