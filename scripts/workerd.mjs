@@ -48,7 +48,8 @@ function modulesOf(worker) {
 /** The modules of this project's Worker, the entry module first. `folder` has what worker-build made. */
 export function hubModules(folder = join(root, "build")) {
   const built = ["index.js", "index_bg.wasm"].map((name) => ({ name: `build/${name}`, path: join(folder, name) }));
-  return [{ name: "src/entry.mjs", path: join(root, "src", "entry.mjs") }, ...built];
+  const own = ["src/entry.mjs", "src/abort.js"].map((name) => ({ name, path: join(root, name) }));
+  return [...own, ...built];
 }
 
 /** A Worker in the config, with the compatibility of wrangler.toml. */

@@ -1,9 +1,10 @@
 // The entry module of the Worker: worker-build's exports, guarded against the loss of the WebAssembly instance.
 //
 // All objects of an isolate and the Worker share one instance. When it traps (out of memory, a panic), the promises that
-// it was to resolve stay pending for ever. This module fails the calls in flight at once, lets the shim make a new
-// instance, and aborts each object that the old one made. src/instance.rs has the whole picture.
+// it was to resolve stay pending for ever. This module fails the Worker's calls in flight at once, lets the shim make a new
+// instance, and aborts an object that the old one made when it is called. src/instance.rs has the whole picture.
 import Hub, { Channel as WasmChannel } from "../build/index.js";
+import { abortSoon } from "./abort.js";
 
 /** Shared with worker-build's shim and src/instance.js. The id changes with every new instance. */
 const instance = globalThis.__worker_init_state;
@@ -11,8 +12,8 @@ const instance = globalThis.__worker_init_state;
 /** The current instance has trapped, and no new one was made yet. */
 let lost = false;
 
-// The shim makes a new instance where this is true, and then sets it to false. It also sets it to true, for every trap that
-// reaches the runtime: that may be later than the new instance, which would be lost for nothing.
+// The shim makes a new instance where this is true, and then sets it to false. The shim also sets it to true when a trap
+// reaches the runtime, perhaps after the new instance was made. That would discard the new instance, so only `onLost` sets it.
 Object.defineProperty(instance, "criticalError", {
   get: () => lost,
   set: (value) => (lost &&= value),
@@ -20,19 +21,23 @@ Object.defineProperty(instance, "criticalError", {
 
 class InstanceLost extends Error {}
 
-/** Begins a message of an object that was called, but did nothing of what it was called for. src/object.rs knows it. */
-const NOT_BEGUN = "not begun:";
+/**
+ * Why an object is aborted that was called, but had not begun the call, so that the call can be sent again. src/object.rs
+ * knows the beginning.
+ */
+const NOT_BEGUN = "not begun: the object's WebAssembly instance is gone";
 
 /** How often a request that changes nothing is answered anew after the loss of the instance. */
-const ATTEMPTS = 3;
+const MAX_TRIES = 3;
 
-/** The functions that fail the calls in flight. */
+/** The functions that fail the Worker's calls in flight. */
 const inFlight = new Set();
 
 instance.onLost = () => {
   lost = true;
   const calls = [...inFlight];
   inFlight.clear();
+  // Most of them are calls of other requests. The runtime goes on with each of them in its own request.
   for (const fail of calls) fail(new InstanceLost("the WebAssembly instance trapped"));
 };
 
@@ -54,15 +59,18 @@ function unlessLost(call) {
 
 const changesNothing = ({ method }) => ["GET", "HEAD", "OPTIONS"].includes(method);
 
-async function respond(request, env, context) {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await unlessLost(() => new Hub(context, env).fetch(request));
-    } catch (error) {
-      if (!(error instanceof InstanceLost)) throw error;
-      if (attempt === ATTEMPTS || !changesNothing(request)) return new Hub(context, env).unavailable(request);
-    }
-  }
+/** Answers a request whose instance was lost `tries` times. */
+function answerAgain(request, env, context, tries) {
+  const hub = new Hub(context, env);
+  if (tries === MAX_TRIES || !changesNothing(request)) return hub.unavailable(request, env);
+  return respond(request, env, context, tries);
+}
+
+function respond(request, env, context, tries = 0) {
+  return unlessLost(() => new Hub(context, env).fetch(request)).catch((error) => {
+    if (error instanceof InstanceLost) return answerAgain(request, env, context, tries + 1);
+    throw error;
+  });
 }
 
 export default {
@@ -82,30 +90,19 @@ export class Channel {
   }
 
   fetch(request) {
-    return this.run(() => this.channel.fetch(request));
+    return this.isLost() ? this.abort() : this.channel.fetch(request);
   }
 
   alarm() {
-    return this.run(() => this.channel.alarm());
+    return this.isLost() ? this.abort() : this.channel.alarm();
   }
 
-  async run(call) {
-    if (lost || this.instanceId !== instance.instanceId) {
-      await this.abort(`${NOT_BEGUN} the object's WebAssembly instance is gone`);
-    }
-    try {
-      return await unlessLost(call);
-    } catch (error) {
-      if (error instanceof InstanceLost) await this.abort(error.message);
-      throw error;
-    }
+  isLost() {
+    return lost || this.instanceId !== instance.instanceId;
   }
 
-  /**
-   * Ends the object and its streams; the next request makes a new one. Never resolves: the runtime rejects all calls to the
-   * object. In a timer, as an abort stops all JavaScript at once: in the middle of a task it would stop tasks of others.
-   */
-  abort(reason) {
-    return new Promise(() => setTimeout(() => this.state.abort(reason)));
+  /** Aborts the object. Never resolves: the runtime rejects all calls to the object. */
+  abort() {
+    return new Promise(() => abortSoon(this.state, NOT_BEGUN));
   }
 }

@@ -4,9 +4,11 @@
 //! makes a new instance before the next request. Whatever was in flight in the old one would never end, and its open
 //! streams would stay open with no code behind them. Three things prevent that:
 //!
-//! - a trap calls [`watch`]'s handler, which marks the instance as lost and lets `src/entry.mjs` fail the calls in flight;
+//! - a trap calls [`watch`]'s handler, which marks the instance as lost and lets `src/entry.mjs` fail the Worker's calls in
+//!   flight;
 //! - `src/entry.mjs` aborts an object that was made by a lost instance when it is called;
-//! - the timer of an object with open streams aborts it, at the latest after a heartbeat.
+//! - the timer of an object with open streams aborts it, at the latest after a heartbeat, and the watchdog of an object with
+//!   work in flight, within a second.
 
 use wasm_bindgen::prelude::*;
 
@@ -16,7 +18,7 @@ extern "C" {
     fn instance_lost();
 }
 
-/// Has the loss of this instance noticed. To be called by every entry point, as it costs a store.
+/// Installs the handler that reports the loss of this instance. Every entry point calls it; it only stores a pointer.
 ///
 /// It replaces the handler of the worker crate, which is set when the instance starts and schedules a new instance for the
 /// next call of any closure: that call would then run in the new instance with an address of the old one.

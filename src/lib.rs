@@ -104,12 +104,16 @@ async fn fetch(
     })
 }
 
-/// Called by `src/entry.mjs` in a new instance, for a request that was in flight when the instance before it was lost: a
-/// publish or a DELETE of which nobody knows whether it took effect.
+/// Answers a request that was in flight when the instance before this one was lost: a publish or a DELETE that may have
+/// taken effect, or a request that lost several instances. `src/entry.mjs` calls it.
 #[wasm_bindgen]
-pub fn unavailable(request: &web_sys::Request) -> Result<web_sys::Response> {
-    let responder = Responder::new(request, None);
-    responder.problem(&Problem::ChannelUnavailable, false)
+pub fn unavailable(request: &web_sys::Request, env: Env) -> Result<web_sys::Response> {
+    let settings = settings(&env).ok();
+    let responder = Responder::new(request, settings.as_deref());
+    responder.problem(
+        &Problem::ChannelUnavailable,
+        response::wants_stream(request),
+    )
 }
 
 /// Checks the host before anything else, because everything else depends on the path that stands behind it.

@@ -4,10 +4,12 @@
 //! a share of it that grows with what publishers send, and both are counted here: the bodies of publishes, from before they
 //! are read until they are answered, and the logs of the channels.
 //!
-//! Bodies may take half of the limit ([`Settings::memory_bytes`](crate::settings::Settings::memory_bytes)). One channel's
-//! bodies may take half of what all bodies leave free of that: a single channel gets no more than a third of it, two
-//! channels no more than a quarter each, and something is always left for another channel. Logs may take what bodies leave
-//! of the whole, and give memory back where that gets less.
+//! A body is in memory twice on its way: in the Worker, and in the channel's object. Each of the two has a room of a quarter
+//! of the limit ([`Settings::memory_bytes`](crate::settings::Settings::memory_bytes)), but no more than [`MAX_ROOM`]. In the
+//! Worker, one channel's bodies may take half of what all bodies leave free: a single channel gets no more than a third of
+//! the room, two channels a quarter each, `n` channels one part of `n + 2` each, and two parts are left for the next. What
+//! the Worker has admitted fits into the objects, too, as their room is as large. Logs may take what bodies leave of the
+//! whole limit, and give memory back where that gets less.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -16,21 +18,26 @@ use std::rc::Rc;
 /// What a request costs beside its body, in bytes: bodies of a few bytes are bounded in number, too.
 const REQUEST_BYTES: usize = 4_096;
 
-/// Which part of the room for bodies a new one may take.
+/// The most bytes of bodies in the Worker, and in objects, however high the limit is. Bodies wait for one thread: more of
+/// them would make the publishes of all channels wait for longer.
+const MAX_ROOM: usize = 32 << 20;
+
+/// Where a body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Share {
-    /// All that is free. For bodies that were admitted once, on their way from the Worker to an object.
-    Whole,
-    /// For all bodies of the channel, half of what is free. For bodies that come from clients.
-    Fair,
+pub enum Holder {
+    /// In the Worker, on its way from a client.
+    Worker,
+    /// In a channel's object. The Worker has admitted it.
+    Object,
 }
 
 /// The bytes that are held.
 #[derive(Debug, Default)]
 pub struct Memory {
-    bodies: Cell<usize>,
+    in_worker: Cell<usize>,
+    in_objects: Cell<usize>,
     logs: Cell<usize>,
-    /// The bytes of the bodies of each channel that has any.
+    /// The bytes of the bodies in the Worker, of each channel that has any.
     by_channel: RefCell<HashMap<String, usize>>,
 }
 
@@ -50,14 +57,14 @@ impl Memory {
         channel: &str,
         bytes: usize,
         limit: usize,
-        share: Share,
+        holder: Holder,
     ) -> Option<Admission> {
         let mut admission = Admission {
             memory: self.clone(),
             channel: channel.to_owned(),
             bytes: 0,
             limit,
-            share,
+            holder,
         };
         admission
             .grow(bytes.saturating_add(REQUEST_BYTES))
@@ -72,8 +79,16 @@ impl Memory {
 
     /// How many bytes the logs have to give back, where the instance may hold `limit` bytes.
     pub fn excess(&self, limit: usize) -> usize {
-        let held = self.bodies.get().saturating_add(self.logs.get());
-        held.saturating_sub(limit)
+        let bodies = self.in_worker.get().saturating_add(self.in_objects.get());
+        bodies.saturating_add(self.logs.get()).saturating_sub(limit)
+    }
+
+    /// The bytes that `holder` has.
+    fn held_by(&self, holder: Holder) -> &Cell<usize> {
+        match holder {
+            Holder::Worker => &self.in_worker,
+            Holder::Object => &self.in_objects,
+        }
     }
 
     fn of_channel(&self, channel: &str) -> usize {
@@ -100,7 +115,7 @@ pub struct Admission {
     channel: String,
     bytes: usize,
     limit: usize,
-    share: Share,
+    holder: Holder,
 }
 
 impl Admission {
@@ -108,29 +123,40 @@ impl Admission {
     #[must_use]
     pub fn grow(&mut self, bytes: usize) -> bool {
         let memory = &self.memory;
-        let bodies = memory.bodies.get().saturating_add(bytes);
+        let held = memory.held_by(self.holder);
+        let free = (self.limit / 4).min(MAX_ROOM).saturating_sub(held.get());
         let of_channel = memory.of_channel(&self.channel).saturating_add(bytes);
-        let room = self.limit / 2;
-        let fits = match self.share {
-            Share::Whole => bodies <= room,
-            Share::Fair => of_channel <= room.saturating_sub(memory.bodies.get()) / 2,
+        let fits = match self.holder {
+            Holder::Worker => of_channel <= free / 2,
+            Holder::Object => bytes <= free,
         };
         if fits {
-            memory.bodies.set(bodies);
-            memory.set_of_channel(&self.channel, of_channel);
+            held.set(held.get().saturating_add(bytes));
             self.bytes = self.bytes.saturating_add(bytes);
+            if self.holder == Holder::Worker {
+                memory.set_of_channel(&self.channel, of_channel);
+            }
         }
         fits
+    }
+
+    /// Sees to it that a body which turned out to take `bytes` is counted for as many.
+    #[must_use]
+    pub fn grow_to(&mut self, bytes: usize) -> bool {
+        let wanted = bytes.saturating_add(REQUEST_BYTES);
+        self.grow(wanted.saturating_sub(self.bytes))
     }
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
         let memory = &self.memory;
-        let bodies = memory.bodies.get().saturating_sub(self.bytes);
-        memory.bodies.set(bodies);
-        let of_channel = memory.of_channel(&self.channel).saturating_sub(self.bytes);
-        memory.set_of_channel(&self.channel, of_channel);
+        let held = memory.held_by(self.holder);
+        held.set(held.get().saturating_sub(self.bytes));
+        if self.holder == Holder::Worker {
+            let of_channel = memory.of_channel(&self.channel).saturating_sub(self.bytes);
+            memory.set_of_channel(&self.channel, of_channel);
+        }
     }
 }
 
@@ -141,13 +167,13 @@ mod tests {
 
     use super::*;
 
-    const LIMIT: usize = 2_000_000;
-    const ROOM: usize = LIMIT / 2;
+    const LIMIT: usize = 4_000_000;
+    const ROOM: usize = LIMIT / 4;
+    const BODY: usize = 10_000 - REQUEST_BYTES;
 
-    /// Admits bodies of 10,000 bytes for `channel` until there is no room. Returns them.
+    /// Admits bodies of 10,000 bytes in all for `channel` until there is no room. Returns them.
     fn fill(memory: &Rc<Memory>, channel: &str) -> Vec<Admission> {
-        let body = 10_000 - REQUEST_BYTES;
-        std::iter::from_fn(|| memory.admit(channel, body, LIMIT, Share::Fair)).collect()
+        std::iter::from_fn(|| memory.admit(channel, BODY, LIMIT, Holder::Worker)).collect()
     }
 
     #[test]
@@ -161,30 +187,55 @@ mod tests {
         drop(first);
         assert_eq!(fill(&memory, "c").len(), 26);
         drop(second);
-        assert_eq!(memory.bodies.get(), 0);
+        assert_eq!(memory.in_worker.get(), 0);
         assert!(memory.by_channel.borrow().is_empty());
     }
 
     #[test]
-    fn a_small_body_of_another_channel_is_admitted_however_many_channels_are_full() {
+    fn a_small_body_of_another_channel_finds_room_while_many_channels_are_full() {
         let memory = Rc::new(Memory::default());
         let mut held = Vec::new();
-        for number in 0..5 {
+        for number in 0..50 {
             held.extend(fill(&memory, &format!("full {number}")));
-            assert!(memory.admit("other", 64, LIMIT, Share::Fair).is_some());
+            assert!(memory.admit("other", 64, LIMIT, Holder::Worker).is_some());
         }
+    }
+
+    #[test]
+    fn objects_have_room_for_all_that_the_worker_has_admitted() {
+        let memory = Rc::new(Memory::default());
+        let held: Vec<_> = (0..50)
+            .flat_map(|n| fill(&memory, &n.to_string()))
+            .collect();
+        let copies: Vec<_> = held
+            .iter()
+            .map(|_| memory.admit("any", BODY, LIMIT, Holder::Object))
+            .collect();
+        assert!(copies.iter().all(Option::is_some));
+        assert!(memory.admit("other", 64, LIMIT, Holder::Worker).is_some());
+    }
+
+    #[test]
+    fn the_room_does_not_grow_without_end() {
+        let memory = Rc::new(Memory::default());
+        let admit = |bytes| memory.admit("a", bytes, usize::MAX, Holder::Worker);
+        assert!(admit(MAX_ROOM / 2).is_none());
+        assert!(admit(MAX_ROOM / 2 - REQUEST_BYTES).is_some());
     }
 
     #[test]
     fn a_body_that_grows_is_counted_and_given_back_whole() {
         let memory = Rc::new(Memory::default());
-        let mut admission = memory.admit("a", 0, LIMIT, Share::Fair).unwrap();
+        let mut admission = memory.admit("a", 0, LIMIT, Holder::Worker).unwrap();
         assert!(admission.grow(ROOM / 3));
-        assert!(!admission.grow(ROOM / 3), "it would have more than its share");
-        assert_eq!(memory.bodies.get(), ROOM / 3 + REQUEST_BYTES);
-        assert!(memory.admit("a", 1_000, LIMIT, Share::Whole).is_some());
+        assert!(
+            !admission.grow(ROOM / 3),
+            "it would have more than its share"
+        );
+        assert!(admission.grow_to(ROOM / 3) && admission.grow_to(5));
+        assert_eq!(memory.in_worker.get(), ROOM / 3 + REQUEST_BYTES);
         drop(admission);
-        assert_eq!(memory.bodies.get(), 0);
+        assert_eq!(memory.in_worker.get(), 0);
     }
 
     #[test]
@@ -192,11 +243,12 @@ mod tests {
         let memory = Rc::new(Memory::default());
         memory.log_changed(0, LIMIT);
         assert_eq!(memory.excess(LIMIT), 0);
-        let body = memory.admit("a", 10_000, LIMIT, Share::Fair);
-        assert_eq!(memory.excess(LIMIT), 10_000 + REQUEST_BYTES);
+        let bodies = [Holder::Worker, Holder::Object]
+            .map(|holder| memory.admit("a", BODY, LIMIT, holder).unwrap());
+        assert_eq!(memory.excess(LIMIT), 20_000);
         memory.log_changed(LIMIT, 5);
         assert_eq!(memory.excess(LIMIT), 0);
-        drop(body);
+        drop(bodies);
     }
 
     proptest! {
@@ -206,16 +258,19 @@ mod tests {
         ) {
             let memory = Rc::new(Memory::default());
             let mut held: Vec<Admission> = Vec::new();
-            for (channel, whole, bytes, index, ends) in steps {
-                let share = if whole { Share::Whole } else { Share::Fair };
+            for (channel, object, bytes, index, ends) in steps {
+                let holder = if object { Holder::Object } else { Holder::Worker };
                 if ends && !held.is_empty() {
                     held.remove(index.index(held.len()));
                 } else {
-                    held.extend(memory.admit(&channel.to_string(), bytes, LIMIT, share));
+                    held.extend(memory.admit(&channel.to_string(), bytes, LIMIT, holder));
                 }
-                let sum: usize = held.iter().map(|admission| admission.bytes).sum();
-                prop_assert_eq!(memory.bodies.get(), sum);
-                prop_assert!(sum <= ROOM);
+                for holder in [Holder::Worker, Holder::Object] {
+                    let of_holder = held.iter().filter(|admission| admission.holder == holder);
+                    let sum: usize = of_holder.map(|admission| admission.bytes).sum();
+                    prop_assert_eq!(memory.held_by(holder).get(), sum);
+                    prop_assert!(sum <= ROOM);
+                }
             }
             held.clear();
             prop_assert!(memory.by_channel.borrow().is_empty());

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
-use js_sys::Uint8Array;
+use js_sys::{Promise, Uint8Array};
+use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Request;
 use worker::Delay;
 
 use crate::fanout::Millis;
-use crate::memory::{Admission, Share, memory};
+use crate::memory::{Admission, Holder, memory};
 use crate::problem::Problem;
 use crate::query;
 use crate::response::media_type;
@@ -92,22 +93,25 @@ pub async fn read(
             channel,
             declared.unwrap_or_default(),
             memory_bytes,
-            Share::Fair,
+            Holder::Worker,
         )
         .ok_or(Problem::MemoryFull)?;
-    let reading = async {
-        match declared {
-            Some(_) => read_declared(request).await.map(Some),
-            None => read_pieces(request, max, &mut admission).await,
+    let body = match declared {
+        Some(_) => Some(read_declared(request, settings.body_time).await?),
+        None => {
+            let reading = read_pieces(request, max, &mut admission);
+            in_time(reading, settings.body_time).await?
         }
     };
-    let body = in_time(reading, settings.body_time)
-        .await?
-        .ok_or(Problem::BodyTooLarge { max, setting })?;
+    let body = body.ok_or(Problem::BodyTooLarge { max, setting })?;
     let text = String::from_utf8(body).map_err(|error| Problem::InvalidUtf8 {
         at: error.utf8_error().valid_up_to(),
     })?;
     let batch = encode(&form, &text, settings)?;
+    // Every line costs a few bytes more once it is encoded.
+    if !admission.grow_to(batch.wire.len()) {
+        return Err(Problem::MemoryFull);
+    }
     Ok(Received {
         batch,
         _admission: admission,
@@ -144,19 +148,31 @@ async fn in_time<T>(
     let late = Delay::from(Duration::from_millis(time));
     match select(pin!(reading), late).await {
         Either::Left((read, _)) => read,
-        Either::Right(_) => Err(Problem::BodyTooSlow {
-            seconds: time / 1_000,
-        }),
+        Either::Right(_) => Err(too_slow(time)),
     }
+}
+
+fn too_slow(time: Millis) -> Problem {
+    Problem::BodyTooSlow {
+        seconds: time / 1_000,
+    }
+}
+
+#[wasm_bindgen(module = "/src/publish/body.js")]
+extern "C" {
+    /// The body of `request` as an `ArrayBuffer`, `undefined` where it has not come after so many milliseconds.
+    #[wasm_bindgen(js_name = bodyWithin)]
+    fn body_within(request: &Request, ms: f64) -> Promise;
 }
 
 /// The body of a request that said how long it is, which the server holds it to. One call into the runtime, instead of
 /// several for each piece.
-async fn read_declared(request: &Request) -> Result<Vec<u8>, Problem> {
-    let buffer = request.array_buffer().map_err(|_| Problem::BrokenBody)?;
-    let buffer = JsFuture::from(buffer)
-        .await
-        .map_err(|_| Problem::BrokenBody)?;
+async fn read_declared(request: &Request, time: Millis) -> Result<Vec<u8>, Problem> {
+    let read = JsFuture::from(body_within(request, time as f64)).await;
+    let buffer = read.map_err(|_| Problem::BrokenBody)?;
+    if buffer.is_undefined() {
+        return Err(too_slow(time));
+    }
     Ok(Uint8Array::new(&buffer).to_vec())
 }
 

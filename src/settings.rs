@@ -115,14 +115,14 @@ impl Settings {
             buffer_events,
             " (BUFFER_EVENTS)",
         )?;
-        // The largest body is counted twice: in the Worker and in the object. Bodies may take half of the memory.
-        let least_memory = max_batch_bytes.saturating_mul(4).saturating_add(1 << 16);
+        // A publish takes up to `BUFFER_BYTES` once it is encoded, and may take half of a room of a quarter.
+        let least_memory = buffer_bytes.saturating_mul(8).saturating_add(1 << 16);
         let memory_bytes = environment.number(
             "MEMORY_BYTES",
             MEMORY_BYTES.max(least_memory),
             least_memory,
             MAX_MEMORY_BYTES,
-            " (at least 4 times MAX_BATCH_BYTES and 65536)",
+            " (at least 8 times BUFFER_BYTES and 65536)",
         )?;
         let body_seconds = environment.number("BODY_SECONDS", 30, 1, 300, "")?;
         let history_seconds =
@@ -176,8 +176,11 @@ impl Settings {
 impl Settings {
     /// Whether the history holds at least what a channel's log holds.
     pub fn history_covers_log(&self) -> bool {
-        let HistoryLimits { events, bytes, .. } = self.history;
-        events >= self.limits.buffer_events as u64 && bytes >= self.limits.buffer_bytes as u64
+        let HistoryLimits { events, age, bytes } = self.history;
+        // A stream that is behind for longer is ended, or asked for it.
+        let long_enough = age >= self.limits.stall.unwrap_or(3_600_000);
+        let large_enough = bytes >= self.limits.buffer_bytes as u64;
+        long_enough && large_enough && events >= self.limits.buffer_events as u64
     }
 }
 

@@ -4,7 +4,7 @@
 //! want of space, publishes are held back before they reach an object, until a test file could be written. The disk keeps
 //! a reserve, a file that is removed then: opening a database takes some space, too, even if it is only read.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use worker::{Delay, Env, Fetcher, Method, RequestInit};
@@ -26,7 +26,7 @@ const TEST_PAUSE: Millis = 100;
 /// How often a publish that waits looks whether somebody else's test has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// After this time a test that has not ended is taken for lost: the request that made it was cut off.
+/// A test that takes longer counts as lost, because its request was cut off.
 const TEST_LOST: Millis = 5_000;
 
 /// The state of a storage that is full.
@@ -44,6 +44,20 @@ struct Full {
 
 thread_local! {
     static FULL: RefCell<Option<Full>> = const { RefCell::new(None) };
+}
+
+/// The last test that was made to find out why an object could not be called.
+#[derive(Clone, Copy)]
+struct LastTest {
+    began: Millis,
+    runs: bool,
+    room: Room,
+}
+
+thread_local! {
+    static LAST_TEST: Cell<LastTest> = const {
+        Cell::new(LastTest { began: 0, runs: false, room: Room::Unknown })
+    };
 }
 
 /// What a publish that finds the storage full does next.
@@ -85,7 +99,7 @@ pub async fn admit(env: &Env, bytes: usize) -> Result<(), Problem> {
     if !is_full() {
         return Ok(());
     }
-    let Some(files) = Files::open(env) else {
+    let Some(files) = Disk::open(env) else {
         // There is no way to test the storage but to use it.
         FULL.set(None);
         return Ok(());
@@ -144,8 +158,32 @@ fn end_test(began: Millis, has_room: bool) {
     });
 }
 
+/// Tests the storage like [`Disk::room`], but not for everybody who asks: a test writes more than a megabyte. Who comes while
+/// another test runs, or within [`TEST_PAUSE`] of its end, gets its result, or [`Room::Unknown`] where it has none yet.
+pub async fn test_room(disk: &Disk, bytes: u64) -> Room {
+    let now = now();
+    let last = LAST_TEST.get();
+    if now.saturating_sub(last.began) < TEST_PAUSE
+        || (last.runs && now.saturating_sub(last.began) < TEST_LOST)
+    {
+        return if last.runs { Room::Unknown } else { last.room };
+    }
+    LAST_TEST.set(LastTest {
+        began: now,
+        runs: true,
+        room: Room::Unknown,
+    });
+    let room = disk.room(bytes).await;
+    LAST_TEST.set(LastTest {
+        began: now,
+        runs: false,
+        room,
+    });
+    room
+}
+
 /// Gives the space of the reserve back, where that was not done yet.
-pub async fn release_reserve(files: &Files) {
+pub async fn release_reserve(files: &Disk) {
     let release = FULL.with_borrow_mut(|state| {
         let full = state.as_mut().filter(|full| !full.released);
         full.map(|full| full.released = true).is_some()
@@ -171,9 +209,9 @@ pub enum Room {
 }
 
 /// The files of the storage.
-pub struct Files(Fetcher);
+pub struct Disk(Fetcher);
 
-impl Files {
+impl Disk {
     /// `None` where the storage is no folder of files that the Worker may touch.
     pub fn open(env: &Env) -> Option<Self> {
         Some(Self(env.service(BINDING).ok()?))
@@ -222,21 +260,26 @@ struct Refusal {
 }
 
 /// Which channel's data this is, and where it is, for the log.
-pub struct Place {
+pub struct Location {
     channel: String,
     /// The id of the channel's object.
     object: String,
     is_file: bool,
 }
 
-impl Place {
+impl Location {
     /// Of the `object` of this `channel`.
     pub fn of(env: &Env, channel: &str, object: String) -> Self {
         Self {
             channel: channel.to_owned(),
             object,
-            is_file: Files::open(env).is_some(),
+            is_file: Disk::open(env).is_some(),
         }
+    }
+
+    /// The id of the channel's object.
+    pub fn object(&self) -> &str {
+        &self.object
     }
 
     /// Adds it to a line of the log.

@@ -24,7 +24,7 @@ impl Shared {
                 .await;
             let receipt = self.hub.borrow_mut().append(batch, self.clock.now());
             let receipt = receipt.to_json();
-            self.log_memory.used_at.set(self.clock.now());
+            self.memory.used_at.set(self.clock.now());
             self.count_log();
             self.free_memory();
             if let Some((key, _)) = submission.key.as_ref().filter(|_| stored != receipt) {

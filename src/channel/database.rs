@@ -4,13 +4,11 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use js_sys::{Function, Reflect};
 use wasm_bindgen::prelude::*;
-use web_sys::WorkerGlobalScope;
 use worker::{Env, SqlStorage, SqlStorageValue, State, Storage};
 
 use crate::fanout::{HistoryError, Millis};
-use crate::storage::Place;
+use crate::storage::Location;
 
 #[wasm_bindgen]
 extern "C" {
@@ -23,6 +21,13 @@ extern "C" {
         this: &SyncStorage,
         run: &mut dyn FnMut() -> Result<(), JsValue>,
     ) -> Result<(), JsValue>;
+}
+
+#[wasm_bindgen(module = "/src/abort.js")]
+extern "C" {
+    /// Ends the object with this `state`. The file says why not at once.
+    #[wasm_bindgen(js_name = abortSoon)]
+    fn abort_soon(state: &JsValue, reason: &str);
 }
 
 /// The storage failed.
@@ -87,7 +92,7 @@ pub struct Database {
     sql: SqlStorage,
     rows_written: Cell<u64>,
     is_aborting: Cell<bool>,
-    place: Place,
+    location: Location,
 }
 
 impl Database {
@@ -95,7 +100,7 @@ impl Database {
     pub fn new(state: State, env: &Env) -> Self {
         let storage = state.storage();
         Self {
-            place: Place::of(
+            location: Location::of(
                 env,
                 &state.id().name().unwrap_or_default(),
                 state.id().to_string(),
@@ -114,8 +119,8 @@ impl Database {
     }
 
     /// Which channel's data this is, and where it is, for the log.
-    pub fn place(&self) -> &Place {
-        &self.place
+    pub fn location(&self) -> &Location {
+        &self.location
     }
 
     /// How many rows this object has written since it started: what the platform bills.
@@ -183,27 +188,11 @@ impl Database {
         Ok(self.storage.delete_all().await?)
     }
 
-    /// Ends the object soon; its streams break off, and their clients come back to a new one. Nothing more is to be stored.
-    ///
-    /// The runtime stops JavaScript at once where an object aborts itself. In the middle of a task that would leave the
-    /// queue of tasks, which all objects of the instance share, waiting for a turn that never comes. So a timer aborts.
+    /// Aborts the object soon; its streams break off, and their clients come back to a new one. Nothing more is to be
+    /// stored.
     pub fn abort(&self, reason: &str) {
         self.is_aborting.set(true);
-        let state = self.state.as_raw();
-        let abort = Reflect::get(state, &JsValue::from_str("abort"));
-        let Some(abort) = abort
-            .ok()
-            .and_then(|abort| abort.dyn_into::<Function>().ok())
-        else {
-            return;
-        };
-        let global: WorkerGlobalScope = js_sys::global().unchecked_into();
-        // Without a timer, the streams stay until the next request that fails.
-        let _ = global.set_timeout_with_callback_and_timeout_and_arguments_1(
-            &abort.bind0(state),
-            0,
-            &JsValue::from_str(reason),
-        );
+        abort_soon(self.state(), reason);
     }
 
     /// Whether the object is about to end.

@@ -4,6 +4,8 @@ use js_sys::Uint8Array;
 
 use super::Shared;
 use super::stream::EventStream;
+use super::timer::Timer;
+use crate::fanout::Millis;
 use crate::fanout::{Change, ConnId, Work};
 use crate::logging::{Level, Line};
 
@@ -50,7 +52,11 @@ impl Shared {
     /// Sets the timer for what comes next.
     pub(super) fn set_timer(&self) {
         let at = self.hub.borrow().next_poll();
-        if let Err(error) = self.timer.set(at, self.clock.now()) {
+        self.set(&self.timer, at);
+    }
+
+    pub(super) fn set(&self, timer: &Timer, at: Option<Millis>) {
+        if let Err(error) = timer.set(at, self.clock.now()) {
             self.log(Level::Error, || {
                 Line::new("timer failed")
                     .field("id", self.id())

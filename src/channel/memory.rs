@@ -5,96 +5,138 @@
 //! itself, the next time that it runs, as its streams are offered it first.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
 use wasm_bindgen_futures::spawn_local;
 
 use super::Shared;
 use crate::fanout::{GiveBack, Hub, Millis};
-use crate::memory::{Admission, Memory, Share, memory};
+use crate::memory::{Admission, Holder, Memory, memory};
+use crate::object::PublishQuery;
 use crate::problem::Problem;
 
-/// Logs that give memory back go on until this part of the limit is free: an eighth. Otherwise the next event would ask
-/// again.
+/// When logs give memory back, they free an eighth of the limit. Otherwise the next event would ask again.
 const FREED_PART: usize = 8;
 
 thread_local! {
-    /// The channels of this instance. Those that are gone are taken out sooner or later.
-    static CHANNELS: RefCell<Vec<Weak<Shared>>> = RefCell::default();
+    /// The channels of this instance, by the ids of their objects. Those that are gone are taken out sooner or later.
+    static CHANNELS: RefCell<HashMap<String, Weak<Shared>>> = RefCell::default();
 }
 
-/// The bytes that a channel's log is counted for.
-pub struct LogMemory {
+/// What is counted of a channel.
+pub struct ChannelMemory {
     memory: Rc<Memory>,
+    /// Of the log, in bytes.
     bytes: Cell<usize>,
+    /// Of bodies, by the numbers of their publishes.
+    admissions: RefCell<HashMap<u64, Admission>>,
     /// When something was appended last.
     pub(super) used_at: Cell<Millis>,
     /// A task is giving back what streams still need.
     giving_back: Cell<bool>,
 }
 
-impl Default for LogMemory {
+impl Default for ChannelMemory {
     fn default() -> Self {
         Self {
             memory: memory(),
             bytes: Cell::new(0),
+            admissions: RefCell::default(),
             used_at: Cell::new(0),
             giving_back: Cell::new(false),
         }
     }
 }
 
-impl LogMemory {
+impl ChannelMemory {
     fn set(&self, bytes: usize) {
         self.memory.log_changed(self.bytes.replace(bytes), bytes);
     }
 }
 
-impl Drop for LogMemory {
+impl Drop for ChannelMemory {
     fn drop(&mut self) {
         self.set(0);
     }
 }
 
 /// Takes in a channel whose log may be asked for memory.
+///
+/// The runtime drops an object that it resets without a word, and calls in flight in it never end: they would keep the
+/// channel's memory, and what is counted for it, for ever. So when the next object of the channel is made, the memory of
+/// the one before is given back.
 pub fn register(shared: &Rc<Shared>) {
-    CHANNELS.with_borrow_mut(|channels| {
-        // Now and then, so that the list does not grow with every object that ever was.
+    let object = shared.database.location().object().to_owned();
+    let before = CHANNELS.with_borrow_mut(|channels| {
+        // Now and then, so that the map does not grow with every object that ever was.
         if channels.len().is_power_of_two() {
-            channels.retain(|channel| channel.strong_count() > 0);
+            channels.retain(|_, channel| channel.strong_count() > 0);
         }
-        channels.push(Rc::downgrade(shared));
+        channels.insert(object, Rc::downgrade(shared))
     });
+    if let Some(before) = before.and_then(|before| before.upgrade()) {
+        before.abandon();
+    }
 }
 
 /// The channels of this instance, the one that was quiet for the longest time first.
 fn channels() -> Vec<Rc<Shared>> {
     let mut channels: Vec<Rc<Shared>> = CHANNELS.with_borrow_mut(|channels| {
-        channels.retain(|channel| channel.strong_count() > 0);
-        channels.iter().filter_map(Weak::upgrade).collect()
+        channels.retain(|_, channel| channel.strong_count() > 0);
+        channels.values().filter_map(Weak::upgrade).collect()
     });
-    channels.sort_by_key(|channel| channel.log_memory.used_at.get());
+    channels.sort_by_key(|channel| channel.memory.used_at.get());
     channels
+}
+
+/// The body of a publish that is counted until this is dropped, or until its object is abandoned.
+pub struct Admitted<'a> {
+    shared: &'a Shared,
+    number: u64,
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        let mut admissions = self.shared.memory.admissions.borrow_mut();
+        admissions.remove(&self.number);
+    }
 }
 
 impl Shared {
     /// Counts the body of a publish before it is read. Fails with [`Problem::MemoryFull`].
-    pub(super) fn admit_body(&self, bytes: usize) -> Result<Admission, Problem> {
+    pub(super) fn admit_body(&self, about: PublishQuery) -> Result<Admitted<'_>, Problem> {
+        let PublishQuery { number, bytes, .. } = about;
         let limit = self.settings.memory_bytes;
-        let admission = memory().admit(self.id(), bytes, limit, Share::Whole);
+        let admission = memory().admit(self.id(), bytes, limit, Holder::Object);
         let admission = admission.ok_or(Problem::MemoryFull)?;
+        self.memory
+            .admissions
+            .borrow_mut()
+            .insert(number, admission);
         self.free_memory();
-        Ok(admission)
+        Ok(Admitted {
+            shared: self,
+            number,
+        })
+    }
+
+    /// Gives back the memory of an object that the runtime has reset.
+    fn abandon(&self) {
+        self.memory.admissions.borrow_mut().clear();
+        self.inbox.clear();
+        self.hub.borrow_mut().clear();
+        self.memory.set(0);
     }
 
     /// Counts what the log takes, after an event was appended or removed.
     pub(super) fn count_log(&self) {
-        self.log_memory.set(self.hub.borrow().memory());
+        self.memory.set(self.hub.borrow().memory());
     }
 
     /// Whether the instance holds more than it may.
     fn is_over_limit(&self) -> bool {
-        self.log_memory.memory.excess(self.settings.memory_bytes) > 0
+        self.memory.memory.excess(self.settings.memory_bytes) > 0
     }
 
     /// Where the instance holds more than it may: has the logs of all channels give back what no stream needs.
@@ -105,7 +147,7 @@ impl Shared {
         let limit = self.settings.memory_bytes;
         let wanted = limit.saturating_sub(limit / FREED_PART);
         for channel in channels() {
-            if self.log_memory.memory.excess(wanted) == 0 {
+            if self.memory.memory.excess(wanted) == 0 {
                 return;
             }
             channel.give_back(GiveBack::Unneeded);
@@ -113,33 +155,37 @@ impl Shared {
     }
 
     fn give_back(&self, which: GiveBack) {
-        // One that is being changed just now is the one that asks, and has counted what it holds.
-        if let Ok(mut hub) = self.hub.try_borrow_mut() {
-            hub.give_back(which, self.settings.history_covers_log());
-            self.log_memory.set(hub.memory());
-        }
+        let mut hub = self.hub.borrow_mut();
+        hub.give_back(which, self.settings.history_covers_log());
+        self.memory.set(hub.memory());
     }
 
-    /// Where the instance still holds more than it may: gives back the whole log of this channel, once the streams that
-    /// keep up have taken what they were due.
+    /// If the instance is still over its limit, empties the log of this channel after the streams that keep up have received
+    /// it.
     pub(super) async fn give_back_log(&self) {
-        if self.is_over_limit() && self.log_memory.bytes.get() > 0 {
+        if self.is_over_limit() && self.memory.bytes.get() > 0 {
             self.let_streams_keep_up(Hub::before_emptying).await;
             // The channel may be ending by now, which empties the log itself.
             if !self.ending.get() {
                 self.give_back(GiveBack::All);
+                let over_limit = self.is_over_limit();
+                if over_limit {
+                    let work = self.hub.borrow_mut().end_streams_in_events();
+                    self.perform(work);
+                    self.count_log();
+                }
             }
         }
     }
 
     /// The same, from the channel's timer.
     pub(super) fn give_back_log_soon(self: &Rc<Self>) {
-        let wanted = self.is_over_limit() && self.log_memory.bytes.get() > 0;
-        if wanted && !self.log_memory.giving_back.replace(true) {
+        let wanted = self.is_over_limit() && self.memory.bytes.get() > 0;
+        if wanted && !self.memory.giving_back.replace(true) {
             let shared = self.clone();
             spawn_local(async move {
                 shared.give_back_log().await;
-                shared.log_memory.giving_back.set(false);
+                shared.memory.giving_back.set(false);
                 shared.set_timer();
             });
         }

@@ -30,7 +30,7 @@ use worker::worker_sys::DurableObjectState;
 use worker::{Env, State};
 
 use self::database::Database;
-use self::memory::LogMemory;
+use self::memory::ChannelMemory;
 use self::publishing::Inbox;
 use self::rate::TokenBucket;
 use self::store::{HistoryStats, Store};
@@ -144,7 +144,7 @@ impl Channel {
             (Action::Broadcast, "POST") => {
                 shared.check_rate()?;
                 let about = PublishQuery::read(query::query(&url)).ok_or(Problem::NotFound)?;
-                let _admission = shared.admit_body(about.bytes)?;
+                let _admission = shared.admit_body(about)?;
                 let body = JsFuture::from(request.text().map_err(worker::Error::from)?).await;
                 let wire = body.map_err(worker::Error::from)?.as_string();
                 let batch = Batch::from_wire(wire.unwrap_or_default());
@@ -167,7 +167,7 @@ fn storage_failed(level: Level, database: &Database, error: &impl std::fmt::Disp
     let error = error.to_string();
     Level::Error.log(level, || {
         let line = Line::new("storage failed");
-        database.place().name_in(line).error(&error)
+        database.location().name_in(line).error(&error)
     });
     let failure = StorageFailure::from_message(&error);
     if let StorageFailure::Full(reason) = &failure {
@@ -193,7 +193,9 @@ struct Shared {
     opener: StreamOpener,
     clock: Clock,
     timer: Timer,
-    log_memory: LogMemory,
+    /// Set while commands are in flight; see [`crate::instance`].
+    watchdog: Timer,
+    memory: ChannelMemory,
     /// When the storage is read next, to see whether this is still the channel's object.
     next_check: Cell<Millis>,
     started: Millis,
@@ -218,7 +220,12 @@ impl Shared {
     fn new(database: Rc<Database>, store: Store, settings: Rc<Settings>, clock: Clock) -> Rc<Self> {
         let started = clock.now();
         Rc::new_cyclic(|weak: &Weak<Self>| {
-            let (on_cancel, on_timer) = (weak.clone(), weak.clone());
+            let (on_cancel, on_timer, on_watch) = (weak.clone(), weak.clone(), weak.clone());
+            let watchdog = Timer::new(database.state(), move || {
+                if let Some(shared) = on_watch.upgrade() {
+                    shared.watch();
+                }
+            });
             let timer = Timer::new(database.state(), move || {
                 if let Some(shared) = on_timer.upgrade() {
                     shared.hub.borrow_mut().begin_turn();
@@ -244,7 +251,8 @@ impl Shared {
                 }),
                 clock,
                 timer,
-                log_memory: LogMemory::default(),
+                watchdog,
+                memory: ChannelMemory::default(),
                 next_check: Cell::new(started),
                 started,
             }

@@ -25,6 +25,9 @@ use crate::sse::{Batch, EventId, MAX_ENCODED_EVENT};
 /// The most bytes that are committed together, unless one publish has more: a row's worth, as each is copied on its way.
 const GROUP_BYTES: usize = MAX_ENCODED_EVENT;
 
+/// How soon a watchdog looks again, in milliseconds: after a second.
+const WATCH: Millis = 1_000;
+
 /// A receipt as JSON, or why there is none.
 pub(super) type Outcome = Result<String, Problem>;
 
@@ -72,6 +75,15 @@ pub struct Inbox {
     pub(super) under_way: RefCell<HashMap<String, UnderWay>>,
 }
 
+impl Inbox {
+    /// Forgets everything: nobody waits for it any more.
+    pub(super) fn clear(&self) {
+        self.orders.borrow_mut().clear();
+        self.committed.borrow_mut().clear();
+        self.under_way.borrow_mut().clear();
+    }
+}
+
 impl Shared {
     /// Submits events, and answers with their receipt once they are stored and in the log. With a `key` that was used
     /// before, answers with the receipt of that time.
@@ -110,6 +122,15 @@ impl Shared {
         self.inbox.orders.borrow_mut().push_back(order);
         if !self.inbox.working.replace(true) {
             spawn_local(self.clone().work_off());
+            self.watch();
+        }
+    }
+
+    /// Sets the watchdog while there is something in flight, if it is not set yet.
+    pub(super) fn watch(&self) {
+        if self.inbox.working.get() {
+            let now = self.clock.now();
+            self.set(&self.watchdog, Some(now.saturating_add(WATCH)));
         }
     }
 

@@ -10,7 +10,8 @@ export function abortingOnFailure(state, callback) {
     try {
       callback();
     } catch (error) {
-      state.abort(`the WebAssembly instance of this object is gone (${error.message})`);
+      // An abort stops all JavaScript at once: not before the tasks that wait now have had their turn.
+      setTimeout(() => state.abort(`the WebAssembly instance of this object is gone (${error.message})`));
     }
   };
 }

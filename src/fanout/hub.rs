@@ -24,8 +24,9 @@ pub use self::give_back::GiveBack;
 use super::log::Log;
 use super::pacing::Pacer;
 use super::serving::Place;
-use super::stuck::StuckBytes;
 use super::subscriber::Subscriber;
+use super::unread::UnreadBytes;
+
 use super::{
     Before, Change, ConnId, EndReceipt, Joining, Limits, Millis, Receipt, Stats, Stream, Work,
 };
@@ -64,7 +65,7 @@ pub struct Hub<S> {
     unflushed_since: Option<Millis>,
     /// The last flush left something that is due to a stream unwritten.
     left_over: bool,
-    stuck: StuckBytes,
+    unread: UnreadBytes,
     /// When heartbeats and stalls are looked at next.
     next_tick: Millis,
     changes: Vec<Change>,
@@ -93,7 +94,7 @@ impl<S: Stream> Hub<S> {
             group: GROUP,
             unflushed_since: None,
             left_over: false,
-            stuck: StuckBytes::default(),
+            unread: UnreadBytes::default(),
             next_tick: 0,
             changes: Vec::new(),
             published: 0,

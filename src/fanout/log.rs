@@ -101,10 +101,18 @@ impl Log {
         self.shrink_after_burst();
     }
 
-    /// How many bytes of memory it takes.
+    /// How many bytes of memory it takes, with the events that streams are given in pieces.
     pub fn memory(&self) -> usize {
         let ends = self.ends.capacity().saturating_mul(size_of::<u64>());
-        self.bytes.capacity().saturating_add(ends)
+        let pieces = self
+            .in_pieces
+            .iter()
+            .filter_map(|(_, event)| event.upgrade());
+        let pieces = pieces.map(|event| event.capacity());
+        pieces.fold(
+            self.bytes.capacity().saturating_add(ends),
+            usize::saturating_add,
+        )
     }
 
     /// Gives back the memory that it does not use.

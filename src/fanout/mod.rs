@@ -19,8 +19,8 @@ mod hub;
 mod log;
 mod pacing;
 mod serving;
-mod stuck;
 mod subscriber;
+mod unread;
 
 use serde::Serialize;
 
@@ -64,8 +64,8 @@ pub struct Receipt {
     pub events: usize,
     /// How many streams were open.
     pub subscribers: usize,
-    /// How many deliveries of older events it pushed out of streams that were full, or that were given up for want of
-    /// memory since the receipt before.
+    /// How many deliveries of older events it pushed out of full streams, and how many were dropped since the last receipt
+    /// because memory was short.
     pub dropped: u64,
 }
 

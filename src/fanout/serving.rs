@@ -11,8 +11,8 @@ use crate::sse::{self, EventId, Missing, Notice};
 /// stream may hold any more.
 pub const MAX_CHUNK: usize = 64 * 1024;
 
-/// The most bytes that a stream is given at once where many streams are stuck: thousands of them, each at another place,
-/// would make the object keep as many chunks.
+/// The most bytes that a stream is given at once where many streams have not taken their last chunk: thousands of them, each
+/// at another place, would make the object keep as many chunks.
 pub const SMALL_CHUNK: usize = 8 * 1024;
 
 /// What a stream is due next. Streams at the same place get the same chunk.
@@ -59,6 +59,11 @@ impl Place {
             reads_history,
             rest: None,
         }
+    }
+
+    /// Whether it is in the middle of an event.
+    pub fn is_in_event(&self) -> bool {
+        self.rest.is_some()
     }
 
     /// Whether something is there that the stream was not given.

@@ -25,7 +25,7 @@ pub struct Subscriber<S> {
     /// Set where it was seen not to take a chunk in a whole turn of the event loop, until it has caught up: no
     /// publisher waits for it.
     pub late: bool,
-    /// How many bytes the last chunk has that it was given.
+    /// The size of the last chunk written to it, in bytes.
     pub chunk_bytes: usize,
     /// When it was last written to.
     pub written_at: Millis,

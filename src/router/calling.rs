@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::query;
 use crate::response::Failure;
 use crate::route::Action;
-use crate::storage::{self, Files, Place, Room};
+use crate::storage::{self, Disk, Location, Room};
 use crate::storage_failure::{self, StorageFailure};
 
 /// A request to the channel's object.
@@ -120,48 +120,56 @@ impl Channel<'_> {
             return Ok(Problem::ChannelUnavailable);
         }
         let failure = StorageFailure::from_message(message);
-        let files = Files::open(self.env);
-        if let StorageFailure::Full(reason) = &failure {
-            storage::set_full(reason, bytes as u64);
-            if let Some(files) = files {
-                storage::release_reserve(&files).await;
+        let disk = Disk::open(self.env);
+        match &failure {
+            StorageFailure::Full(reason) => {
+                storage::set_full(reason, bytes as u64);
+                if let Some(disk) = disk {
+                    storage::release_reserve(&disk).await;
+                }
+                return Ok(Problem::StorageFailed(failure));
             }
-            return Ok(Problem::StorageFailed(failure));
+            StorageFailure::Broken(_) => return self.broken(failure, message),
+            StorageFailure::Other(_) => {}
         }
         // The runtime does not say what went wrong. Find out where that is possible.
-        let Some(files) = files.filter(|_| storage_failure::is_internal(message)) else {
+        let Some(disk) = disk.filter(|_| storage_failure::is_internal(message)) else {
             return Ok(Problem::ChannelUnavailable);
         };
-        match files.room(bytes as u64).await {
+        match storage::test_room(&disk, bytes as u64).await {
             Room::Enough => {}
             Room::Unknown => return Ok(Problem::ChannelUnavailable),
             Room::TooLittle => {
                 let reason = "a test file could not be written".to_owned();
                 storage::set_full(&reason, bytes as u64);
-                storage::release_reserve(&files).await;
+                storage::release_reserve(&disk).await;
                 return Ok(Problem::StorageFailed(StorageFailure::Full(reason)));
             }
         }
         let look = self.prepare(Action::Stats, "", "GET", &[], None)?;
         match self.send_once(&look).await? {
             Err(again) if storage_failure::is_internal(&again.message) => {
-                let object = object::object_id(self.env, self.id)?;
-                Level::Error.log(self.settings.log_level, || {
-                    let line = Line::new("database cannot be opened");
-                    Place::of(self.env, self.id, object)
-                        .name_in(line)
-                        .error(&again.message)
-                });
                 let reason = "it cannot be opened".to_owned();
-                Ok(Problem::StorageFailed(StorageFailure::Broken(reason)))
+                self.broken(StorageFailure::Broken(reason), &again.message)
             }
             _ => Ok(Problem::ChannelUnavailable),
         }
     }
 
+    /// Notes in the log that the channel's database is broken.
+    fn broken(&self, failure: StorageFailure, error: &str) -> Result<Problem, Failure> {
+        let object = object::object_id(self.env, self.id)?;
+        Level::Error.log(self.settings.log_level, || {
+            let line = Line::new("database cannot be used");
+            let location = Location::of(self.env, self.id, object);
+            location.name_in(line).error(&error)
+        });
+        Ok(Problem::StorageFailed(failure))
+    }
+
     /// Whether a publish whose answer was lost is stored, where that can be known.
     async fn was_stored(&self, number: u64) -> Result<Option<bool>, Failure> {
-        if Files::open(self.env).is_none() {
+        if Disk::open(self.env).is_none() {
             // The objects may have memory of their own.
             return Ok(None);
         }

@@ -8,7 +8,7 @@ use crate::object;
 use crate::problem::Problem;
 use crate::response::Failure;
 use crate::route::Action;
-use crate::storage::{self, Files, Place};
+use crate::storage::{self, Disk, Location};
 use crate::storage_failure::StorageFailure;
 
 /// How the attempt to end a channel went.
@@ -32,7 +32,7 @@ impl Channel<'_> {
             Some(failure) => !matches!(failure, StorageFailure::Full(_)),
             None => ended.answer.as_ref().is_ok_and(Response::ok) && storage::is_full(),
         };
-        let Some(files) = Files::open(self.env).filter(|_| removes) else {
+        let Some(files) = Disk::open(self.env).filter(|_| removes) else {
             return Ok(ended.answer?);
         };
         // An answer that was not read to its end breaks off with its object.
@@ -79,9 +79,9 @@ impl Channel<'_> {
 
     /// Removes the database of the channel's object. An object that has it open would go on writing to files that are
     /// gone, so the object is ended before, and again in case that another one was made meanwhile.
-    async fn remove_database(&self, files: &Files) -> Result<(), Failure> {
+    async fn remove_database(&self, files: &Disk) -> Result<(), Failure> {
         let object = object::object_id(self.env, self.id)?;
-        let place = Place::of(self.env, self.id, object.clone());
+        let place = Location::of(self.env, self.id, object.clone());
         let abort = self.prepare(Action::Channel, "", object::ABORT_METHOD, &[], None)?;
         let _ = self.send_once(&abort).await?;
         let removed = files.remove(&object).await;

@@ -85,8 +85,8 @@ const NUMBERS: &[Number] = &[
     }),
     number("BODY_SECONDS", 30, (1, 300), |all| all.body_time / 1_000),
     Number {
-        above: Some(("MAX_BATCH_BYTES", |batch| batch * 4 + 65_536)),
-        ..number("MEMORY_BYTES", 33_554_432, (65_540, 2_147_483_648), |all| {
+        above: Some(("BUFFER_BYTES", |buffer| buffer * 8 + 65_536)),
+        ..number("MEMORY_BYTES", 33_554_432, (73_728, 2_147_483_648), |all| {
             all.memory_bytes as u64
         })
     },

@@ -44,7 +44,7 @@ function withMaximum(module, maxBytes) {
 /** The modules of the Worker whose memory has at most `maxBytes`. A failed allocation traps there as it does at 4 GiB. */
 export function smallMemoryModules(maxBytes) {
   const folder = temporaryFolder();
-  const [, , wasm] = hubModules();
+  const wasm = hubModules().find(({ name }) => name.endsWith(".wasm"));
   writeFileSync(join(folder, "index_bg.wasm"), withMaximum(readFileSync(wasm.path), maxBytes));
   return hubModules().map((module) =>
     module.name === wasm.name ? { ...module, path: join(folder, "index_bg.wasm") } : module,

@@ -56,7 +56,7 @@ impl<S: Stream> Hub<S> {
         let from = self.flushing.take().unwrap_or_else(|| {
             self.progress = self.unflushed_since.take().is_some();
             self.left_over = false;
-            self.stuck.begin_flush();
+            self.unread.begin_flush();
             if self.progress {
                 self.pacer.begin_flush(now);
             }
@@ -64,6 +64,7 @@ impl<S: Stream> Hub<S> {
         });
         let mut served: Vec<(Place, Serving, usize)> = Vec::new();
         let mut read = 0_usize;
+        let max_chunk = self.unread.max_chunk();
         let (head, tail) = (self.log.head(), self.log.tail());
         for (conn, subscriber) in self.subscribers.range_mut(from..) {
             if !subscriber.place.is_behind(head) {
@@ -71,7 +72,7 @@ impl<S: Stream> Hub<S> {
             }
             if !subscriber.stream.is_ready() {
                 subscriber.pass_over(now);
-                self.stuck.add(subscriber.chunk_bytes);
+                self.unread.add(subscriber.chunk_bytes);
                 self.left_over = true;
                 continue;
             }
@@ -83,7 +84,6 @@ impl<S: Stream> Hub<S> {
             }
             if known.is_none() {
                 read = read.saturating_add(usize::from(reads));
-                let max_chunk = self.stuck.max_chunk();
                 let served_now = subscriber
                     .place
                     .serve(&mut self.log, history, now, max_chunk);

@@ -1,13 +1,12 @@
 //! Memory that a hub gives back where the instance has too little.
 
-use super::super::Stream;
+use super::super::{Stream, Work};
 use super::Hub;
 
 /// Which of its events a hub gives back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GiveBack {
-    /// Those that no open stream needs out of the log: each stream has them, or can read them from the history. Nothing is
-    /// dropped.
+    /// Events that every open stream has, or can read from the history. Nothing is dropped.
     Unneeded,
     /// All of them. To be called after [`Hub::before_emptying`]: only streams that back up still need some. These read
     /// them from the history, or have dropped them, which the channel's next receipt counts.
@@ -34,6 +33,29 @@ impl<S: Stream> Hub<S> {
         self.dropped = self.dropped.saturating_add(dropped);
         self.unreported = self.unreported.saturating_add(dropped);
         self.log.shrink();
+    }
+
+    /// Ends the streams that back up in the middle of an event: each keeps that event in memory. Their clients resume.
+    pub fn end_streams_in_events(&mut self) -> Work<S> {
+        let mut work = Work::new();
+        for (conn, subscriber) in &self.subscribers {
+            if subscriber.late && subscriber.place.is_in_event() && !subscriber.stream.is_ready() {
+                work.ended.push((*conn, subscriber.stream.clone()));
+            }
+        }
+        for (conn, _) in &work.ended {
+            self.leave(*conn);
+        }
+        work
+    }
+
+    /// Gives up all streams and events. To be called where the streams are gone already.
+    pub fn clear(&mut self) {
+        let next = self.next_id();
+        self.subscribers.clear();
+        self.expiring.clear();
+        self.changes.clear();
+        self.log.begin_again(next);
     }
 
     /// The number of the first event that some stream needs out of the log, the head where none does.

@@ -279,9 +279,9 @@ fn a_herd_that_comes_alive_shares_chunks_and_is_served_fairly() {
     model.settle();
 }
 
-/// 1,000 streams, each stuck at another place: what they keep is bounded.
+/// 1,000 streams, each stalled at another place: what they keep is bounded.
 #[test]
-fn streams_that_get_stuck_one_after_the_other_keep_small_chunks() {
+fn streams_that_stall_one_after_the_other_keep_small_chunks() {
     let mut model = Model::with_history(256, 1 << 20, Some(2_000));
     for _ in 0..1_000 {
         model.publish(&[1_000; 8]);

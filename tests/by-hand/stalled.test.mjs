@@ -1,4 +1,4 @@
-// `npm run stuck`: how much memory of the process a stream takes whose client does not read, and what is left of it once all
+// `npm run stalled`: how much memory of the process a stream takes whose client does not read, and what is left of it once all
 // these clients have gone.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -12,12 +12,12 @@ import { startWorkerd } from "../support/workerd.mjs";
 const STREAMS = 1_000;
 const BATCH = Array.from({ length: 15 }, (_, number) => `${number} `.padEnd(60_000, "x"));
 const WARM_UP_BATCHES = 60;
-/** The kernel takes up to 4 MB for each connection before a stream is stuck. */
+/** The kernel takes up to 4 MB for each connection before a stream stalls. */
 const BATCHES = 16;
 
 test(`${STREAMS} streams whose clients do not read`, { timeout: 300_000 }, async () => {
   const hub = await startWorkerd({ LOG_LEVEL: "error", STALL_SECONDS: "0", MEMORY_BYTES: String(64 * 2 ** 20) });
-  const channel = hub.channel("stuck");
+  const channel = hub.channel("stalled");
   const publish = async (batches, pauseMs) => {
     for (let number = 0; number < batches; number++) {
       await channel.publishBatch(BATCH);
@@ -26,7 +26,7 @@ test(`${STREAMS} streams whose clients do not read`, { timeout: 300_000 }, async
   };
   // The heap has its working size then.
   await publish(WARM_UP_BATCHES, 0);
-  const clients = spawn("python3", [join(root, "tests/support/stuck.py"), hub.workerd.port, "stuck", STREAMS], {
+  const clients = spawn("python3", [join(root, "tests/support/stalled.py"), hub.workerd.port, "stalled", STREAMS], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   after(() => clients.kill("SIGKILL"));
@@ -34,17 +34,17 @@ test(`${STREAMS} streams whose clients do not read`, { timeout: 300_000 }, async
   await eventually(async () => (await channel.stats()).subscribers === STREAMS);
   const open = hub.residentBytes();
   await publish(BATCHES, 500);
-  await eventually(async () => (await channel.stats()).busy === STREAMS, 60_000, "all streams are stuck");
+  await eventually(async () => (await channel.stats()).busy === STREAMS, 60_000, "all streams have stalled");
   await publish(BATCHES, 100);
   await sleep(3_000);
-  const stuck = hub.residentBytes();
+  const stalled = hub.residentBytes();
   const { subscribers } = await channel.stats();
   assert.equal(subscribers, STREAMS);
   clients.kill("SIGKILL");
   await eventually(async () => (await channel.publish("x")).subscribers === 0, 60_000, "all streams are gone");
   await sleep(3_000);
   const megabytes = (bytes) => Math.round(bytes / 1e6);
-  const each = ((stuck - open) / STREAMS / 1e6).toFixed(2);
-  console.log(`# ${STREAMS} streams: ${megabytes(open)} MB open, ${megabytes(stuck)} MB stuck (${each} MB each)`);
+  const each = ((stalled - open) / STREAMS / 1e6).toFixed(2);
+  console.log(`# ${STREAMS} streams: ${megabytes(open)} MB open, ${megabytes(stalled)} MB stalled (${each} MB each)`);
   console.log(`# ${megabytes(hub.residentBytes())} MB once they are gone`);
 });

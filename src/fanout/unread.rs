@@ -1,25 +1,25 @@
-//! How much the streams that are stuck keep in memory, and how large a chunk may be then.
+//! How many bytes the streams have not taken yet, and how large a chunk may be then.
 
 use super::serving::{MAX_CHUNK, SMALL_CHUNK};
 
-/// From so many bytes on, chunks are small: 128 of the largest. An object has 128 MiB, and copies of a chunk are kept
-/// outside of it, too.
+/// From so many bytes on, chunks are small: 128 of the largest. An object has 128 MiB, and copies of a chunk
+/// are kept outside of it, too.
 const MANY_BYTES: usize = 8 << 20;
 
 /// The bytes that streams were given last and have not taken yet, as each flush counts them anew.
 #[derive(Debug, Default)]
-pub struct StuckBytes {
+pub struct UnreadBytes {
     last_flush: usize,
     this_flush: usize,
 }
 
-impl StuckBytes {
+impl UnreadBytes {
     /// A flush begins, which looks at all streams.
     pub fn begin_flush(&mut self) {
         self.last_flush = std::mem::take(&mut self.this_flush);
     }
 
-    /// The flush came to a stream that has not taken its last chunk, which has so many `bytes`.
+    /// The flush came to a stream that has not taken its last chunk of so many `bytes`.
     pub fn add(&mut self, bytes: usize) {
         self.this_flush = self.this_flush.saturating_add(bytes);
     }
@@ -39,21 +39,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chunks_are_small_while_many_streams_are_stuck() {
-        let mut stuck = StuckBytes::default();
+    fn chunks_are_small_while_much_is_unread() {
+        let mut unread = UnreadBytes::default();
         for _ in 0..128 {
-            stuck.add(MAX_CHUNK);
+            unread.add(MAX_CHUNK);
         }
-        assert_eq!(stuck.max_chunk(), MAX_CHUNK);
-        stuck.add(MAX_CHUNK);
-        assert_eq!(stuck.max_chunk(), SMALL_CHUNK, "already in this flush");
-        stuck.begin_flush();
+        assert_eq!(unread.max_chunk(), MAX_CHUNK);
+        unread.add(MAX_CHUNK);
+        assert_eq!(unread.max_chunk(), SMALL_CHUNK, "already in this flush");
+        unread.begin_flush();
         assert_eq!(
-            stuck.max_chunk(),
+            unread.max_chunk(),
             SMALL_CHUNK,
-            "as the last flush has seen it"
+            "the last flush has seen it"
         );
-        stuck.begin_flush();
-        assert_eq!(stuck.max_chunk(), MAX_CHUNK, "they have taken them");
+        unread.begin_flush();
+        assert_eq!(unread.max_chunk(), MAX_CHUNK, "the streams have taken them");
     }
 }

@@ -1,0 +1,16 @@
+// Called by src/publish.rs; wasm-bindgen bundles this file.
+
+/**
+ * The body of a request as an ArrayBuffer, or undefined where it has not come after `ms` milliseconds. In JavaScript, as a
+ * promise that never settles would keep memory of the WebAssembly instance for ever.
+ */
+export function bodyWithin(request, ms) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    const end = (settle) => (value) => {
+      clearTimeout(timer);
+      settle(value);
+    };
+    request.arrayBuffer().then(end(resolve), end(reject));
+  });
+}
