@@ -140,3 +140,6 @@ async function installWasmBindgen() {
   tool.install();
   return tool.path;
 }
+
+// `npm run serve` installs before anything else, because it runs on the Node that this installs.
+if (process.argv[1] === fileURLToPath(import.meta.url)) installPackages();

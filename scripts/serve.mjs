@@ -1,12 +1,14 @@
-// `npm run serve`: installs and builds what is missing, then runs the Worker on bare workerd, until SIGINT or SIGTERM.
-// package.json says `exec node`: a shell between npm and this process would keep npm's signals for itself.
+// `npm run serve`: builds what is missing, then runs the Worker on bare workerd, until SIGINT or SIGTERM.
+// package.json installs the packages first, and runs this on the Node that is one of them, because it needs SQLite. It
+// says `exec`: a shell between npm and this process would keep npm's signals for itself.
 import { accessSync, constants, existsSync, mkdirSync, opendirSync } from "node:fs";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "./build.mjs";
-import { fail, installPackages, root, say } from "./install.mjs";
+import { fail, root, say } from "./install.mjs";
+import { FolderLock } from "./lock.mjs";
 import { settingsIn } from "./settings.mjs";
 import { address, startWorkerd } from "./workerd.mjs";
 
@@ -95,9 +97,9 @@ const ACCESS = {
 };
 
 /** Says who may do what, and what would make every request fail. */
-async function sayAccess({ ACCESS: access = "token" }) {
+async function sayAccess(origin, { ACCESS: access = "token" }) {
   if (Object.hasOwn(ACCESS, access)) say(`ACCESS is ${access}: ${ACCESS[access]}`);
-  const response = await fetch(`${workerd.origin}/healthz`);
+  const response = await fetch(`${origin}/healthz`);
   const answer = await response.text();
   if (!response.ok) say(`every request fails. ${JSON.parse(answer).detail}`);
 }
@@ -117,13 +119,16 @@ endWithNpm();
 const port = checkPort();
 await checkAddress(port);
 const stateDir = checkStateDir();
-installPackages();
 await build();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) process.on(signal, stop);
+const settings = { ...OWN_DEFAULTS, ...settingsIn(process.env) };
+const options = { host: HOST, port, stateDir, publicDir: join(root, "public"), settings };
+const lock = await FolderLock.take(stateDir, `http://${address(HOST, port)}`).catch((error) => {
+  fail(`STATE_DIR is "${STATE_DIR}": ${error.message}`);
+});
 try {
-  const settings = { ...OWN_DEFAULTS, ...settingsIn(process.env) };
-  workerd = await startWorkerd({ host: HOST, port, stateDir, publicDir: join(root, "public"), settings });
-  await sayAccess(settings);
+  workerd = await startWorkerd({ ...options, spawned: (child) => lock.note(child.pid) });
+  await sayAccess(workerd.origin, settings);
 } catch (error) {
   fail(error.message);
 }

@@ -1,5 +1,4 @@
 // Bare workerd, the runtime without the cloud: makes its config, starts it and stops it.
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { rmSync, statfsSync, writeFileSync } from "node:fs";
@@ -9,6 +8,7 @@ import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Guard, release, spawnHeld } from "./guard.mjs";
 import { root, wrangler } from "./install.mjs";
 
 const START_MS = 30_000;
@@ -22,6 +22,12 @@ const MODULE_TYPES = { ".js": "esModule", ".mjs": "esModule", ".wasm": "wasm" };
 
 /** Where each address that stands for all others can be reached. */
 const WILDCARDS = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+
+/**
+ * The unique key of the objects' namespace: the folder of their databases in `stateDir` has its name, and their ids are
+ * made from it. With another one, all that is stored is lost.
+ */
+export const NAMESPACE = "channel";
 
 /** The native binary. npm may keep the package beside wrangler or inside it; it knows what suits this machine. */
 export function workerdBinary() {
@@ -89,9 +95,8 @@ export function makeConfig({
   const bindings = Object.entries(settings).map(([name, value]) => `(name = ${quote(name)}, text = ${quote(value)})`);
   const workers = {};
   bindings.push(`(name = "CHANNEL", durableObjectNamespace = "Channel")`, `(name = "STORAGE", service = "storage")`);
-  // Objects' files and ids are made from the unique key: another one, and all of them are lost.
   const more = `
-  durableObjectNamespaces = [(className = "Channel", uniqueKey = "channel", enableSql = true)],
+  durableObjectNamespaces = [(className = "Channel", uniqueKey = ${quote(NAMESPACE)}, enableSql = true)],
   durableObjectStorage = (localDisk = "state"),`;
   services.push(`(name = "state", disk = (path = ${quote(resolve(stateDir))}, writable = true))`);
   services.push(`(name = "storage", worker = .storage)`);
@@ -153,9 +158,10 @@ function keepReserve(stateDir) {
  * - `publicDir`: the folder that the binding ASSETS serves; without it, there is no such binding
  * - `through`: a command, and its first arguments, that becomes workerd by what follows them
  * - `stdout`, `stderr`: as for `spawn`; passed through
+ * - `spawned`: called with the child process before workerd does anything
  */
-export async function startWorkerd({ through, stdout, stderr, ...options } = {}) {
-  const workerd = new Workerd(options, { through, stdout, stderr });
+export async function startWorkerd({ through, stdout, stderr, spawned, ...options } = {}) {
+  const workerd = new Workerd(options, { through, stdout, stderr, spawned });
   try {
     await workerd.answer(options.host ?? "127.0.0.1");
   } catch (error) {
@@ -167,41 +173,15 @@ export async function startWorkerd({ through, stdout, stderr, ...options } = {})
   return workerd;
 }
 
-/**
- * A shell that waits for the end of a pipe which this process holds: where this process is killed, the shell kills
- * workerd, and removes its `folder`. Two of them on one port or one `stateDir` would be one too many.
- */
-class Guard {
-  constructor(pid, folder) {
-    const script = 'read line; kill -9 "$0"; rm -rf "$1"';
-    const stdio = ["pipe", "ignore", "ignore"];
-    this.shell = spawn("sh", ["-c", script, String(pid), folder], { stdio, detached: true });
-    // Where there is no shell, all is well as long as this process is not killed.
-    this.ended = new Promise((resolve) => this.shell.once("error", resolve).once("exit", resolve));
-    this.shell.stdin.on("error", () => {});
-    this.shell.stdin.unref();
-    this.shell.unref();
-  }
-
-  kill() {
-    this.shell.kill("SIGKILL");
-  }
-
-  end() {
-    this.shell.ref();
-    this.kill();
-    return this.ended;
-  }
-}
-
 /** A process of workerd. It does not outlive this process: see `Guard`. */
 class Workerd {
-  constructor(options, { through = [], stdout = "inherit", stderr = "inherit" }) {
+  constructor(options, { through = [], stdout = "inherit", stderr = "inherit", spawned = () => {} }) {
     // Settings may be secrets: only this user can look into a folder made so, and the config is gone once it is read.
     this.folder = mkdtempSync(join(tmpdir(), "sse-broadcaster-"));
     this.config = join(this.folder, "config");
     const end = () => this.kill();
     process.once("exit", end);
+    this.guard = new Guard(this.folder);
     try {
       mkdirSync(this.config);
       const stateDir = options.stateDir ?? join(this.folder, "state");
@@ -210,16 +190,15 @@ class Workerd {
       const { text, files } = makeConfig({ ...options, stateDir });
       for (const { from, to } of files) copyFileSync(from, join(this.config, to));
       writeFileSync(join(this.config, "config.capnp"), text);
-      // A process group of its own: a terminal's Ctrl-C is for the one who started workerd, and who stops it.
       const command = [...through, workerdBinary(), "serve", "--control-fd=3", join(this.config, "config.capnp")];
-      this.child = spawn(command[0], command.slice(1), {
-        stdio: ["ignore", stdout, stderr, "pipe"],
-        detached: true,
-      });
-      if (this.pid) this.guard = new Guard(this.pid, this.folder);
+      this.child = spawnHeld(command, ["ignore", stdout, stderr, "pipe"]);
+      if (this.pid) {
+        this.guard.watch(this.pid);
+        spawned(this.child);
+        release(this.child);
+      }
     } catch (error) {
-      this.child?.kill("SIGKILL");
-      this.removeFiles();
+      this.kill();
       process.off("exit", end);
       throw error;
     }
@@ -228,7 +207,7 @@ class Workerd {
       this.child.once("error", (error) => resolve(error.message));
       this.child.once("exit", (status, signal) => resolve(signal ? `signal ${signal}` : `status ${status}`));
     }).then(async (how) => {
-      await this.guard?.end();
+      await this.guard.end();
       process.off("exit", end);
       this.removeFiles();
       return how;
@@ -253,7 +232,12 @@ class Workerd {
       const response = await fetch(`${this.origin}/healthz`);
       await response.body?.cancel();
     };
-    await Promise.race([answered(), ended, late]);
+    const failed = async (error) => {
+      // Its end, where that is the cause, is known a moment later.
+      await Promise.race([ended, sleep(500)]);
+      throw new Error(`workerd does not answer (${error.cause?.code ?? error.message})`);
+    };
+    await Promise.race([answered().catch(failed), ended, late]);
   }
 
   /** The port, once it listens. Nobody else can be meant by that: another program on the port would answer, too. */
@@ -277,7 +261,7 @@ class Workerd {
   /** Ends it at once. */
   kill() {
     this.child?.kill("SIGKILL");
-    this.guard?.kill();
+    this.guard.kill();
     this.removeFiles();
   }
 

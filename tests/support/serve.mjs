@@ -37,28 +37,46 @@ function killHard(pid) {
   }
 }
 
-/** All processes that there are, as [pid, parent, name]. */
+/** All processes that have not ended, as [pid, parent, name]. */
 function processes() {
   return readdirSync("/proc").flatMap((pid) => {
     if (!/^\d+$/.test(pid)) return [];
     try {
-      const [, name, parent] = readFileSync(`/proc/${pid}/stat`, "utf8").match(/\((.*)\) [A-Z] (\d+)/s);
-      return [[Number(pid), Number(parent), name]];
+      const [, name, state, parent] = readFileSync(`/proc/${pid}/stat`, "utf8").match(/\((.*)\) ([A-Z]) (\d+)/s);
+      // A zombie has ended; its parent has not asked yet how.
+      return state === "Z" ? [] : [[Number(pid), Number(parent), name]];
     } catch {
       return [];
     }
   });
 }
 
-/** `npm run serve` and all that it starts, in a process group of its own, as a shell would. */
+/** The workerds that serve hubs of this file just now, whichever `npm run serve` has started them, as pids. */
+export function workerds() {
+  return processes().flatMap(([pid, , name]) => {
+    if (name !== "workerd") return [];
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(temporary) ? [pid] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/**
+ * `npm run serve` and all that it starts, in a process group of its own, as a shell would. `openFiles` is its limit of
+ * open files.
+ */
 export class Serve {
-  constructor(variables) {
+  constructor(variables, { openFiles = "unlimited" } = {}) {
     const usual = { ACCESS: "open", HOST: "127.0.0.1", STATE_DIR: stateDir, TMPDIR: temporary };
     const env = { ...process.env, ...usual, ...variables };
     this.startedAt = performance.now();
     this.origin = `http://${address(env.HOST, env.PORT)}`;
     this.output = "";
-    this.child = spawn("npm", ["run", "serve"], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const limit = openFiles === "unlimited" ? "" : `ulimit -n ${openFiles}; `;
+    const command = ["-c", `${limit}exec npm run serve`];
+    this.child = spawn("sh", command, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
     for (const stream of [this.child.stdout, this.child.stderr]) stream.on("data", (data) => (this.output += data));
     this.exited = once(this.child, "exit");
     this.pids = [this.child.pid];
@@ -68,11 +86,24 @@ export class Serve {
   async ready() {
     await eventually(() => this.lines().includes(`sse-broadcaster: serving ${this.origin}`), 10_000, "it is served");
     this.readyMs = performance.now() - this.startedAt;
-    const all = processes();
-    // Grows while it is walked.
-    for (const pid of this.pids) this.pids.push(...all.filter(([, parent]) => parent === pid).map(([pid]) => pid));
-    [this.workerd, this.script] = all.find(([pid, , name]) => this.pids.includes(pid) && name === "workerd");
+    this.find();
     return this;
+  }
+
+  /** Looks for its processes. */
+  find() {
+    const all = processes();
+    const children = (pid) => all.filter(([child, parent]) => parent === pid && !this.pids.includes(child));
+    // Grows while it is walked.
+    for (const pid of this.pids) this.pids.push(...children(pid).map(([child]) => child));
+    [this.workerd, this.script] = all.find(([pid, , name]) => this.pids.includes(pid) && name === "workerd") ?? [];
+  }
+
+  /** Waits until it has started workerd again `times` times. */
+  async restarted(times = 1) {
+    const served = () => this.lines().filter((line) => line === "sse-broadcaster: serving again").length;
+    await eventually(() => served() >= times, 30_000, `it serves again, ${times} times`);
+    this.find();
   }
 
   lines() {
@@ -101,7 +132,7 @@ export class Serve {
   }
 }
 
-/** Serves on a free port with `variables` of the environment, and waits until it says so. */
-export async function serve(variables = {}) {
-  return new Serve({ PORT: String(await freePort()), ...variables }).ready();
+/** Serves on a free port with `variables` of the environment, and waits until it says so. `limits` are those of Serve. */
+export async function serve(variables = {}, limits = {}) {
+  return new Serve({ PORT: String(await freePort()), ...variables }, limits).ready();
 }
