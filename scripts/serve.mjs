@@ -1,4 +1,4 @@
-// `npm run serve`: builds what is missing, then runs the Worker on bare workerd, until SIGINT or SIGTERM.
+// `npm run serve`: builds what is missing, then keeps the Worker running on bare workerd, until SIGINT or SIGTERM.
 // package.json installs the packages first, and runs this on the Node that is one of them, because it needs SQLite. It
 // says `exec`: a shell between npm and this process would keep npm's signals for itself.
 import { accessSync, constants, existsSync, mkdirSync, opendirSync } from "node:fs";
@@ -9,7 +9,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "./build.mjs";
 import { fail, root, say } from "./install.mjs";
 import { FolderLock } from "./lock.mjs";
+import { openFilesLimit, roomInWords } from "./open-files.mjs";
 import { settingsIn } from "./settings.mjs";
+import { Supervisor } from "./supervisor.mjs";
 import { address, startWorkerd } from "./workerd.mjs";
 
 const HOST = process.env.HOST || "127.0.0.1";
@@ -104,34 +106,46 @@ async function sayAccess(origin, { ACCESS: access = "token" }) {
   if (!response.ok) say(`every request fails. ${JSON.parse(answer).detail}`);
 }
 
-let workerd;
+let supervisor;
 let stopping = false;
 
 async function stop() {
   // npm passes a terminal's Ctrl-C on, which has come from the terminal, too.
   if (stopping) return;
   stopping = true;
-  await workerd?.stop();
+  await supervisor?.stop();
   process.exit(0);
 }
 
 endWithNpm();
+// Whoever reads the log may go away; the hub serves all the same.
+process.stderr.on("error", () => {});
 const port = checkPort();
 await checkAddress(port);
 const stateDir = checkStateDir();
 await build();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) process.on(signal, stop);
+const filesLimit = openFilesLimit();
 const settings = { ...OWN_DEFAULTS, ...settingsIn(process.env) };
-const options = { host: HOST, port, stateDir, publicDir: join(root, "public"), settings };
+const options = { host: HOST, port, stateDir, publicDir: join(root, "public"), settings, stderr: "pipe" };
 const lock = await FolderLock.take(stateDir, `http://${address(HOST, port)}`).catch((error) => {
   fail(`STATE_DIR is "${STATE_DIR}": ${error.message}`);
 });
+supervisor = new Supervisor((spawned) => {
+  return startWorkerd({
+    ...options,
+    spawned(child) {
+      lock.note(child.pid);
+      spawned(child);
+    },
+  });
+}, say);
 try {
-  workerd = await startWorkerd({ ...options, spawned: (child) => lock.note(child.pid) });
-  await sayAccess(workerd.origin, settings);
+  await supervisor.start();
+  await sayAccess(supervisor.workerd.origin, settings);
 } catch (error) {
   fail(error.message);
 }
+say(roomInWords(filesLimit));
 say(`serving http://${address(HOST, port)}`);
-const how = await workerd.ended;
-if (!stopping) fail(`workerd ended by itself (${how}); what it said is above`);
+await supervisor.keepRunning();
