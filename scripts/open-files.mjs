@@ -31,3 +31,8 @@ export function roomInWords(limit) {
   const costs = `a connection takes ${CONNECTION}, an active channel ${OBJECT} more`;
   return `the limit of open files is ${limit}: enough for ${connectionsThatFit(limit)} connections (${costs})`;
 }
+
+/** How much time has to pass from one use of an object to the next, when together they may take a `share` of the limit. */
+export function objectIntervalMs(limit, share) {
+  return (OBJECT_MS * OBJECT) / Math.max(OBJECT, (limit - PROCESS) * share);
+}

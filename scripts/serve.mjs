@@ -11,8 +11,9 @@ import { fail, root, say } from "./install.mjs";
 import { FolderLock } from "./lock.mjs";
 import { openFilesLimit, roomInWords } from "./open-files.mjs";
 import { settingsIn } from "./settings.mjs";
+import { prepareStorage } from "./prepare-storage.mjs";
 import { Supervisor } from "./supervisor.mjs";
-import { address, startWorkerd } from "./workerd.mjs";
+import { NAMESPACE, address, startWorkerd } from "./workerd.mjs";
 
 const HOST = process.env.HOST || "127.0.0.1";
 const PORT = process.env.PORT || "8080";
@@ -132,6 +133,7 @@ const lock = await FolderLock.take(stateDir, `http://${address(HOST, port)}`).ca
   fail(`STATE_DIR is "${STATE_DIR}": ${error.message}`);
 });
 supervisor = new Supervisor((spawned) => {
+  prepareStorage(join(stateDir, NAMESPACE), filesLimit, say);
   return startWorkerd({
     ...options,
     spawned(child) {
