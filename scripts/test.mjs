@@ -11,8 +11,8 @@ const SUFFIX = ".test.mjs";
 const TOGETHER = [
   ...["access", "access-settings", "access-tokens", "token", "cors", "openapi"],
   ...["attacks", "attacks-claims", "attacks-form", "attacks-signatures", "bad-input", "raw-requests", "settings"],
-  ...["broken-database", "bypass", "disk-full", "end", "events", "hosts", "logs", "page-headers", "problems", "readme"],
-  ...["retention", "unpublished", "wire", "without-history"],
+  ...["broken-database", "broken-metadata", "bypass", "disk-full", "end", "events", "hosts", "logs", "page-headers"],
+  ...["problems", "proxy", "readme", "retention", "unpublished", "wire", "without-history"],
 ];
 const chosen = process.argv.slice(2);
 const names = readdirSync(join(root, "tests"), { recursive: true })
