@@ -2,19 +2,22 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-const NAME = /^([0-9a-f]{64})\.sqlite$/;
+const NAME = /^([0-9a-f]{64})\.sqlite(.*)$/;
 /** The first page of an empty database that workerd leaves, and SQLite's default. */
 const PAGE = 4096;
 const MAGIC = "SQLite format 3\0";
 /** The type of a b-tree page that is a leaf of a table. */
 const TABLE_LEAF = 0x0d;
 
-/** All databases of channels in a folder, as { id, path }; the id is that of the channel's object. */
-export function channelDatabases(folder) {
+/**
+ * All databases of channels in a folder, as { id, path }; the id is that of the channel's object. With an `ending`, those
+ * that have a file whose name has it in addition; `path` is still that of the database.
+ */
+export function channelDatabases(folder, ending = "") {
   if (!existsSync(folder)) return [];
   return readdirSync(folder).flatMap((name) => {
-    const id = name.match(NAME)?.[1];
-    return id ? [{ id, path: join(folder, name) }] : [];
+    const [, id, found] = name.match(NAME) ?? [];
+    return id && found === ending ? [{ id, path: join(folder, `${id}.sqlite`) }] : [];
   });
 }
 

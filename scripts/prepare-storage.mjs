@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Alarms } from "./alarms.mjs";
 import { removeEmpty } from "./databases.mjs";
 import { objectIntervalMs } from "./open-files.mjs";
+import { undoSweep } from "./sweep.mjs";
 
 /** How long a start may look for databases that hold nothing. */
 const REMOVING_MS = 1_000;
@@ -30,6 +31,7 @@ export function prepareStorage(folder, filesLimit, say) {
   // First of all, because it makes sure that no workerd uses the folder.
   const alarms = new Alarms(folder, say);
   try {
+    undoSweep(folder);
     alarms.remove(removeEmpty(folder, REMOVING_MS));
     const overdue = alarms.overdue();
     const intervalMs = Math.ceil(clearingIntervalMs(folder, filesLimit));

@@ -4,6 +4,7 @@
 import { accessSync, constants, existsSync, mkdirSync, opendirSync } from "node:fs";
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "./build.mjs";
@@ -13,6 +14,7 @@ import { openFilesLimit, roomInWords } from "./open-files.mjs";
 import { settingsIn } from "./settings.mjs";
 import { prepareStorage } from "./prepare-storage.mjs";
 import { Supervisor } from "./supervisor.mjs";
+import { SWEEP_MS, sweepEmpty } from "./sweep.mjs";
 import { NAMESPACE, address, startWorkerd } from "./workerd.mjs";
 
 const HOST = process.env.HOST || "127.0.0.1";
@@ -21,7 +23,13 @@ const STATE_DIR = process.env.STATE_DIR || "state";
 const MAX_PORT = 65_535;
 
 /** Settings whose default is made for the platform's isolates of 128 MB; this process has more. */
-const OWN_DEFAULTS = { MEMORY_BYTES: String(64 * 2 ** 20) };
+const OWN_DEFAULTS = { MEMORY_BYTES: String(memoryBytes()) };
+
+/** A part of the machine's memory: 128 MiB of 4 GiB, and no more than 1 GiB. */
+function memoryBytes() {
+  const [least, most] = [128 * 2 ** 20, 2 ** 30];
+  return Math.min(most, Math.max(least, Math.floor(totalmem() / 32)));
+}
 
 function checkPort() {
   const port = /^\d+$/.test(PORT) ? Number(PORT) : 0;
@@ -107,6 +115,14 @@ async function sayAccess(origin, { ACCESS: access = "token" }) {
   if (!response.ok) say(`every request fails. ${JSON.parse(answer).detail}`);
 }
 
+/** Removes the databases of channels that were only read from, now and then. */
+async function sweepForever() {
+  for (;;) {
+    await sleep(SWEEP_MS, undefined, { ref: false });
+    await sweepEmpty(join(stateDir, NAMESPACE)).catch((error) => say(`empty databases are kept: ${error.message}`));
+  }
+}
+
 let supervisor;
 let stopping = false;
 
@@ -150,4 +166,5 @@ try {
 }
 say(roomInWords(filesLimit));
 say(`serving http://${address(HOST, port)}`);
+sweepForever();
 await supervisor.keepRunning();

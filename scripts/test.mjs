@@ -12,7 +12,7 @@ const TOGETHER = [
   ...["access", "access-settings", "access-tokens", "token", "cors", "openapi"],
   ...["attacks", "attacks-claims", "attacks-form", "attacks-signatures", "bad-input", "raw-requests", "settings"],
   ...["broken-database", "broken-metadata", "bypass", "disk-full", "end", "events", "hosts", "logs", "page-headers"],
-  ...["problems", "proxy", "readme", "retention", "unpublished", "wire", "without-history"],
+  ...["problems", "proxy", "readme", "retention", "sweep", "unpublished", "wire", "without-history"],
 ];
 const chosen = process.argv.slice(2);
 const names = readdirSync(join(root, "tests"), { recursive: true })

@@ -124,11 +124,13 @@ impl Admission {
     pub fn grow(&mut self, bytes: usize) -> bool {
         let memory = &self.memory;
         let held = memory.held_by(self.holder);
-        let free = (self.limit / 4).min(MAX_ROOM).saturating_sub(held.get());
+        // Its own bytes count as free: a body that comes in pieces gets as much as one that comes at once.
+        let others = held.get().saturating_sub(self.bytes);
+        let free = (self.limit / 4).min(MAX_ROOM).saturating_sub(others);
         let of_channel = memory.of_channel(&self.channel).saturating_add(bytes);
         let fits = match self.holder {
             Holder::Worker => of_channel <= free / 2,
-            Holder::Object => bytes <= free,
+            Holder::Object => self.bytes.saturating_add(bytes) <= free,
         };
         if fits {
             held.set(held.get().saturating_add(bytes));
@@ -233,6 +235,11 @@ mod tests {
             "it would have more than its share"
         );
         assert!(admission.grow_to(ROOM / 3) && admission.grow_to(5));
+        let larger = memory.admit("b", ROOM / 3 - REQUEST_BYTES, LIMIT, Holder::Worker);
+        assert!(
+            larger.unwrap().grow(0),
+            "what fits at once may grow by nothing"
+        );
         assert_eq!(memory.in_worker.get(), ROOM / 3 + REQUEST_BYTES);
         drop(admission);
         assert_eq!(memory.in_worker.get(), 0);
