@@ -3,8 +3,12 @@
 // All objects of an isolate and the Worker share one instance. When it traps (out of memory, a panic), the promises that
 // it was to resolve stay pending for ever. This module fails the Worker's calls in flight at once, lets the shim make a new
 // instance, and aborts an object that the old one made when it is called. src/instance.rs has the whole picture.
-import Hub, { Channel as WasmChannel } from "../build/index.js";
+import ShimmedHub, { Channel as ShimmedChannel } from "../build/index.js";
 import { abortSoon } from "./abort.js";
+
+// The shim wraps each object and each call in proxies, which cost as much as a part of a publish. These are what it wraps.
+const callHub = ShimmedHub.prototype;
+const WasmChannel = ShimmedChannel.prototype.constructor;
 
 /** Shared with worker-build's shim and src/instance.js. The id changes with every new instance. */
 const instance = globalThis.__worker_init_state;
@@ -41,6 +45,11 @@ instance.onLost = () => {
   for (const fail of calls) fail(new InstanceLost("the WebAssembly instance trapped"));
 };
 
+/** Has the shim make a new instance where the current one was lost: it looks when a class is constructed. */
+function renewInstance(env, context) {
+  if (lost) new ShimmedHub(context, env);
+}
+
 /** What `call` resolves to. Rejects with InstanceLost where the instance is lost before. */
 function unlessLost(call) {
   return new Promise((resolve, reject) => {
@@ -61,13 +70,14 @@ const changesNothing = ({ method }) => ["GET", "HEAD", "OPTIONS"].includes(metho
 
 /** Answers a request whose instance was lost `tries` times. */
 function answerAgain(request, env, context, tries) {
-  const hub = new Hub(context, env);
-  if (tries === MAX_TRIES || !changesNothing(request)) return hub.unavailable(request, env);
-  return respond(request, env, context, tries);
+  if (tries < MAX_TRIES && changesNothing(request)) return respond(request, env, context, tries);
+  renewInstance(env, context);
+  return callHub.unavailable(request, env);
 }
 
 function respond(request, env, context, tries = 0) {
-  return unlessLost(() => new Hub(context, env).fetch(request)).catch((error) => {
+  renewInstance(env, context);
+  return unlessLost(() => callHub.fetch.call({ env, ctx: context }, request)).catch((error) => {
     if (error instanceof InstanceLost) return answerAgain(request, env, context, tries + 1);
     throw error;
   });
@@ -85,6 +95,8 @@ export default {
 export class Channel {
   constructor(state, env) {
     this.state = state;
+    // Its constructor makes a new instance where the current one was lost.
+    if (lost) new ShimmedChannel(state, env);
     this.channel = new WasmChannel(state, env);
     this.instanceId = instance.instanceId;
   }
