@@ -1,4 +1,4 @@
-//! Which id each publish got, for the case that the runtime gives up a channel's object before it has answered.
+//! The ids of recent publishes, so that the Worker can find out whether a publish was stored when its answer was lost.
 //!
 //! The Worker numbers its publishes, and the object notes the id of a publish before it commits it. Where the answer is
 //! lost, the Worker compares that id with what the channel's next object has stored, and knows whether the publish was

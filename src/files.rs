@@ -15,7 +15,7 @@ const BINDING: &str = "ASSETS";
 /// The request headers that the answer depends on.
 const CONDITIONS: [&str; 2] = ["If-None-Match", "If-Modified-Since"];
 
-/// The file that a path names; `None` where there is one, but the request does not read it. Fails with
+/// The file that a path names; `None` if the file exists but the method is not GET or HEAD. Fails with
 /// [`Problem::NotFound`].
 pub async fn answer(
     request: &Request,

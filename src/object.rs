@@ -110,10 +110,10 @@ pub async fn response(
     JsFuture::from(sent?).await?.dyn_into()
 }
 
-/// Begins the message of an object that was aborted before it began what it was called for. `src/entry.mjs` writes it.
+/// Begins the message of an object that was aborted before it began the call. `src/entry.mjs` writes it.
 const NOT_BEGUN: &str = "not begun:";
 
-/// Whether the object did nothing of what it was called for, so that anything can be sent again.
+/// Whether the object had not begun the call, so that anything can be sent again.
 pub fn was_not_begun(error: &JsValue) -> bool {
     let message = Reflect::get(error, &JsValue::from_str("message")).ok();
     let message = message.and_then(|message| message.as_string());

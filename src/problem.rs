@@ -18,7 +18,7 @@ pub enum Problem {
     InvalidHost,
     /// A request line that does not name a path.
     #[error(
-        "The request line names no path. Behind the method it has to have a path that begins with \"/\", or the whole URL; \"*\" goes with OPTIONS only."
+        "The request line names no path. After the method there must be a path that begins with \"/\", or the whole URL; \"*\" goes with OPTIONS only."
     )]
     InvalidTarget,
     /// The path names nothing.
@@ -123,7 +123,7 @@ pub enum Problem {
     },
     /// There is no room for the body in the memory that the hub may use.
     #[error(
-        "The hub holds as many bytes of publishes as it may just now, of this channel or of all (MEMORY_BYTES). Nothing was published. Try again in a second."
+        "The hub has no memory for another publish at the moment, to this channel or to any (MEMORY_BYTES). Nothing was published. Try again in a second."
     )]
     MemoryFull,
     /// One event of a batch is larger than it may be.

@@ -1,8 +1,8 @@
 //! The storage of all channels together: whether it takes data, and the files of a channel.
 //!
-//! A commit that fails makes the runtime give up the object, which cuts all its streams. So once a commit has failed for
-//! want of space, publishes are held back before they reach an object, until a test file could be written. The disk keeps
-//! a reserve, a file that is removed then: opening a database takes some space, too, even if it is only read.
+//! A commit that fails makes the runtime reset the object, which cuts all its streams. So once a commit has failed for want
+//! of space, publishes are held back before they reach an object, until a test file could be written. A reserve file on the
+//! disk is removed at that moment: opening a database takes some space, too, even if it is only read.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;

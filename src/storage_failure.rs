@@ -45,7 +45,7 @@ impl fmt::Display for StorageFailure {
             ),
             Self::Other(reason) => write!(
                 formatter,
-                "The channel's storage fails just now ({reason}), so nothing was published. Try again."
+                "The channel's storage failed ({reason}), so nothing was published. Try again."
             ),
         }
     }

@@ -135,9 +135,8 @@ test("a hub that cannot run shows no secret in its log either", { timeout: 60_00
 
 /** Runs this project's build with `more` modules before it, and returns what it prints once `use` is through with it. */
 async function outputOf({ more = [], settings }, use) {
-  const build = ["./index.js", "./index_bg.wasm"].map((name) => ({ name, path: join(root, "build", name) }));
   const stdio = { stdout: "pipe", stderr: "pipe" };
-  const workerd = await bare.startWorkerd({ worker: [...more, ...build], settings, ...stdio });
+  const workerd = await bare.startWorkerd({ worker: [...more, ...bare.hubModules()], settings, ...stdio });
   after(() => workerd.kill());
   let output = "";
   for (const stream of [workerd.child.stdout, workerd.child.stderr]) stream.on("data", (data) => (output += data));
@@ -160,7 +159,7 @@ test("an error of the runtime is logged without the query of its URL, on one lin
   assert.match(without, /^request failed: error=/m);
   assertShowsNone(without, [token]);
   // An object that fails with what it was sent, as errors of the runtime do: a 503.
-  const more = [{ name: "quoting-channel.mjs", path: join(root, "tests", "fixtures", "quoting-channel.mjs") }];
+  const more = [{ name: "tests/quoting-channel.mjs", path: join(root, "tests", "fixtures", "quoting-channel.mjs") }];
   const failing = await outputOf({ more, settings }, async ({ origin }) => {
     const response = await fetch(`${origin}/channels/foo/events${query.replace("channel=foo", "limit=7")}`);
     assert.equal(response.status, 503);

@@ -1,4 +1,4 @@
-// Channels that nobody has published to: reading stores nothing, and the id that a reader gets stays valid all the same.
+// Channels that nobody has published to: reading stores nothing, and the id that a reader gets stays valid without that.
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

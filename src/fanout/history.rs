@@ -58,8 +58,8 @@ impl Start {
     /// In a channel that holds the events from `tail` up to, but not including, `head`.
     ///
     /// No event of an earlier epoch was published since `unpublished_since`. A channel of which nothing is stored begins
-    /// another epoch whenever its object starts, so a reader may come back with the beginning of an epoch that never had an
-    /// event: it has missed nothing that was before this epoch.
+    /// another epoch whenever its object starts, so a reader may resume with the id `<epoch>-0` of an epoch that never had
+    /// an event. It has missed nothing, and starts at the beginning of the current epoch.
     pub fn new(since: &Since, tail: u64, head: EventId, unpublished_since: Millis) -> Self {
         let epoch = head.epoch;
         let before = |seq: u64| EventId {

@@ -29,7 +29,7 @@ pub(super) struct Call {
 pub(super) struct Rejection {
     message: String,
     is_overloaded: bool,
-    /// It did nothing of what it was called for.
+    /// The object had not begun the call.
     was_not_begun: bool,
 }
 
@@ -109,7 +109,7 @@ impl Channel<'_> {
         }
     }
 
-    /// What the client is told of a call that failed for `bytes` to be stored.
+    /// The problem to report after a failed call that had `bytes` to store.
     pub(super) async fn problem(
         &self,
         rejection: &Rejection,

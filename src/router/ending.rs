@@ -1,4 +1,4 @@
-//! The end of a channel, as the Worker sees to it: also where the channel's object cannot.
+//! Deletes a channel, even when its object cannot open its database.
 
 use web_sys::Response;
 
@@ -78,7 +78,7 @@ impl Channel<'_> {
     }
 
     /// Removes the database of the channel's object. An object that has it open would go on writing to files that are
-    /// gone, so the object is ended before, and again in case that another one was made meanwhile.
+    /// gone, so the object is aborted before, and once more, in case a new object opened the files in between.
     async fn remove_database(&self, files: &Disk) -> Result<(), Failure> {
         let object = object::object_id(self.env, self.id)?;
         let place = Location::of(self.env, self.id, object.clone());

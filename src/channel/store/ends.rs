@@ -88,7 +88,7 @@ impl Store {
     /// Until when something that is stored may be needed, if nothing is added.
     pub fn needed_until(&self) -> Millis {
         if let Some(until) = self.ended_until {
-            // Its events are to be missed for as long as they would have been kept: see `unpublished_since`.
+            // The row stays for as long as the deleted events would have been kept, so that readers are told of the gap.
             let forgotten = until
                 .saturating_sub(STAYS_ENDED)
                 .saturating_add(self.history.age);

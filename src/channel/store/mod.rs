@@ -38,7 +38,7 @@ pub struct Store {
     idempotency: IdempotencyLimits,
     /// The id of the next event that is committed.
     next: EventId,
-    /// No event of an epoch before that of `next` was published at this moment or later.
+    /// All events of epochs before that of `next` were published before this moment.
     unpublished_since: Millis,
     /// Since when the channel's row is there, with this epoch. Without it, nothing is stored that counts.
     born: Option<Millis>,
@@ -67,7 +67,7 @@ impl Store {
         self.ended_until.is_some_and(|until| now < until)
     }
 
-    /// No event of an epoch before this one was published at this moment or later.
+    /// All events of earlier epochs were published before this moment.
     pub fn unpublished_since(&self) -> Millis {
         self.unpublished_since
     }
