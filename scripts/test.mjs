@@ -13,6 +13,8 @@ const TOGETHER = [
   ...["attacks", "attacks-claims", "attacks-form", "attacks-signatures", "bad-input", "raw-requests", "settings"],
   ...["broken-database", "broken-metadata", "bypass", "disk-full", "end", "events", "hosts", "logs", "page-headers"],
   ...["problems", "proxy", "readme", "retention", "sweep", "unpublished", "wire", "without-history"],
+  ...["console-access", "console-origins", "console-policy", "console-servers", "folder-lock", "idempotency", "page"],
+  ...["restart", "resume", "rows", "serve-access", "stall", "storage"],
 ];
 const chosen = process.argv.slice(2);
 const names = readdirSync(join(root, "tests"), { recursive: true })
