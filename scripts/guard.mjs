@@ -13,7 +13,8 @@ const RELEASE_FD = 4;
  * how the command is ended.
  */
 export function spawnHeld(command, stdio) {
-  const script = `read -r word <&${RELEASE_FD} || exit 1; exec "$@" ${RELEASE_FD}<&-`;
+  // A write beyond the limit of a file's size is an error of that write, and not the end of the process.
+  const script = `trap '' XFSZ; read -r word <&${RELEASE_FD} || exit 1; exec "$@" ${RELEASE_FD}<&-`;
   const child = spawn("sh", ["-c", script, "sh", ...command], { stdio: [...stdio, "pipe"], detached: true });
   // The child may be killed before it has read the word.
   child.stdio[RELEASE_FD].on("error", () => {});

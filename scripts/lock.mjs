@@ -88,7 +88,7 @@ export class FolderLock {
   /** Waits for the end of the workerd of a hub that was killed. The guard of that hub kills it. */
   async #untilWorkerdEnded() {
     const { host, workerd } = this.#read();
-    if (!workerd || host !== hostname()) return;
+    if (!workerd?.started || host !== hostname()) return;
     const until = Date.now() + PATIENCE_MS;
     while (startOf(workerd.pid) === workerd.started) {
       if (Date.now() > until) {
@@ -100,7 +100,7 @@ export class FolderLock {
 
   #read() {
     try {
-      return JSON.parse(readFileSync(this.file, "utf8"));
+      return JSON.parse(readFileSync(this.file, "utf8")) ?? {};
     } catch {
       // There is none yet, or its writer was killed while it wrote.
       return {};
@@ -108,7 +108,12 @@ export class FolderLock {
   }
 
   #write() {
-    writeFileSync(this.file, `${JSON.stringify(this.holder)}\n`);
+    try {
+      writeFileSync(this.file, `${JSON.stringify(this.holder)}\n`);
+    } catch (error) {
+      // On a full disk nobody learns who holds the lock. It holds all the same.
+      if (error.code !== "ENOSPC") throw error;
+    }
   }
 }
 

@@ -35,18 +35,36 @@ export function prepareStorage(folder, filesLimit, say) {
     alarms.remove(removeEmpty(folder, REMOVING_MS));
     const overdue = alarms.overdue();
     const intervalMs = Math.ceil(clearingIntervalMs(folder, filesLimit));
-    alarms.spread(intervalMs);
+    spreadIfPossible(alarms, intervalMs, say);
     if (overdue > 1) say(`${overdue} channels are overdue to be cleared; clearing one every ${intervalMs} ms`);
   } finally {
     alarms.close();
   }
 }
 
+/** Spreads alarms, where the disk has space for that. */
+function spreadIfPossible(alarms, intervalMs, say) {
+  try {
+    alarms.spread(intervalMs);
+  } catch (error) {
+    say(`alarms are not spread: ${error.message}`);
+  }
+}
+
 /** How many milliseconds are to pass from clearing one overdue channel to clearing the next. */
 function clearingIntervalMs(folder, filesLimit) {
-  const busyMs = SYNCS * syncMs(folder) + COMPUTING_MS;
-  const byTime = Math.min(busyMs / SHARE_OF_TIME, MAX_INTERVAL_MS);
+  const byTime = Math.min(busyMs(folder) / SHARE_OF_TIME, MAX_INTERVAL_MS);
   return Math.max(byTime, objectIntervalMs(filesLimit, SHARE_OF_FILES));
+}
+
+/** How long clearing a channel keeps workerd's thread busy. */
+function busyMs(folder) {
+  try {
+    return SYNCS * syncMs(folder) + COMPUTING_MS;
+  } catch {
+    // The disk is full. The slowest pace will do until the next start.
+    return Infinity;
+  }
 }
 
 /** How long it takes to sync a new file to the disk, as each clearing does. */

@@ -15,15 +15,23 @@ import { settingsIn } from "./settings.mjs";
 import { prepareStorage } from "./prepare-storage.mjs";
 import { Supervisor } from "./supervisor.mjs";
 import { SWEEP_MS, sweepEmpty } from "./sweep.mjs";
-import { NAMESPACE, address, startWorkerd } from "./workerd.mjs";
+import { NAMESPACE, address, keepReserve, startWorkerd } from "./workerd.mjs";
 
 const HOST = process.env.HOST || "127.0.0.1";
 const PORT = process.env.PORT || "8080";
 const STATE_DIR = process.env.STATE_DIR || "state";
 const MAX_PORT = 65_535;
 
+/** The memory of an open channel's object, and its files. Half of the files are for channels, and a quarter of the memory. */
+const OBJECT_BYTES = 300_000;
+const OBJECT_FILES = 3;
+
 /** Settings whose default is made for the platform's isolates of 128 MB; this process has more. */
-const OWN_DEFAULTS = { MEMORY_BYTES: String(memoryBytes()) };
+const OWN_DEFAULTS = { MEMORY_BYTES: String(memoryBytes()), MAX_OPEN_CHANNELS: String(openChannels()) };
+
+function openChannels() {
+  return Math.max(16, Math.floor(Math.min(openFilesLimit() / 2 / OBJECT_FILES, totalmem() / 4 / OBJECT_BYTES)));
+}
 
 /** A part of the machine's memory: 128 MiB of 4 GiB, and no more than 1 GiB. */
 function memoryBytes() {
@@ -145,10 +153,13 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) process.on(sign
 const filesLimit = openFilesLimit();
 const settings = { ...OWN_DEFAULTS, ...settingsIn(process.env) };
 const options = { host: HOST, port, stateDir, publicDir: join(root, "public"), settings, stderr: "pipe" };
+// Before anything is written there: a full disk gives back its reserve.
+keepReserve(stateDir);
 const lock = await FolderLock.take(stateDir, `http://${address(HOST, port)}`).catch((error) => {
   fail(`STATE_DIR is "${STATE_DIR}": ${error.message}`);
 });
 supervisor = new Supervisor((spawned) => {
+  keepReserve(stateDir);
   prepareStorage(join(stateDir, NAMESPACE), filesLimit, say);
   return startWorkerd({
     ...options,

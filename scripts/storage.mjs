@@ -68,8 +68,13 @@ async function answer({ url, method }, files) {
       await files.makeReserve(room);
     } catch {
       if (!(await files.canOpen())) return refuse(503, "no file can be opened");
-      // Now it fails for want of space, or not at all.
-      await files.makeReserve(room);
+      try {
+        await files.makeReserve(room);
+      } catch (error) {
+        // Only where files can be opened before and after it, it fails for want of space.
+        if (!(await files.canOpen())) return refuse(503, "no file can be opened");
+        throw error;
+      }
     }
     return done();
   }

@@ -26,9 +26,7 @@ export async function sweepEmpty(folder, { settleMs = SETTLE_MS, unusedMs = UNUS
   const aside = [];
   for (const { path } of channelDatabases(folder)) {
     if (aside.length === MOST) break;
-    if (!isUnused(path, unusedMs) || !isEmpty(path)) continue;
-    renameSync(path, path + ASIDE);
-    aside.push(path);
+    if (setAside(path, unusedMs)) aside.push(path);
   }
   if (aside.length === 0) return 0;
   await sleep(settleMs);
@@ -42,8 +40,21 @@ function isUnused(path, unusedMs) {
   return Date.now() - mtimeMs >= unusedMs;
 }
 
+/** Sets a database aside, if it holds nothing and is not used. One that cannot be looked at is left for the next sweep. */
+function setAside(path, unusedMs) {
+  try {
+    if (!isUnused(path, unusedMs) || !isEmpty(path)) return false;
+    renameSync(path, path + ASIDE);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Removes a database that was set aside, or gives it its name back. Returns whether it was removed. */
 function removeUnlessOpened(path) {
+  // workerd was started again meanwhile, which gives all names back.
+  if (!existsSync(path + ASIDE)) return false;
   const wasOpened = (existsSync(`${path}-wal`) && !existsSync(path)) || !isEmpty(path + ASIDE);
   if (wasOpened && existsSync(path)) throw new Error(`${path + ASIDE} holds something, and so does ${path}`);
   if (wasOpened) renameSync(path + ASIDE, path);

@@ -129,7 +129,7 @@ ${Object.entries(workers).map(([name, value]) => `const ${name} :Workerd.Worker 
  * even to read it. Where the disk is full already, it removes the file now, so that workerd can start. Also removes test
  * files of storage.mjs, which remain where workerd was killed while it wrote one.
  */
-function keepReserve(stateDir) {
+export function keepReserve(stateDir) {
   const reserve = join(stateDir, "reserve");
   for (const name of readdirSync(stateDir)) {
     if (/^(room$|\.(room|reserve)\.)/.test(name)) rmSync(join(stateDir, name), { force: true });

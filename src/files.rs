@@ -12,6 +12,9 @@ use crate::target::Target;
 /// The binding of the files in `public/`.
 const BINDING: &str = "ASSETS";
 
+/// The longest path that may name a file. Files of a console have short names.
+const MAX_PATH_BYTES: usize = 256;
+
 /// The request headers that the answer depends on.
 const CONDITIONS: [&str; 2] = ["If-None-Match", "If-Modified-Since"];
 
@@ -36,6 +39,10 @@ pub async fn answer(
                 init.headers.set(name, &value)?;
             }
         }
+    }
+    // The runtime takes long to look for a file at a path of many segments.
+    if target.path.len() > MAX_PATH_BYTES {
+        return Err(Problem::NotFound.into());
     }
     let url = format!("https://hub{}", target.path);
     let answer = env.assets(BINDING)?.fetch(url, Some(init)).await?;

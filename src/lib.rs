@@ -25,6 +25,7 @@
 //! - [`attempts`]: which id a publish got whose answer was lost
 //! - [`storage`]: whether the storage takes data, and a channel's files
 //! - [`page_headers`]: the headers of the console page and the other files
+//! - [`opening`]: which objects are open, and how many may be opened at once
 //! - [`object`]: the way from the Worker to a channel's object
 //! - [`publish`]: a publish request -> checked, encoded events
 //! - [`files`]: the files of the console
@@ -44,6 +45,7 @@ pub mod instance;
 pub mod logging;
 pub mod memory;
 pub mod object;
+pub mod opening;
 #[cfg(test)]
 mod outside;
 pub mod page_headers;

@@ -123,7 +123,7 @@ fn escaped(text: &str, max_chars: usize) -> String {
 /// Whether a character ends a line, or turns the direction in which others are shown (Unicode, annex 9): a log line that
 /// has one may be read as another.
 fn steers_layout(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -4,9 +4,8 @@
 //! a share of it that grows with what publishers send, and both are counted here: the bodies of publishes, from before they
 //! are read until they are answered, and the logs of the channels.
 //!
-//! A body is in memory twice on its way: in the Worker, and in the channel's object. Each of the two has a room of a quarter
-//! of the limit ([`Settings::memory_bytes`](crate::settings::Settings::memory_bytes)), but no more than [`MAX_ROOM`]. In the
-//! Worker, one channel's bodies may take half of what all bodies leave free: a single channel gets no more than a third of
+//! A body is in memory twice on its way: in the Worker, and in the channel's object. Each of the two has a room of
+//! [`Settings::body_room`](crate::settings::Settings::body_room). In the Worker, one channel's bodies may take half of what all bodies leave free: a single channel gets no more than a third of
 //! the room, two channels a quarter each, `n` channels one part of `n + 2` each, and two parts are left for the next. What
 //! the Worker has admitted fits into the objects, too, as their room is as large. Logs may take what bodies leave of the
 //! whole limit, and give memory back where that gets less.
@@ -17,10 +16,6 @@ use std::rc::Rc;
 
 /// What a request costs beside its body, in bytes: bodies of a few bytes are bounded in number, too.
 const REQUEST_BYTES: usize = 4_096;
-
-/// The most bytes of bodies in the Worker, and in objects, however high the limit is. Bodies wait for one thread: more of
-/// them would make the publishes of all channels wait for longer.
-const MAX_ROOM: usize = 32 << 20;
 
 /// Where a body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,19 +46,19 @@ pub fn memory() -> Rc<Memory> {
 }
 
 impl Memory {
-    /// Admits a body of `bytes` for `channel`, where the instance may hold `limit` bytes. `None` where there is no room.
+    /// Admits a body of `bytes` for `channel`, where bodies have a `room` of so many bytes. `None` where it is full.
     pub fn admit(
         self: &Rc<Self>,
         channel: &str,
         bytes: usize,
-        limit: usize,
+        room: usize,
         holder: Holder,
     ) -> Option<Admission> {
         let mut admission = Admission {
             memory: self.clone(),
             channel: channel.to_owned(),
             bytes: 0,
-            limit,
+            room,
             holder,
         };
         admission
@@ -114,7 +109,7 @@ pub struct Admission {
     memory: Rc<Memory>,
     channel: String,
     bytes: usize,
-    limit: usize,
+    room: usize,
     holder: Holder,
 }
 
@@ -126,7 +121,7 @@ impl Admission {
         let held = memory.held_by(self.holder);
         // Its own bytes count as free: a body that comes in pieces gets as much as one that comes at once.
         let others = held.get().saturating_sub(self.bytes);
-        let free = (self.limit / 4).min(MAX_ROOM).saturating_sub(others);
+        let free = self.room.saturating_sub(others);
         let of_channel = memory.of_channel(&self.channel).saturating_add(bytes);
         let fits = match self.holder {
             Holder::Worker => of_channel <= free / 2,
@@ -170,12 +165,12 @@ mod tests {
     use super::*;
 
     const LIMIT: usize = 4_000_000;
-    const ROOM: usize = LIMIT / 4;
+    const ROOM: usize = 1_000_000;
     const BODY: usize = 10_000 - REQUEST_BYTES;
 
     /// Admits bodies of 10,000 bytes in all for `channel` until there is no room. Returns them.
     fn fill(memory: &Rc<Memory>, channel: &str) -> Vec<Admission> {
-        std::iter::from_fn(|| memory.admit(channel, BODY, LIMIT, Holder::Worker)).collect()
+        std::iter::from_fn(|| memory.admit(channel, BODY, ROOM, Holder::Worker)).collect()
     }
 
     #[test]
@@ -199,7 +194,7 @@ mod tests {
         let mut held = Vec::new();
         for number in 0..50 {
             held.extend(fill(&memory, &format!("full {number}")));
-            assert!(memory.admit("other", 64, LIMIT, Holder::Worker).is_some());
+            assert!(memory.admit("other", 64, ROOM, Holder::Worker).is_some());
         }
     }
 
@@ -211,24 +206,16 @@ mod tests {
             .collect();
         let copies: Vec<_> = held
             .iter()
-            .map(|_| memory.admit("any", BODY, LIMIT, Holder::Object))
+            .map(|_| memory.admit("any", BODY, ROOM, Holder::Object))
             .collect();
         assert!(copies.iter().all(Option::is_some));
-        assert!(memory.admit("other", 64, LIMIT, Holder::Worker).is_some());
-    }
-
-    #[test]
-    fn the_room_does_not_grow_without_end() {
-        let memory = Rc::new(Memory::default());
-        let admit = |bytes| memory.admit("a", bytes, usize::MAX, Holder::Worker);
-        assert!(admit(MAX_ROOM / 2).is_none());
-        assert!(admit(MAX_ROOM / 2 - REQUEST_BYTES).is_some());
+        assert!(memory.admit("other", 64, ROOM, Holder::Worker).is_some());
     }
 
     #[test]
     fn a_body_that_grows_is_counted_and_given_back_whole() {
         let memory = Rc::new(Memory::default());
-        let mut admission = memory.admit("a", 0, LIMIT, Holder::Worker).unwrap();
+        let mut admission = memory.admit("a", 0, ROOM, Holder::Worker).unwrap();
         assert!(admission.grow(ROOM / 3));
         assert!(
             !admission.grow(ROOM / 3),
@@ -238,7 +225,7 @@ mod tests {
         assert_eq!(memory.in_worker.get(), ROOM / 3 + REQUEST_BYTES);
         drop(admission);
         assert_eq!(memory.in_worker.get(), 0);
-        let largest = memory.admit("a", ROOM / 2 - REQUEST_BYTES, LIMIT, Holder::Worker);
+        let largest = memory.admit("a", ROOM / 2 - REQUEST_BYTES, ROOM, Holder::Worker);
         assert!(largest.unwrap().grow(0));
     }
 
@@ -248,7 +235,7 @@ mod tests {
         memory.log_changed(0, LIMIT);
         assert_eq!(memory.excess(LIMIT), 0);
         let bodies = [Holder::Worker, Holder::Object]
-            .map(|holder| memory.admit("a", BODY, LIMIT, holder).unwrap());
+            .map(|holder| memory.admit("a", BODY, ROOM, holder).unwrap());
         assert_eq!(memory.excess(LIMIT), 20_000);
         memory.log_changed(LIMIT, 5);
         assert_eq!(memory.excess(LIMIT), 0);
@@ -267,7 +254,7 @@ mod tests {
                 if ends && !held.is_empty() {
                     held.remove(index.index(held.len()));
                 } else {
-                    held.extend(memory.admit(&channel.to_string(), bytes, LIMIT, holder));
+                    held.extend(memory.admit(&channel.to_string(), bytes, ROOM, holder));
                 }
                 for holder in [Holder::Worker, Holder::Object] {
                     let of_holder = held.iter().filter(|admission| admission.holder == holder);

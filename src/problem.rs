@@ -174,6 +174,14 @@ pub enum Problem {
     /// The storage could not be read, or what was published could not be stored. It was not published then.
     #[error("{0}")]
     StorageFailed(StorageFailure),
+    /// More channels are used at once than the server can hold open, or are opened at once than it can open.
+    #[error(
+        "The server is opening many channels just now, or has {max} open (MAX_OPEN_CHANNELS). Channels that are in use go on. Try again in some seconds."
+    )]
+    TooManyOpenChannels {
+        /// How many may be open.
+        max: usize,
+    },
     /// The channel's object could not be reached, or broke off.
     #[error(
         "The channel could not be reached just now, or broke off. Try again; a publish that was stored all the same is not published twice where it has an Idempotency-Key."
@@ -222,6 +230,9 @@ impl Problem {
             Self::TooManyEvents { .. } => (413, "too-many-events", "Too many events"),
             Self::BodyTooLarge { .. } => (413, "body-too-large", "Body too large"),
             Self::BodyTooSlow { .. } => (408, "body-too-slow", "Body too slow"),
+            Self::TooManyOpenChannels { .. } => {
+                (503, "too-many-open-channels", "Too many open channels")
+            }
             Self::MemoryFull => (503, "memory-full", "Memory full"),
             Self::EventTooLarge { .. } => (413, "event-too-large", "Event too large"),
             Self::EncodedTooLarge { .. } | Self::EncodedEventTooLarge { .. } => {

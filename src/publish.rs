@@ -4,12 +4,11 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::Request;
+use web_sys::{ReadableStream, Request};
 use worker::Delay;
 
 use crate::fanout::Millis;
@@ -28,6 +27,9 @@ pub fn idempotency_key(request: &Request) -> Result<Option<String>, Problem> {
     let key = request.headers().get(KEY_HEADER).ok().flatten();
     key.map(check_key).transpose()
 }
+
+/// The most bytes that an encoded event has beside its lines of data: its type, and what ends it.
+const REST_OF_EVENT: usize = 512;
 
 /// The header that names a publish, so that it can be repeated.
 pub const KEY_HEADER: &str = "Idempotency-Key";
@@ -87,12 +89,11 @@ pub async fn read(
         return Err(Problem::BodyTooLarge { max, setting });
     }
     let declared = declared.and_then(|length| usize::try_from(length).ok());
-    let memory_bytes = settings.memory_bytes;
     let mut admission = memory()
         .admit(
             channel,
             declared.unwrap_or_default(),
-            memory_bytes,
+            settings.body_room,
             Holder::Worker,
         )
         .ok_or(Problem::MemoryFull)?;
@@ -107,8 +108,11 @@ pub async fn read(
     let text = String::from_utf8(body).map_err(|error| Problem::InvalidUtf8 {
         at: error.utf8_error().valid_up_to(),
     })?;
+    // Every line costs a few bytes more once it is encoded: that is counted before it is done.
+    if form != Form::Batch && !admission.grow_to(encoded_bytes(&text)) {
+        return Err(Problem::MemoryFull);
+    }
     let batch = encode(&form, &text, settings)?;
-    // Every line costs a few bytes more once it is encoded.
     if !admission.grow_to(batch.wire.len()) {
         return Err(Problem::MemoryFull);
     }
@@ -163,6 +167,16 @@ extern "C" {
     /// The body of `request` as an `ArrayBuffer`, `undefined` where it has not come after so many milliseconds.
     #[wasm_bindgen(js_name = bodyWithin)]
     fn body_within(request: &Request, ms: f64) -> Promise;
+
+    /// Reads a body in pieces. Where it is dropped before the end, the rest is cancelled.
+    type PieceReader;
+
+    #[wasm_bindgen(constructor)]
+    fn new(stream: &ReadableStream) -> PieceReader;
+
+    /// The next piece, of so many bytes, or fewer where the body ends.
+    #[wasm_bindgen(method)]
+    fn next(this: &PieceReader, bytes: u32) -> Promise;
 }
 
 /// The body of a request that said how long it is, which the server holds it to. One call into the runtime, instead of
@@ -176,8 +190,12 @@ async fn read_declared(request: &Request, time: Millis) -> Result<Vec<u8>, Probl
     Ok(Uint8Array::new(&buffer).to_vec())
 }
 
-/// The body of a request that did not say how long it is; `None` where it is larger than `max`. Each piece is counted as it
-/// comes.
+/// How much of a body that did not say how long it is comes at once: the runtime joins smaller pieces itself, so that a body
+/// of single bytes costs no turn of the event loop for each.
+const PIECE_BYTES: u32 = 4_096;
+
+/// The body of a request that did not say how long it is; `None` where it is larger than `max`. Each piece is counted before
+/// it comes.
 async fn read_pieces(
     request: &Request,
     max: usize,
@@ -186,20 +204,36 @@ async fn read_pieces(
     let Some(stream) = request.body() else {
         return Ok(Some(Vec::new()));
     };
+    let reader = PieceReader::new(&stream);
     let mut body = Vec::new();
-    let mut pieces = wasm_streams::ReadableStream::from_raw(stream).into_stream();
-    while let Some(piece) = pieces.next().await {
+    loop {
+        if !admission.grow(PIECE_BYTES as usize) {
+            return Err(Problem::MemoryFull);
+        }
+        let piece = JsFuture::from(reader.next(PIECE_BYTES)).await;
         let piece = Uint8Array::from(piece.map_err(|_| Problem::BrokenBody)?);
         let length = usize::try_from(piece.length()).unwrap_or(usize::MAX);
         if body.len().saturating_add(length) > max {
             return Ok(None);
         }
-        if !admission.grow(length) {
-            return Err(Problem::MemoryFull);
-        }
         body.extend(piece.to_vec());
+        // The runtime gives less only at the end.
+        if piece.length() < PIECE_BYTES {
+            return Ok(Some(body));
+        }
     }
-    Ok(Some(body))
+}
+
+/// How many bytes the data of a single event takes once it is encoded, or a few more.
+fn encoded_bytes(text: &str) -> usize {
+    let line_ends = text
+        .bytes()
+        .filter(|byte| matches!(byte, b'\n' | b'\r'))
+        .count();
+    let of_lines = line_ends.saturating_mul("data: ".len());
+    text.len()
+        .saturating_add(of_lines)
+        .saturating_add(REST_OF_EVENT)
 }
 
 /// Checks and encodes what was read. All or nothing.

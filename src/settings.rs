@@ -16,6 +16,10 @@ const MEMORY_BYTES: u64 = 32 << 20;
 /// The largest `MEMORY_BYTES`: half of what WebAssembly can address.
 const MAX_MEMORY_BYTES: u64 = 2 << 30;
 
+/// The room for bodies, however high `MEMORY_BYTES` is: bodies wait for one thread, and more of them would make the publishes
+/// of all channels wait for longer.
+const BODY_ROOM: u64 = 8 << 20;
+
 /// The largest `HISTORY_EVENTS`, and `IDEMPOTENCY_KEYS`: an object may have to look at the heads of as many rows as the
 /// former, and keeps the latter in memory.
 const MAX_HISTORY_EVENTS: u64 = 1_000_000;
@@ -66,8 +70,12 @@ pub struct Settings {
     pub body_time: Millis,
     /// `MEMORY_BYTES`: of bodies and logs, in one instance. See [`crate::memory`].
     pub memory_bytes: usize,
+    /// How many of these bytes bodies may take in the Worker, and again in objects.
+    pub body_room: usize,
     /// `MAX_SUBSCRIBERS`: open streams per channel.
     pub max_subscribers: usize,
+    /// `MAX_OPEN_CHANNELS`: channels whose objects are open, in one instance; `None` for any number.
+    pub max_open_channels: Option<usize>,
     /// `PUBLISH_PER_SECOND`: publishes per channel; `None` for any number.
     pub publish_per_second: Option<u64>,
     /// `HISTORY_EVENTS`, `HISTORY_SECONDS`, `HISTORY_BYTES`.
@@ -130,6 +138,7 @@ impl Settings {
         let idempotency_seconds = environment.number("IDEMPOTENCY_SECONDS", 600, 1, 86_400, "")?;
         let publish_per_second =
             environment.number("PUBLISH_PER_SECOND", 0, 0, MAX_PUBLISH_PER_SECOND, "")?;
+        let max_open = environment.number("MAX_OPEN_CHANNELS", 0, 0, 1_000_000, "")?;
         Ok(Self {
             limits: Limits {
                 buffer_events: to_usize(buffer_events),
@@ -143,6 +152,8 @@ impl Settings {
             max_batch_events: to_usize(max_batch_events),
             body_time: body_seconds.saturating_mul(1_000),
             memory_bytes: to_usize(memory_bytes),
+            // The largest publish takes half of it.
+            body_room: to_usize((memory_bytes / 4).min(BODY_ROOM.max(least_memory / 4))),
             // workerd keeps about 70 KiB per open stream, and an object has 128 MiB: 2,000 is near what it can hold.
             max_subscribers: to_usize(environment.number(
                 "MAX_SUBSCRIBERS",
@@ -151,6 +162,7 @@ impl Settings {
                 32_768,
                 "",
             )?),
+            max_open_channels: (max_open > 0).then(|| to_usize(max_open)),
             publish_per_second: (publish_per_second > 0).then_some(publish_per_second),
             history: HistoryLimits {
                 events: environment.number("HISTORY_EVENTS", 1_000, 0, MAX_HISTORY_EVENTS, "")?,

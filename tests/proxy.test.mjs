@@ -31,6 +31,7 @@ function configuration(port, hub, folder) {
   site = replace(site, /^ *ssl_certificate.*\n *ssl_certificate_key.*\n/m, "");
   site = replace(site, /server 127\.0\.0\.1:8080 /, `server 127.0.0.1:${hub.options.port} `);
   site = replace(site, /access_log \S+ hub/, `access_log ${folder}/access.log hub`);
+  site = replace(site, /error_log \S+ crit/, `error_log ${folder}/site-error.log crit`);
   const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`);
   return `daemon off; pid ${folder}/pid; error_log ${folder}/error.log; worker_rlimit_nofile 8192;
 events { worker_connections 4096; }
@@ -96,9 +97,13 @@ test(`of ${IDLE} streams of one address, the hub gets ${ALLOWED}`, { skip, timeo
   const text = "GET /channels/many HTTP/1.1\r\nHost: x\r\n\r\n";
   const sockets = await idleConnections(proxy, IDLE, text);
   const answered = (status) => sockets.filter((socket) => socket.received.startsWith(`HTTP/1.1 ${status} `)).length;
-  await eventually(() => answered(200) + answered(429) === IDLE, 20_000, "all are answered");
+  await eventually(() => answered(200) + answered(503) === IDLE, 20_000, "all are answered");
   assert.equal(answered(200), ALLOWED);
   const { subscribers } = await hub.channel("many").stats();
   assert.equal(subscribers, ALLOWED);
+  // A browser's EventSource gives up for good on any status but 200.
+  const browser = await fetch(`${proxy.origin}/channels/many`, { headers: { Accept: "text/event-stream" } });
+  assert.deepEqual([browser.status, await browser.text()], [200, "retry: 5000\n\n"]);
+  assert.equal(browser.headers.get("content-type"), "text/event-stream");
   for (const socket of sockets) socket.destroy();
 });

@@ -8,6 +8,7 @@ use super::timer::Timer;
 use crate::fanout::Millis;
 use crate::fanout::{Change, ConnId, Work};
 use crate::logging::{Level, Line};
+use crate::opening;
 
 impl Shared {
     /// Forgets a stream whose client has gone.
@@ -51,7 +52,13 @@ impl Shared {
 
     /// Sets the timer for what comes next.
     pub(super) fn set_timer(&self) {
-        let at = self.hub.borrow().next_poll();
+        let (at, streams) = {
+            let hub = self.hub.borrow();
+            (hub.next_poll(), hub.subscribers())
+        };
+        if self.settings.max_open_channels.is_some() {
+            opening::has_streams(self.id(), streams);
+        }
         self.set(&self.timer, at);
     }
 

@@ -107,8 +107,8 @@ impl Shared {
     /// Counts the body of a publish before it is read. Fails with [`Problem::MemoryFull`].
     pub(super) fn admit_body(&self, about: PublishQuery) -> Result<Admitted<'_>, Problem> {
         let PublishQuery { number, bytes, .. } = about;
-        let limit = self.settings.memory_bytes;
-        let admission = memory().admit(self.id(), bytes, limit, Holder::Object);
+        let room = self.settings.body_room;
+        let admission = memory().admit(self.id(), bytes, room, Holder::Object);
         let admission = admission.ok_or(Problem::MemoryFull)?;
         self.memory
             .admissions

@@ -10,6 +10,7 @@ use web_sys::{Request, Response};
 use super::Shared;
 use crate::fanout::Joining;
 use crate::logging::{Level, Line};
+use crate::memory::{Holder, memory};
 use crate::object::{EXPIRES_HEADER, SUBJECT_HEADER};
 use crate::problem::Problem;
 use crate::query;
@@ -19,6 +20,10 @@ use crate::subscribe::{EventsQuery, LAST_EVENT_ID_HEADER, Subscription};
 
 /// The range that a stream's `retry:` is drawn from, in milliseconds.
 const RETRY_MS: (u32, u32) = (2_000, 4_000);
+
+/// A page of the history ends once its events have so many bytes, as they are encoded. As JSON they may have six times as
+/// many.
+const PAGE_BYTES: usize = 64 * 1024;
 
 /// The type that an event has for its readers where the publisher gave none: the standard's word.
 const DEFAULT_TYPE: &str = "message";
@@ -112,8 +117,16 @@ impl Shared {
         let (since, now) = (&wanted.since, self.clock.now());
         let start = hub.start(since, store.unpublished_since(), &mut *store, now);
         let start = start.map_err(|error| self.storage_failed(&error))?;
-        let max_bytes = self.settings.limits.buffer_bytes;
-        let events = hub.read(start.cursor, wanted.limit, max_bytes, &mut *store);
+        // The page is in memory until the client has read it: none keeps more of it than a publish.
+        let _admission = memory()
+            .admit(
+                self.id(),
+                PAGE_BYTES,
+                self.settings.body_room,
+                Holder::Object,
+            )
+            .ok_or(Problem::MemoryFull)?;
+        let events = hub.read(start.cursor, wanted.limit, PAGE_BYTES, &mut *store);
         let events = events.map_err(|error| self.storage_failed(&error))?;
         let before_first = EventId {
             epoch: hub.next_id().epoch,
@@ -124,7 +137,7 @@ impl Shared {
             gap: start.gap,
             events: events.into_iter().filter_map(event_body).collect(),
         };
-        Ok(responder.json(&body)?)
+        Ok(responder.json_bytes(&body)?)
     }
 }
 

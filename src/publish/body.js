@@ -14,3 +14,16 @@ export function bodyWithin(request, ms) {
     request.arrayBuffer().then(end(resolve), end(reject));
   });
 }
+
+/** Reads a body in pieces. */
+export class PieceReader {
+  constructor(stream) {
+    this.reader = stream.getReader({ mode: "byob" });
+  }
+
+  /** The next `bytes` bytes as a Uint8Array; fewer where the body ends. */
+  async next(bytes) {
+    const { value } = await this.reader.readAtLeast(bytes, new Uint8Array(bytes));
+    return value ?? new Uint8Array();
+  }
+}

@@ -3,21 +3,29 @@
 //! Where an object cannot store something, or its database cannot be opened, the runtime gives the object up, and the
 //! Worker hears of it.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
 use web_sys::{RequestInit, Response};
+use worker::Delay;
 
-use super::{ATTEMPTS, Channel};
+use super::{ATTEMPTS, Channel, now};
 use crate::attempts::{self, Attempt};
 use crate::credentials;
+use crate::fanout::Millis;
 use crate::logging::{Level, Line};
 use crate::object::{self, PublishQuery};
+use crate::opening::{self, Turn, Waiting};
 use crate::problem::Problem;
 use crate::query;
 use crate::response::Failure;
 use crate::route::Action;
 use crate::storage::{self, Disk, Location, Room};
 use crate::storage_failure::{self, StorageFailure};
+
+/// How soon a call that waits for its object to be opened asks again.
+const ASK_AGAIN: Duration = Duration::from_millis(10);
 
 /// A request to the channel's object.
 pub(super) struct Call {
@@ -240,13 +248,40 @@ impl Channel<'_> {
         &self,
         call: &Call,
     ) -> Result<Result<Response, Rejection>, Failure> {
+        let opened_since = self.wait_for_turn().await?;
         let stub = object::stub(self.env, self.id)?;
         let answer = object::response(stub.fetch(&call.url, &call.init)).await;
+        opening::called(self.id, opened_since, now());
         Ok(answer.map_err(|error| Rejection {
             is_overloaded: object::is_overloaded(&error),
             was_not_begun: object::was_not_begun(&error),
             message: worker::Error::from(error).to_string(),
         }))
+    }
+
+    /// Waits until the object may be called. Returns since when this call opens it, if it does. Fails with
+    /// [`Problem::TooManyOpenChannels`].
+    async fn wait_for_turn(&self) -> Result<Option<Millis>, Problem> {
+        let Some(max_open) = self.settings.max_open_channels else {
+            return Ok(None);
+        };
+        let came = now();
+        let mut waiting = None;
+        loop {
+            let now = now();
+            match opening::turn(self.id, max_open, came, now) {
+                Turn::Go { opens } => return Ok(opens.then_some(now)),
+                Turn::Refused => return Err(Problem::TooManyOpenChannels { max: max_open }),
+                Turn::Wait => {
+                    waiting.get_or_insert_with(Waiting::begin);
+                    Delay::from(ASK_AGAIN).await;
+                    // A client that has gone opens nothing.
+                    if self.request.signal().aborted() {
+                        return Err(Problem::ChannelUnavailable);
+                    }
+                }
+            }
+        }
     }
 
     /// `None` where there are none: most publishes have none, and to make them takes time.

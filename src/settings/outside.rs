@@ -108,6 +108,9 @@ const NUMBERS: &[Number] = &[
     number("IDEMPOTENCY_KEYS", 1_024, (1, 16_384), |all| {
         all.idempotency.keys
     }),
+    number("MAX_OPEN_CHANNELS", 0, (0, 1_000_000), |all| {
+        all.max_open_channels.unwrap_or(0) as u64
+    }),
     number("PUBLISH_PER_SECOND", 0, (0, 1_000_000), |all| {
         all.publish_per_second.unwrap_or(0)
     }),
