@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { listen, parseId, resume } from "./support/listener.mjs";
+import { serve } from "./support/serve.mjs";
 import { smallDisk, whyNoDisk } from "./support/small-disk.mjs";
-import { sleep } from "./support/wait.mjs";
+import { eventually, sleep } from "./support/wait.mjs";
 import { startWorkerd } from "./support/workerd.mjs";
 
 const skip = whyNoDisk();
@@ -135,6 +136,24 @@ test("a hub starts on a full disk, and reads", { skip, timeout: 60_000 }, async 
   disk.fill();
   await hub.start();
   assert.deepEqual(dataOf(await channel.history()), ["stored"]);
+});
+
+test("npm run serve starts on a full disk, and starts workerd again there", { skip, timeout: 60_000 }, async () => {
+  const disk = smallDisk(DISK_BYTES);
+  const start = () => serve({ STATE_DIR: disk.folder, LOG_LEVEL: "error" });
+  let hub = await start();
+  await hub.channel("kept").publish("stored");
+  disk.fill();
+  process.kill(hub.workerd, "SIGKILL");
+  const reads = async () => {
+    const answer = await hub.channel("kept").history().catch(() => undefined);
+    return answer && dataOf(answer).join() === "stored";
+  };
+  await eventually(reads, 20_000, "the history is read");
+  process.kill(hub.child.pid, "SIGTERM");
+  await hub.exited;
+  hub = await start();
+  await eventually(reads, 20_000, "the history is read again");
 });
 
 test("a channel can be ended on a full disk", { skip, timeout: 60_000 }, async () => {
