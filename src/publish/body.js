@@ -1,4 +1,4 @@
-// Called by src/publish.rs; wasm-bindgen bundles this file.
+// Called by src/publish/body.rs; wasm-bindgen bundles this file.
 
 /**
  * The body of a request as an ArrayBuffer, or undefined where it has not come after `ms` milliseconds. In JavaScript, as a
