@@ -16,7 +16,7 @@ const MAX_OPENING: usize = 2;
 /// How many calls may wait until their object may be opened. The others are told to come again.
 const MAX_WAITING: usize = 256;
 
-/// How long a call may wait, in milliseconds.
+/// How long a call may wait, in milliseconds. What takes longer counts as lost: the runtime may have dropped the request.
 const MAX_WAIT: Millis = 10_000;
 
 /// For how long an object counts as open after a call, in milliseconds. The runtime keeps it for ten seconds.
@@ -49,12 +49,36 @@ pub enum Turn {
     Refused,
 }
 
+/// Calls that are in the middle of something, as the times at which they began.
+#[derive(Debug, Default)]
+struct Since(RefCell<Vec<Millis>>);
+
+impl Since {
+    /// How many there are, without those that were lost.
+    fn count(&self, now: Millis) -> usize {
+        let mut calls = self.0.borrow_mut();
+        calls.retain(|since| now.saturating_sub(*since) <= MAX_WAIT);
+        calls.len()
+    }
+
+    fn begin(&self, now: Millis) {
+        self.0.borrow_mut().push(now);
+    }
+
+    fn end(&self, since: Millis) {
+        let mut calls = self.0.borrow_mut();
+        if let Some(at) = calls.iter().position(|known| *known == since) {
+            calls.swap_remove(at);
+        }
+    }
+}
+
 /// The objects of this instance.
 #[derive(Debug, Default)]
 struct Objects {
     open: RefCell<HashMap<String, Open>>,
-    opening: Cell<usize>,
-    waiting: Cell<usize>,
+    opening: Since,
+    waiting: Since,
     /// No object may be opened before.
     pause_until: Cell<Millis>,
 }
@@ -65,11 +89,12 @@ impl Objects {
         if open.get(channel).is_some_and(|known| known.is_open(now)) {
             return Turn::Go { opens: false };
         }
-        if now.saturating_sub(came) > MAX_WAIT || (came == now && self.waiting.get() >= MAX_WAITING)
+        if now.saturating_sub(came) > MAX_WAIT
+            || (came == now && self.waiting.count(now) >= MAX_WAITING)
         {
             return Turn::Refused;
         }
-        if self.opening.get() >= MAX_OPENING || now < self.pause_until.get() {
+        if self.opening.count(now) >= MAX_OPENING || now < self.pause_until.get() {
             return Turn::Wait;
         }
         if open.len() >= max_open {
@@ -78,7 +103,7 @@ impl Objects {
                 return Turn::Refused;
             }
         }
-        self.opening.set(self.opening.get().saturating_add(1));
+        self.opening.begin(now);
         Turn::Go { opens: true }
     }
 
@@ -92,7 +117,7 @@ impl Objects {
             }
         }
         if let Some(since) = opened_since {
-            self.opening.set(self.opening.get().saturating_sub(1));
+            self.opening.end(since);
             // Half of the time is for everybody else.
             let took = now.saturating_sub(since).min(1_000);
             self.pause_until.set(now.saturating_add(took));
@@ -126,19 +151,19 @@ pub fn has_streams(channel: &str, streams: usize) {
 }
 
 /// Counts a call that waits, until it is dropped.
-pub struct Waiting(());
+pub struct Waiting(Millis);
 
 impl Waiting {
-    /// One more.
-    pub fn begin() -> Self {
-        OBJECTS.with(|objects| objects.waiting.set(objects.waiting.get().saturating_add(1)));
-        Self(())
+    /// One more, which came at `came`.
+    pub fn begin(came: Millis) -> Self {
+        OBJECTS.with(|objects| objects.waiting.begin(came));
+        Self(came)
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        OBJECTS.with(|objects| objects.waiting.set(objects.waiting.get().saturating_sub(1)));
+        OBJECTS.with(|objects| objects.waiting.end(self.0));
     }
 }
 
@@ -161,6 +186,9 @@ mod tests {
         assert_eq!([turn("a", 40), turn("c", 40)], [IS_OPEN, Turn::Wait]);
         assert_eq!([turn("c", 80), turn("d", 80)], [OPENS, Turn::Wait]);
         assert_eq!(turn("d", MAX_WAIT + 1), Turn::Refused);
+        // Those that never end do not keep the others from opening.
+        let later = 2 * MAX_WAIT + 100;
+        assert_eq!(objects.turn("d", 10, later, later), OPENS);
     }
 
     #[test]

@@ -126,7 +126,8 @@ impl Shared {
                 Holder::Object,
             )
             .ok_or(Problem::MemoryFull)?;
-        let events = hub.read(start.cursor, wanted.limit, PAGE_BYTES, &mut *store);
+        let max_bytes = PAGE_BYTES.min(self.settings.limits.buffer_bytes);
+        let events = hub.read(start.cursor, wanted.limit, max_bytes, &mut *store);
         let events = events.map_err(|error| self.storage_failed(&error))?;
         let before_first = EventId {
             epoch: hub.next_id().epoch,

@@ -273,7 +273,7 @@ impl Channel<'_> {
                 Turn::Go { opens } => return Ok(opens.then_some(now)),
                 Turn::Refused => return Err(Problem::TooManyOpenChannels { max: max_open }),
                 Turn::Wait => {
-                    waiting.get_or_insert_with(Waiting::begin);
+                    waiting.get_or_insert_with(|| Waiting::begin(came));
                     Delay::from(ASK_AGAIN).await;
                     // A client that has gone opens nothing.
                     if self.request.signal().aborted() {
