@@ -10,7 +10,6 @@ use web_sys::{Request, Response};
 use super::Shared;
 use crate::fanout::Joining;
 use crate::logging::{Level, Line};
-use crate::memory::{Holder, memory};
 use crate::object::{EXPIRES_HEADER, SUBJECT_HEADER};
 use crate::problem::Problem;
 use crate::query;
@@ -22,7 +21,7 @@ use crate::subscribe::{EventsQuery, LAST_EVENT_ID_HEADER, Subscription};
 const RETRY_MS: (u32, u32) = (2_000, 4_000);
 
 /// A page of the history ends once its events have so many bytes, as they are encoded. As JSON they may have six times as
-/// many.
+/// many, and the runtime keeps the page until the client has read it.
 const PAGE_BYTES: usize = 64 * 1024;
 
 /// The type that an event has for its readers where the publisher gave none: the standard's word.
@@ -117,15 +116,6 @@ impl Shared {
         let (since, now) = (&wanted.since, self.clock.now());
         let start = hub.start(since, store.unpublished_since(), &mut *store, now);
         let start = start.map_err(|error| self.storage_failed(&error))?;
-        // The page is in memory until the client has read it: none keeps more of it than a publish.
-        let _admission = memory()
-            .admit(
-                self.id(),
-                PAGE_BYTES,
-                self.settings.body_room,
-                Holder::Object,
-            )
-            .ok_or(Problem::MemoryFull)?;
         let max_bytes = PAGE_BYTES.min(self.settings.limits.buffer_bytes);
         let events = hub.read(start.cursor, wanted.limit, max_bytes, &mut *store);
         let events = events.map_err(|error| self.storage_failed(&error))?;
