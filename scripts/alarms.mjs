@@ -91,7 +91,7 @@ export class Alarms {
     }
   }
 
-  /** What is left of the file may interest somebody who looks for a cause. */
+  /** Keeps what is left of the file, for somebody who looks for the cause of the damage. */
   #moveAway() {
     this.close();
     const away = `${this.path}.damaged-${new Date().toISOString().replaceAll(":", "-")}`;

@@ -126,7 +126,7 @@ ${Object.entries(workers).map(([name, value]) => `const ${name} :Workerd.Worker 
 
 /**
  * Keeps a megabyte of the disk in a file that is removed when the disk is full: to open a database takes some space, too,
- * even to read it. Where the disk is full already, it removes the file now, so that workerd can start. Also removes test
+ * even to read it. On a disk that is full already, removes the file now, so that workerd can start. Also removes test
  * files of storage.mjs, which remain where workerd was killed while it wrote one.
  */
 export function keepReserve(stateDir) {

@@ -125,8 +125,14 @@ impl Objects {
     }
 
     fn has_streams(&self, channel: &str, streams: usize) {
-        if let Some(known) = self.open.borrow_mut().get_mut(channel) {
-            known.streams = streams;
+        let mut open = self.open.borrow_mut();
+        match open.get_mut(channel) {
+            Some(known) => known.streams = streams,
+            // The first stream opens before the call that opened the object is answered.
+            None if streams > 0 => {
+                open.insert(channel.to_owned(), Open { streams, until: 0 });
+            }
+            None => {}
         }
     }
 }
@@ -201,6 +207,17 @@ mod tests {
         assert_eq!(turn(STAYS_OPEN), IS_OPEN);
         objects.has_streams("a", 0);
         assert_eq!([turn(STAYS_OPEN - 1), turn(STAYS_OPEN)], [IS_OPEN, OPENS]);
+    }
+
+    #[test]
+    fn a_stream_that_opens_its_object_keeps_it_open() {
+        let objects = Objects::default();
+        assert_eq!(objects.turn("a", 1, 0, 0), OPENS);
+        objects.has_streams("a", 1);
+        objects.called("a", Some(0), 0);
+        let later = 10 * STAYS_OPEN;
+        assert_eq!(objects.turn("b", 1, later, later), Turn::Refused);
+        assert_eq!(objects.turn("a", 1, later, later), IS_OPEN);
     }
 
     #[test]

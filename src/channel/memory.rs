@@ -1,8 +1,8 @@
 //! A channel's part in the memory of the instance: its bodies are admitted, and its log gives memory back.
 //!
 //! All objects of the instance can be asked to give back what no stream needs, whichever of them runs into the limit: that
-//! touches memory alone, none of the runtime's streams or storage. What streams still need is given back by each object
-//! itself, the next time that it runs, as its streams are offered it first.
+//! touches memory alone, none of the runtime's streams or storage. Events that streams still need are given back by
+//! each object itself, the next time that it runs, because it offers them to its streams first.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

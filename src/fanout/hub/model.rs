@@ -379,7 +379,7 @@ impl Model {
             self.leave(index);
         }
         self.dropped_before += self.hub.stats().dropped;
-        // What no receipt has told of is not told any more.
+        // No receipt tells of these drops any more.
         self.receipts_dropped += self.hub.unreported;
         self.now += 1;
         let mut next = self.hub.next_id();
