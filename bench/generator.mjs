@@ -45,7 +45,8 @@ export async function generate(program, server, load) {
   for (const name of ["stdout", "stderr"]) child[name].on("data", (data) => (said[name] += data));
   const [status, signal] = await once(child, "close");
   forget();
-  if (signal) throw new Error(`the load generator was ended by ${signal}: the load took too long, or somebody else ended it`);
+  if (signal)
+    throw new Error(`the load generator was ended by ${signal}: the load took too long, or somebody else ended it`);
   if (status !== 0) throw new Error(said.stderr.trim().replace(/\s*\n\s*/g, "; "));
   return JSON.parse(said.stdout);
 }

@@ -78,7 +78,9 @@ export const QUICK_SWEEP = { ...SWEEP, rates: [10], sizes: [100, 500] };
 export function sweepLoads({ subscribers, rate, rates, sizes }) {
   const points = [
     ...rates.map((rate) => ({ subscribers, rate })),
-    ...sizes.filter((size) => size !== subscribers || !rates.includes(rate)).map((size) => ({ subscribers: size, rate })),
+    ...sizes
+      .filter((size) => size !== subscribers || !rates.includes(rate))
+      .map((size) => ({ subscribers: size, rate })),
   ];
   return points.map(sweepLoad);
 }

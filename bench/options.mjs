@@ -69,7 +69,10 @@ function parse(args) {
 }
 
 function chosen(name, value, list) {
-  const ids = value.split(",").map((id) => id.trim()).filter(Boolean);
+  const ids = value
+    .split(",")
+    .map((id) => id.trim())
+    .filter(Boolean);
   const find = (id) => list.find((one) => one.id.toLowerCase() === id.toLowerCase());
   const unknown = ids.find((id) => !find(id));
   if (unknown !== undefined) throw new Error(`--${name} has "${unknown}" in it: there are ${idsOf(list)}`);

@@ -92,7 +92,8 @@ export function markdown({ date, rows, sweep, soak, history }) {
     ...missing,
     ...all.map((row) => markdownRow(row, judge(row.id, row.runs, row.missing), row.missing)),
   ];
-  if (soak && !soak.report.error) parts.push("### Soak: ten minutes of load C", markdownSoak(soak, judgeSoak(soak.report)));
+  if (soak && !soak.report.error)
+    parts.push("### Soak: ten minutes of load C", markdownSoak(soak, judgeSoak(soak.report)));
   if (history) parts.push("### What history costs", markdownHistory(history, judgeHistory(history)));
   return parts.join("\n\n");
 }

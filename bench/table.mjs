@@ -79,7 +79,11 @@ export function verdict({ figure, of, streams, least, most, times, met, value, o
   if (times) wanted = `${name} ${limit} × ${other}`;
   if (reason) return [word, wanted, reason];
   const shown = times ? number(value) : `${number(value)}${unit}`;
-  return [word, wanted, theirs === undefined ? shown : `${shown} (medians: ${number(ours)} and ${number(theirs)}${unit})`];
+  return [
+    word,
+    wanted,
+    theirs === undefined ? shown : `${shown} (medians: ${number(ours)} and ${number(theirs)}${unit})`,
+  ];
 }
 
 /** Texts in columns: the first to the left, numbers to the right. */

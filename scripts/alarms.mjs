@@ -87,7 +87,9 @@ export class Alarms {
     }
     this.database.exec("COMMIT");
     if (unreadable.length > 0) {
-      this.say(`${unreadable.length} databases could not be read, so their channels have no alarm: ${unreadable[0]}, ...`);
+      this.say(
+        `${unreadable.length} databases could not be read, so their channels have no alarm: ${unreadable[0]}, ...`,
+      );
     }
   }
 

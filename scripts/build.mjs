@@ -16,7 +16,10 @@ function sources(folder) {
   }
   const hash = createHash("sha256");
   for (const file of [...files].sort()) {
-    hash.update(`${file}\0`).update(readFileSync(join(root, file))).update("\0");
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(join(root, file)))
+      .update("\0");
   }
   return hash.digest("hex");
 }

@@ -63,7 +63,8 @@ async function answer({ url, method }, files) {
   }
   if (pathname === `/${RESERVE}` && method === "PUT") {
     const room = Number(searchParams.get("room"));
-    if (!(Number.isInteger(room) && room >= 0 && room <= MAX_ROOM_BYTES)) return refuse(400, "room is no number of bytes");
+    if (!(Number.isInteger(room) && room >= 0 && room <= MAX_ROOM_BYTES))
+      return refuse(400, "room is no number of bytes");
     try {
       await files.makeReserve(room);
     } catch {

@@ -56,5 +56,11 @@ function runTests(names, atOnce) {
   run(node, ["--test", "--test-force-exit", "--test-reporter=spec", ...limits, ...files]);
 }
 
-runTests(wanted.filter((name) => TOGETHER.includes(name)), 3);
-runTests(wanted.filter((name) => !TOGETHER.includes(name)), 1);
+runTests(
+  wanted.filter((name) => TOGETHER.includes(name)),
+  3,
+);
+runTests(
+  wanted.filter((name) => !TOGETHER.includes(name)),
+  1,
+);

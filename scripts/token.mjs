@@ -104,8 +104,10 @@ function keyMaterial(content) {
   }
   if (Array.isArray(jwk.keys)) refuseKey("is a set of keys; take the private key out of it");
   if (jwk.kty === "oct") refuseKey("is a shared secret; set JWT_SECRET to it, decoded, and leave --key away");
-  if (jwk.use !== undefined && jwk.use !== "sig") refuseKey(`is for use ${jwk.use}; a token is signed with one for sig`);
-  if (!["undefined", "string"].includes(typeof jwk.kid)) refuseKey("has a kid that is no text; every hub would refuse it");
+  if (jwk.use !== undefined && jwk.use !== "sig")
+    refuseKey(`is for use ${jwk.use}; a token is signed with one for sig`);
+  if (!["undefined", "string"].includes(typeof jwk.kid))
+    refuseKey("has a kid that is no text; every hub would refuse it");
   if (!jwk.d) refuseKey("has no private half (d); a token is signed with the private key");
   return { jwk };
 }

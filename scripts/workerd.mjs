@@ -119,7 +119,9 @@ const config :Workerd.Config = (
   services = [${services.join(", ")}],
   sockets = [(name = "http", address = ${quote(address(host, port))}, http = (), service = "main")],
 );
-${Object.entries(workers).map(([name, value]) => `const ${name} :Workerd.Worker = ${value};`).join("\n")}
+${Object.entries(workers)
+  .map(([name, value]) => `const ${name} :Workerd.Worker = ${value};`)
+  .join("\n")}
 `;
   return { text, files };
 }

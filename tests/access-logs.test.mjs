@@ -18,7 +18,18 @@ import * as bare from "../scripts/workerd.mjs";
 const BROADCAST = "/channels/foo/broadcast";
 
 /** Hosts that no URL can have, or that choose another path, and some that steer a terminal. */
-const BAD_HOSTS = ["a,b", "a b", "%", "x:99999", "[::1", "\x01\x1b[31m", "\xc2\x85", "x?", "x/channels/foo/stats?", "h\\c"];
+const BAD_HOSTS = [
+  "a,b",
+  "a b",
+  "%",
+  "x:99999",
+  "[::1",
+  "\x01\x1b[31m",
+  "\xc2\x85",
+  "x?",
+  "x/channels/foo/stats?",
+  "h\\c",
+];
 
 /**
  * Uses a token in requests that no HTTP library would send. Each is refused, by the runtime or by the Worker; only
@@ -109,7 +120,10 @@ test("npm run serve: the log says who listens, and shows no token", { timeout: 6
   const tokens = await useTokens(hub);
   await eventually(() => hub.lines().filter((line) => line.startsWith("listener left:")).length >= 4);
   const streams = hub.lines().filter((line) => line.startsWith("listener connected:"));
-  assert.deepEqual(streams, [1, 2, 3, 4].map((conn) => `listener connected: id=foo conn=${conn} sub=alice`));
+  assert.deepEqual(
+    streams,
+    [1, 2, 3, 4].map((conn) => `listener connected: id=foo conn=${conn} sub=alice`),
+  );
   await listen(hub.channel("later"), PLACES.query(tokens[0]));
   process.kill(hub.child.pid, "SIGTERM");
   assert.equal(await hub.end(), 0);
@@ -167,7 +181,10 @@ test("an error of the runtime is logged without the query of its URL, on one lin
   });
   const lines = failing.split("\n").filter((line) => line.startsWith("channel failed:"));
   const error = "error=Error: cannot load \\u{1b}[31mhttps://hub/channels/foo/events? at all";
-  assert.deepEqual(lines, [1, 2].map((attempt) => `channel failed: id=foo attempt=${attempt} ${error}`));
+  assert.deepEqual(
+    lines,
+    [1, 2].map((attempt) => `channel failed: id=foo attempt=${attempt} ${error}`),
+  );
 });
 
 test("wrangler: neither what the Worker logs", { timeout: 60_000 }, async () => {

@@ -67,7 +67,12 @@ test("the header wins, then the query, then the cookie, and a bad one is not mad
     if (header !== undefined) request.headers.Authorization = `Bearer ${header}`;
     if (query !== undefined) request.query = `?token=${query}`;
     if (cookie !== undefined) request.headers.Cookie = `sse_broadcaster_token=${cookie}`;
-    const names = new Map([[good, "good"], [bad, "bad"], [forbidden, "forbidden"], ["", "empty"]]);
+    const names = new Map([
+      [good, "good"],
+      [bad, "bad"],
+      [forbidden, "forbidden"],
+      ["", "empty"],
+    ]);
     const what = [header, query, cookie].map((token) => names.get(token)).join(", ");
     assert.equal(await ask(hub, request), answer, what);
   }
@@ -206,7 +211,7 @@ test("who opens a channel in the address bar comes to the console, which gets th
   assert.deepEqual(await redirect(""), { channel: "foo" });
   assert.deepEqual(await redirect(`?token=${token}`), { channel: "foo", token });
   assert.deepEqual(await redirect("?token=nonsense"), { channel: "foo", token: "nonsense" });
-  const odd = "a&b\r\nX: y#c\"é%2E+ channel=x";
+  const odd = 'a&b\r\nX: y#c"é%2E+ channel=x';
   assert.deepEqual(await redirect(`?token=${encodeURIComponent(odd)}`), { channel: "foo", token: odd });
 });
 

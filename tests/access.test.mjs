@@ -129,7 +129,11 @@ test("patterns are exact, or the beginning of an id", async () => {
   for (const [patterns, allowed, forbidden] of [
     [["foo"], ["foo", "%66oo"], ["fo", "fooo", "Foo", "FOO", "foo.", "f%6F%6F%6F"]],
     [["foo*"], ["foo", "fooo", "foo-bar", "foo%7Ebar"], ["fo", "Foo", "xfoo", "%46oo"]],
-    [["a", "b*", "c"], ["a", "b", "bb", "c"], ["d", "aa", "cb"]],
+    [
+      ["a", "b*", "c"],
+      ["a", "b", "bb", "c"],
+      ["d", "aa", "cb"],
+    ],
     [["*"], ["a", "-", "~", longest], []],
     [["a.c"], ["a.c"], ["abc", "a-c"]],
     [["@:~_-."], ["@:~_-.", "%40%3A~_-."], ["@"]],
@@ -141,7 +145,10 @@ test("patterns are exact, or the beginning of an id", async () => {
       const headers = bearer(await mint({ [claim]: patterns }));
       return (await fetch(`${hub.origin}/channels/${id}${path}`, { method: "HEAD", headers })).status;
     };
-    for (const [ids, status] of [[allowed, 200], [forbidden, 403]]) {
+    for (const [ids, status] of [
+      [allowed, 200],
+      [forbidden, 403],
+    ]) {
       for (const id of ids) {
         assert.equal(await ask(id, "subscribe", ""), status, `${patterns.slice(0, 9)} subscribe ${id}`);
         assert.equal(await ask(id, "publish", "/stats"), status, `${patterns.slice(0, 9)} publish ${id}`);
@@ -166,7 +173,12 @@ test("a path or id that cannot be is told before any token is looked at; queries
     assert.equal(await ask("PUT", "/channels/a"), 405);
     assert.equal(await ask("GET", "/channels/a/broadcast"), 405);
     assert.equal(await ask("DELETE", "/channels/a/stats"), 405);
-    for (const [method, path] of [["GET", ""], ["POST", "/broadcast"], ["DELETE", ""], ["GET", "/events"]]) {
+    for (const [method, path] of [
+      ["GET", ""],
+      ["POST", "/broadcast"],
+      ["DELETE", ""],
+      ["GET", "/events"],
+    ]) {
       assert.equal(await ask(method, `/channels/a%2Fb${path}`), 400);
     }
     for (const [method, path, body, more] of [

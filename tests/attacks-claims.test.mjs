@@ -48,12 +48,18 @@ for (const claim of ["exp", "nbf"]) {
   const values = { text: `"${now() + 60}"`, "other text": '"never"', true: "true", null: "null", object: "{}" };
   values.list = `[${now() + 60}]`;
   attackOnFew(`${claim} that is no number`, new RegExp(`\\b${claim}\\b`), (key) =>
-    signed(key, mapValues(values, (text) => withValue(claim, text))),
+    signed(
+      key,
+      mapValues(values, (text) => withValue(claim, text)),
+    ),
   );
 
   const numbers = { "too large to be one": "1e400", Infinity: "Infinity", NaN: "NaN", hexadecimal: "0xffffffff" };
   attackOnFew(`${claim} that is no number of JSON`, new RegExp(`\\b${claim}\\b|JSON`), (key) =>
-    signed(key, mapValues(numbers, (text) => withValue(claim, text))),
+    signed(
+      key,
+      mapValues(numbers, (text) => withValue(claim, text)),
+    ),
   );
 }
 
@@ -139,7 +145,10 @@ const DUPLICATES = {
 };
 
 attackOnFew("claims that stand twice", /twice|duplicate|once/, (key) =>
-  signed(key, mapValues(DUPLICATES, (text) => text())),
+  signed(
+    key,
+    mapValues(DUPLICATES, (text) => text()),
+  ),
 );
 
 attackOnFew("a header whose members stand twice", /twice|duplicate|once|header|algorithm|none/, (key) => {

@@ -23,7 +23,11 @@ const ATTACKS = {
     connections: 2_000,
     text: post("/channels/bytes/broadcast", "Transfer-Encoding: chunked", `${"1\r\nx\r\n".repeat(5_000)}0\r\n\r\n`),
   },
-  "pages of a history that nobody reads": { connections: 500, text: get("/channels/large/events?limit=1000"), reads: false },
+  "pages of a history that nobody reads": {
+    connections: 500,
+    text: get("/channels/large/events?limit=1000"),
+    reads: false,
+  },
   "pages of a history, read as fast as they come": { connections: 50, text: get("/channels/large/events?limit=1000") },
 };
 
@@ -47,7 +51,9 @@ for (const [what, attack] of Object.entries(ATTACKS)) {
     times.sort((a, b) => a - b);
     const p99 = times[Math.floor(times.length * 0.99)];
     const peak = hub.peakBytes();
-    console.log(`# ${what}: ${times.length} other publishes, p99 ${Math.round(p99)} ms, peak ${Math.round(peak / 1e6)} MB`);
+    console.log(
+      `# ${what}: ${times.length} other publishes, p99 ${Math.round(p99)} ms, peak ${Math.round(peak / 1e6)} MB`,
+    );
     assert.ok(p99 < 500, `${p99} ms`);
     assert.ok(peak < 1e9, `${peak} bytes`);
     await listener.untilEvents(times.length);

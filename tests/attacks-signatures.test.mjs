@@ -92,7 +92,7 @@ attack(
   "signatures that a careless RSA takes",
   SIGNATURE,
   (key) => ({
-    "1": resigned(key, (bytes) => void bytes.fill(0).writeUInt8(1, bytes.length - 1)),
+    1: resigned(key, (bytes) => void bytes.fill(0).writeUInt8(1, bytes.length - 1)),
     "the modulus": resigned(key, () => Buffer.from(rsa.jwk.n, "base64url")),
     "the modulus less 1": resigned(key, () => {
       const modulus = Buffer.from(rsa.jwk.n, "base64url");

@@ -73,7 +73,10 @@ attack(
   ALGORITHM,
   ({ key }) =>
     Object.fromEntries(
-      [["HS384", "sha384"], ["HS512", "sha512"]].map(([alg, hash]) => {
+      [
+        ["HS384", "sha384"],
+        ["HS512", "sha512"],
+      ].map(([alg, hash]) => {
         const input = `${part({ alg })}.${part(claims())}`;
         return [alg, `${input}.${createHmac(hash, key).update(input).digest("base64url")}`];
       }),
@@ -93,7 +96,9 @@ attack(
       ["PS512", "sha512", constants.RSA_PKCS1_PSS_PADDING],
     ]) {
       const input = `${part(header({ alg, kid }))}.${part(claims())}`;
-      const signed = createSign(hash).update(input).sign({ key: KeyObject.from(key), padding, saltLength: -1 });
+      const signed = createSign(hash)
+        .update(input)
+        .sign({ key: KeyObject.from(key), padding, saltLength: -1 });
       cases[alg] = `${input}.${signed.toString("base64url")}`;
     }
     return cases;
@@ -194,9 +199,8 @@ attack("the name of a key of another algorithm", KEY, (key) =>
 );
 
 attack("a header with crit", /crit|no JWT/, (key) =>
-  mapValues(
-    { exp: ["exp"], b64: ["b64"], unknown: ["x"], empty: [], text: "exp", null: null, object: {} },
-    (crit) => forge(header(key, { crit, b64: true, x: 1 }), claims(), key),
+  mapValues({ exp: ["exp"], b64: ["b64"], unknown: ["x"], empty: [], text: "exp", null: null, object: {} }, (crit) =>
+    forge(header(key, { crit, b64: true, x: 1 }), claims(), key),
   ),
 );
 

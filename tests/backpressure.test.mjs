@@ -32,7 +32,7 @@ test("a stalled reader drops, is told exactly what, and finds the newest events"
   const all = healthy.account();
   assert.equal(all.dropped, 0, "the others get every event");
   assert.equal(all.events.length, FLOOD_EVENTS);
-  let stats = await channel.stats();
+  const stats = await channel.stats();
   assert.deepEqual([stats.busy, stats.dropped, stats.subscribers], [1, dropped, 2]);
 
   stalled.resume();
@@ -74,10 +74,10 @@ test("being busy and catching up is logged once each", { timeout: 120_000 }, asy
   await eventually(async () => (await channel.stats()).busy === 0);
   const lines = () => hub.logLines().filter((line) => /^channel .*id=busy-log/.test(line));
   await eventually(() => lines().length === 2);
-  assert.deepEqual(
-    lines(),
-    ["channel busy: id=busy-log conn=1", `channel caught up: id=busy-log conn=1 dropped=${dropped}`],
-  );
+  assert.deepEqual(lines(), [
+    "channel busy: id=busy-log conn=1",
+    `channel caught up: id=busy-log conn=1 dropped=${dropped}`,
+  ]);
 });
 
 test("a reader that stalls again and again stays accounted for", { timeout: 120_000 }, async () => {

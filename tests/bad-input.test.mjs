@@ -26,7 +26,21 @@ async function assertProblem(response, status, detail) {
 const broadcast = (body, { query = "", ...init } = {}) =>
   hub.fetch(`${channel.path}/broadcast${query}`, { method: "POST", body, ...init });
 
-for (const id of ["%2F", "a%2Fb", "%00", "x".repeat(129), "%C3%A9", "é", "a%20b", "a+b", "%", "%zz", "a*", "<b>", "%0A"]) {
+for (const id of [
+  "%2F",
+  "a%2Fb",
+  "%00",
+  "x".repeat(129),
+  "%C3%A9",
+  "é",
+  "a%20b",
+  "a+b",
+  "%",
+  "%zz",
+  "a*",
+  "<b>",
+  "%0A",
+]) {
   test(`the id ${id.slice(0, 20)} is refused before any object exists`, async () => {
     for (const path of ["GET ", "DELETE ", "POST /broadcast", "GET /events", "GET /stats"]) {
       const [method, suffix] = path.split(" ");
@@ -190,5 +204,8 @@ test("after all this the channel has published nothing, and its stream is undist
   assert.deepEqual([stats.published, stats.subscribers, stats.connected], [0, 1, 1]);
   await channel.publish("the only event");
   await witness.untilEvents(1);
-  assert.deepEqual(witness.events.map((event) => event.data), ["the only event"]);
+  assert.deepEqual(
+    witness.events.map((event) => event.data),
+    ["the only event"],
+  );
 });

@@ -92,9 +92,17 @@ test("a run that failed counts against this project, and not for it where it is 
 test("stalled streams are compared with the load beside it", () => {
   const C = [report({ growth: 10e6 })];
   assert.deepEqual(metOf(judge("G", { ours: [report({ growth: 31e6, p99: 22 })], C })), [true, true, true, true]);
-  assert.deepEqual(metOf(judge("G", { ours: [report({ growth: 33e6, p99: 23, cpu: 12 })], C })), [false, false, false, true]);
+  assert.deepEqual(metOf(judge("G", { ours: [report({ growth: 33e6, p99: 23, cpu: 12 })], C })), [
+    false,
+    false,
+    false,
+    true,
+  ]);
   assert.deepEqual(metOf(judge("H", { ours: [report({ perStream: 70.1 * 1024 })] })), [false]);
-  assert.deepEqual(Object.keys(REQUIREMENTS), ROWS.map(({ id }) => id));
+  assert.deepEqual(
+    Object.keys(REQUIREMENTS),
+    ROWS.map(({ id }) => id),
+  );
 });
 
 test("history is compared with the hub without it, on row C", () => {
@@ -108,7 +116,10 @@ test("history is compared with the hub without it, on row C", () => {
   // Results may be older than that server.
   assert.deepEqual(metOf(judged({ ours: runs.ours, nchan: runs.nchan })), [undefined, undefined]);
   assert.ok(isJudged("C", "history") && !isJudged("D", "history"));
-  assert.match(plainRow({ ...ROWS[2], runs }, judge("C", runs), {}), /met +CPU per delivery with history on ≤ 1.15 × s/);
+  assert.match(
+    plainRow({ ...ROWS[2], runs }, judge("C", runs), {}),
+    /met +CPU per delivery with history on ≤ 1.15 × s/,
+  );
 });
 
 test("a soak is flat, or is not", () => {
@@ -146,7 +157,10 @@ test("what history costs is judged by its CPU, and by every event of a replay", 
   assert.deepEqual(of(), [true, true, true, true]);
   // Its runs are judged as on the row: by the quotients of the turns.
   const { runs } = historyOf().cpu;
-  assert.deepEqual(judgeHistory(historyOf()).slice(0, 2), judge("C", runs).filter(({ of }) => of === "history"));
+  assert.deepEqual(
+    judgeHistory(historyOf()).slice(0, 2),
+    judge("C", runs).filter(({ of }) => of === "history"),
+  );
   assert.deepEqual(of({ history: { cpu_us_per_delivery: 30 } }), [false, true, true, true]);
   assert.deepEqual(of({ history: { lost: 1 } }), [true, false, true, true]);
   assert.deepEqual(of({ history: { error: "no answer" } }), [false, false, true, true]);
@@ -212,8 +226,14 @@ function madeUpPoints() {
 test("the chart is well-formed, small, and has all servers", async () => {
   const points = madeUpPoints();
   const line = lineOf(points, "nchan", { figure: "p99", over: "rate" });
-  assert.deepEqual(line.map(({ x }) => x), SWEEP.rates);
-  assert.deepEqual(line.filter(({ hollow }) => hollow).map(({ x }) => x), [1_000]);
+  assert.deepEqual(
+    line.map(({ x }) => x),
+    SWEEP.rates,
+  );
+  assert.deepEqual(
+    line.filter(({ hollow }) => hollow).map(({ x }) => x),
+    [1_000],
+  );
   const svg = await draw(points, "Numbers & <names>");
   assert.ok(svg.length < 60_000, `${svg.length} bytes`);
   for (const { name } of SERVERS) assert.ok(svg.includes(`>${name}</text>`), name);

@@ -96,8 +96,14 @@ for (const name of Object.keys(BREAK)) {
     await listener.untilId(elsewhere.id);
     assert.ok(!listener.ended);
     await hub.restart();
-    assert.deepEqual((await channel.history()).events.map(({ data }) => data), ["anew"]);
-    assert.deepEqual((await other.history()).events.map(({ data }) => data), ["elsewhere"]);
+    assert.deepEqual(
+      (await channel.history()).events.map(({ data }) => data),
+      ["anew"],
+    );
+    assert.deepEqual(
+      (await other.history()).events.map(({ data }) => data),
+      ["elsewhere"],
+    );
   });
 }
 

@@ -63,7 +63,10 @@ for (const [what, from, damage, why] of CASES) {
     assert.match(said[0], why);
     assert.match(said[0], /reading the alarms of 60 channels again/);
     const { events } = await hub.channel("c0").history();
-    assert.deepEqual(events.map(({ data }) => data), ["event of 0"]);
+    assert.deepEqual(
+      events.map(({ data }) => data),
+      ["event of 0"],
+    );
     assert.equal((await hub.channel("c1").publish("more")).id.split("-")[1], "2", "the epoch goes on");
     process.kill(hub.child.pid, "SIGTERM");
     assert.equal(await hub.end(), 0);
@@ -73,9 +76,12 @@ for (const [what, from, damage, why] of CASES) {
     for (const [id, time] of Object.entries(before)) {
       assert.ok(time >= alarms[id] && time - alarms[id] <= 2_000_000n, `${time} has become ${alarms[id]}`);
     }
-    const away = readdirSync(join(STATE_DIR, "channel")).filter((name) => name.includes("damaged") && name.endsWith("Z"));
+    const away = readdirSync(join(STATE_DIR, "channel")).filter(
+      (name) => name.includes("damaged") && name.endsWith("Z"),
+    );
     assert.equal(away.length, what.startsWith("gone") ? 0 : 1, "the damaged file is kept");
-    if (what === "garbage") assert.equal(readFileSync(join(STATE_DIR, "channel", away[0]), "utf8"), "this is no database");
+    if (what === "garbage")
+      assert.equal(readFileSync(join(STATE_DIR, "channel", away[0]), "utf8"), "this is no database");
   });
 }
 
@@ -100,6 +106,9 @@ test("a metadata.sqlite that cannot be opened is named, with what to do", { time
   mkdirSync(file, { recursive: true });
   const hub = new Serve({ PORT: String(await freePort()), ...settings, STATE_DIR });
   assert.equal(await hub.end(), 1);
-  assert.match(hub.output, new RegExp(`^sse-broadcaster: ${file} cannot be used \\(.+\\); let this user read and write it`, "m"));
+  assert.match(
+    hub.output,
+    new RegExp(`^sse-broadcaster: ${file} cannot be used \\(.+\\); let this user read and write it`, "m"),
+  );
   assert.ok(!hub.output.includes("    at "), hub.output);
 });

@@ -9,7 +9,13 @@ import { startWorkerd } from "./support/workerd.mjs";
 const settings = { JWT_SECRET: SECRET, PUBLISH_PER_SECOND: "5", LOG_LEVEL: "info" };
 const token = await mint({ ...ALL, exp: Date.now() / 1_000 + 600 });
 
-const REQUESTS = [["GET", ""], ["DELETE", ""], ["GET", "/stats"], ["GET", "/events"], ["POST", "/broadcast"]];
+const REQUESTS = [
+  ["GET", ""],
+  ["DELETE", ""],
+  ["GET", "/stats"],
+  ["GET", "/events"],
+  ["POST", "/broadcast"],
+];
 
 test("who may listen gets nothing else by a Host that names another path", { timeout: 30_000 }, async () => {
   const hub = await startWorkerd({ ...settings, ACCESS: "publish-token" });

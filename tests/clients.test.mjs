@@ -58,7 +58,10 @@ test("the npm package eventsource hears messages and types", { timeout: 60_000 }
   const first = await channel.publish(ODD);
   const second = await channel.publish("7:3", { query: "?event=score" });
   await eventually(() => heard.length === 2);
-  assert.deepEqual(heard, [["message", ODD, first.id], ["score", "7:3", second.id]]);
+  assert.deepEqual(heard, [
+    ["message", ODD, first.id],
+    ["score", "7:3", second.id],
+  ]);
 });
 
 test("the Python package sseclient hears them, too", { timeout: 60_000 }, async () => {
@@ -76,8 +79,14 @@ for event in SSEClient(sys.argv[1]):
   const first = await channel.publish("line 1\nline 2");
   const second = await channel.publish("7:3", { query: "?event=score" });
   await eventually(() => client.output.split("\n").length === 3);
-  const heard = client.output.trim().split("\n").map((line) => JSON.parse(line));
-  assert.deepEqual(heard, [["message", "line 1\nline 2", first.id], ["score", "7:3", second.id]]);
+  const heard = client.output
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(heard, [
+    ["message", "line 1\nline 2", first.id],
+    ["score", "7:3", second.id],
+  ]);
 });
 
 test("Chromium's EventSource hears them on a page of another origin", { timeout: 60_000 }, async () => {
@@ -94,7 +103,10 @@ test("Chromium's EventSource hears them on a page of another origin", { timeout:
   const second = await channel.publish("7:3", { query: "?event=score" });
   await page.waitForFunction(() => window.heard.length === 2);
   const heard = await page.evaluate(() => window.heard);
-  assert.deepEqual(heard, [["message", ODD, first.id], ["score", "7:3", second.id]]);
+  assert.deepEqual(heard, [
+    ["message", ODD, first.id],
+    ["score", "7:3", second.id],
+  ]);
 });
 
 test("Chromium comes back by itself when the channel was full", { timeout: 60_000 }, async () => {
@@ -105,7 +117,8 @@ test("Chromium comes back by itself when the channel was full", { timeout: 60_00
   await page.evaluate((url) => {
     window.heard = [];
     const source = new EventSource(url);
-    for (const type of ["message", "hub.error"]) source.addEventListener(type, (event) => window.heard.push(event.data));
+    for (const type of ["message", "hub.error"])
+      source.addEventListener(type, (event) => window.heard.push(event.data));
   }, channel.url);
   await page.waitForFunction(() => window.heard.length === 1);
   const [problem] = await page.evaluate(() => window.heard.map(JSON.parse));

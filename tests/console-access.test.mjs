@@ -32,7 +32,10 @@ test("a token in its address fills the field, and is nowhere to be seen from the
   assert.equal(page.url(), `${hub.origin}/?channel=query&types=score`);
   const field = page.getByLabel("Token");
   assert.equal(await field.inputValue(), token);
-  assert.deepEqual([await field.getAttribute("type"), await field.getAttribute("autocomplete")], ["password", "new-password"]);
+  assert.deepEqual(
+    [await field.getAttribute("type"), await field.getAttribute("autocomplete")],
+    ["password", "new-password"],
+  );
   await broadcast(page, "from the page");
   await item(page, "message: from the page");
 
@@ -56,7 +59,10 @@ test("a token in its address fills the field, and is nowhere to be seen from the
     assert.ok(!referer?.includes(token), pathname);
     seen.add(pathname);
   }
-  assert.deepEqual([...seen].sort(), ["", "/broadcast", "/stats"].map((path) => `/channels/query${path}`));
+  assert.deepEqual(
+    [...seen].sort(),
+    ["", "/broadcast", "/stats"].map((path) => `/channels/query${path}`),
+  );
   await page.context().close();
 });
 

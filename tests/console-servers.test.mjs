@@ -244,7 +244,8 @@ for (const [when, answer] of Object.entries(MOVING)) {
     const before = other.requests.length;
     const page = await newPage();
     await page.goto(`${hub.origin}/?server=${moving.origin}&channel=moving&token=${token}`);
-    const stream = () => moving.requests.some(({ url }) => new URLSearchParams(url.split("?")[1]).get("token") === token);
+    const stream = () =>
+      moving.requests.some(({ url }) => new URLSearchParams(url.split("?")[1]).get("token") === token);
     await eventually(stream, 10_000, "a stream is asked for");
     moving.answer = redirectTo(other.origin);
     await status(page, "redirects to another address");

@@ -17,9 +17,11 @@ async function openConsole(hub, channel, query = "") {
 
 /** What its list shows, oldest first: [text, id]. */
 function items(page) {
-  return page.locator("#messages li").evaluateAll((all) =>
-    all.reverse().map((item) => ["text", "id"].map((part) => item.querySelector(`.${part}`)?.textContent)),
-  );
+  return page
+    .locator("#messages li")
+    .evaluateAll((all) =>
+      all.reverse().map((item) => ["text", "id"].map((part) => item.querySelector(`.${part}`)?.textContent)),
+    );
 }
 
 test("it shows ids, and goes on after a restart without losing an item", { timeout: 60_000 }, async () => {
@@ -59,7 +61,10 @@ for (const before of [["1"], []]) {
     await page.unroute(`${channel.url}**`);
     await page.getByText("message: 3").waitFor();
     const expected = [...before, ...missed].map((data) => `message: ${data}`);
-    assert.deepEqual((await items(page)).map(([text]) => text), expected);
+    assert.deepEqual(
+      (await items(page)).map(([text]) => text),
+      expected,
+    );
     await page.close();
   });
 }

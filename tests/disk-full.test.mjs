@@ -34,7 +34,10 @@ async function attempt(channel, body, key) {
 
 const dataOf = ({ events }) => events.map(({ data }) => data);
 
-test("a full disk is told to publishers alone, and is forgotten once there is space", { skip, timeout: 60_000 }, async () => {
+test("a full disk is told to publishers alone, and is forgotten once there is space", {
+  skip,
+  timeout: 60_000,
+}, async () => {
   const { hub, disk } = await startOnSmallDisk();
   const channels = ["first", "second", "third"].map((id) => hub.channel(id));
   const [first, second] = channels;
@@ -70,7 +73,10 @@ test("a full disk is told to publishers alone, and is forgotten once there is sp
   disk.clear();
   const receipts = [];
   for (const channel of [second, first, channels[2], hub.channel("new")]) receipts.push(await channel.publish("after"));
-  assert.deepEqual(receipts.map(({ id }) => parseId(id).seq), [2, 2, 2, 1]);
+  assert.deepEqual(
+    receipts.map(({ id }) => parseId(id).seq),
+    [2, 2, 2, 1],
+  );
   for (const stream of streams) {
     await stream.untilEvents(1);
     assert.deepEqual(dataOf(stream.account()), ["after"]);
@@ -83,7 +89,10 @@ test("a full disk is told to publishers alone, and is forgotten once there is sp
   assert.deepEqual(dataOf(await second.history()), ["before", "after", "r".repeat(64)]);
 });
 
-test("an object that is reset with publishes in flight leaves none of them counted", { skip, timeout: 60_000 }, async () => {
+test("an object that is reset with publishes in flight leaves none of them counted", {
+  skip,
+  timeout: 60_000,
+}, async () => {
   // There is room for 2.1 MB of bodies in objects.
   const { hub, disk } = await startOnSmallDisk({ ...SETTINGS, MEMORY_BYTES: String(8 * 2 ** 20 + 65_536) });
   const channel = hub.channel("reset");
@@ -146,7 +155,10 @@ test("npm run serve starts on a full disk, and starts workerd again there", { sk
   disk.fill();
   process.kill(hub.workerd, "SIGKILL");
   const reads = async () => {
-    const answer = await hub.channel("kept").history().catch(() => undefined);
+    const answer = await hub
+      .channel("kept")
+      .history()
+      .catch(() => undefined);
     return answer && dataOf(answer).join() === "stored";
   };
   await eventually(reads, 20_000, "the history is read");
@@ -216,7 +228,8 @@ test("publishers who fill the disk lose nothing that was acknowledged", { skip, 
   publishing = false;
   await Promise.all(publishers);
   const streams = await Promise.all(readers);
-  for (const { id } of channels) assert.ok((cuts.get(id) ?? 0) <= 1, `the streams of ${id} were cut ${cuts.get(id)} times`);
+  for (const { id } of channels)
+    assert.ok((cuts.get(id) ?? 0) <= 1, `the streams of ${id} were cut ${cuts.get(id)} times`);
   for (const stream of streams) stream.leave();
 
   await hub.restart({ ...SETTINGS, HISTORY_BYTES: String(64 << 20) });

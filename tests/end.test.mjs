@@ -43,7 +43,10 @@ test("streams hear hub.end and end; the next publish begins a larger epoch", asy
   assert.ok(parseId(next.id).epoch > parseId(id).epoch);
   const late = await resume(channel, id);
   await late.untilEvents(2);
-  assert.deepEqual(late.events.map(({ event, data }) => event ?? data), ["hub.gap", "another match"]);
+  assert.deepEqual(
+    late.events.map(({ event, data }) => event ?? data),
+    ["hub.gap", "another match"],
+  );
   assert.equal(late.account().unknown, 1);
   assert.deepEqual((await channel.history()).events, [{ id: next.id, event: "message", data: "another match" }]);
 });
@@ -98,7 +101,10 @@ test("ending it twice, or before anybody used it, does no harm", async () => {
   const early = await listen(unused);
   assert.equal((await unused.end()).subscribers, 1);
   await early.until(() => early.ended, "the end of the stream");
-  assert.deepEqual(early.events.map(({ event, id }) => [event, id]), [["hub.end", early.joinedAfter]]);
+  assert.deepEqual(
+    early.events.map(({ event, id }) => [event, id]),
+    [["hub.end", early.joinedAfter]],
+  );
   await assertEnded(unused);
 });
 

@@ -45,7 +45,10 @@ test("pages follow each other until the reader is level, and then go on", async 
   const { epoch } = parseId(id);
   const { pages, next } = await pagesOf(channel, 10);
   assert.deepEqual(pages.map(datas), [numbers(1, 10), numbers(11, 20), numbers(21, 25)]);
-  assert.deepEqual(pages.map((page) => page.next), [`${epoch}-10`, `${epoch}-20`, id]);
+  assert.deepEqual(
+    pages.map((page) => page.next),
+    [`${epoch}-10`, `${epoch}-20`, id],
+  );
   assert.ok(pages.every((page) => page.gap === null));
   assert.equal(next, id, "nothing new: the reader stays where he is");
   await channel.publish("26");
@@ -119,7 +122,10 @@ test("any payload and type comes out as a stream gives it", async () => {
   await witness.untilEvents(payloads.length + 4);
   const { pages } = await pagesOf(channel, 1000);
   const events = pages.flatMap((page) => page.events);
-  assert.deepEqual(events, witness.events.map(({ id, event, data }) => ({ id, event: event ?? "message", data })));
+  assert.deepEqual(
+    events,
+    witness.events.map(({ id, event, data }) => ({ id, event: event ?? "message", data })),
+  );
 });
 
 test("large events end a page early, and no page is empty before the end", async () => {
@@ -127,7 +133,10 @@ test("large events end a page early, and no page is empty before the end", async
   const large = (n) => `${n} `.padEnd(60_000, "x");
   for (let n = 0; n < 60; n++) await channel.publish(large(n));
   const { pages } = await pagesOf(channel, 1000);
-  assert.deepEqual(pages.flatMap(datas), Array.from({ length: 60 }, (_, n) => large(n)));
+  assert.deepEqual(
+    pages.flatMap(datas),
+    Array.from({ length: 60 }, (_, n) => large(n)),
+  );
   for (const page of pages) {
     const bytes = JSON.stringify(page).length;
     assert.ok(bytes < 2 * 65_536, `a page has ${bytes} bytes`);
@@ -141,7 +150,10 @@ test("events as large as BUFFER_BYTES allows come out, too", async () => {
   for (const payload of data) await channel.publish(payload);
   const { pages } = await pagesOf(channel, 1000);
   assert.deepEqual(pages.flatMap(datas), data);
-  assert.ok(pages.every((page) => page.events.length <= 2), "a page ends at about BUFFER_BYTES");
+  assert.ok(
+    pages.every((page) => page.events.length <= 2),
+    "a page ends at about BUFFER_BYTES",
+  );
 });
 
 test("pages read while others publish and trim have no hole and no double", { timeout: 60_000 }, async () => {

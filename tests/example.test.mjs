@@ -147,7 +147,12 @@ test("Ctrl-C ends it with streams open; started again, it goes on where it was",
   const [id] = await items.allTextContents();
   process.kill(-dev.child.pid, "SIGINT");
   await once(dev.child, "exit");
-  await eventually(() => fetch(`${origin}/healthz`).then(() => false, () => true));
+  await eventually(() =>
+    fetch(`${origin}/healthz`).then(
+      () => false,
+      () => true,
+    ),
+  );
   await page.getByText("reconnecting to").waitFor();
 
   await startDev();
@@ -157,6 +162,9 @@ test("Ctrl-C ends it with streams open; started again, it goes on where it was",
   const expected = [0, 1, 2, 3].map((n) => `${epoch}-${Number(seq) + n}`);
   assert.deepEqual((await items.allTextContents()).reverse(), expected);
   const missed = await fetch(`${origin}/channels/restart/events?after=${id}`);
-  assert.deepEqual((await missed.json()).events.map((event) => event.id), expected.slice(1));
+  assert.deepEqual(
+    (await missed.json()).events.map((event) => event.id),
+    expected.slice(1),
+  );
   await page.close();
 });

@@ -46,7 +46,10 @@ for (const [place, request] of Object.entries(PLACES)) {
     await channel.publish("one");
     const { id } = await channel.publish("two");
     await Promise.all([assertEndsWith(listener, exp), assertEndsWith(quiet, exp)]);
-    assert.deepEqual(listener.events.map(({ event, data }) => event ?? data), ["one", "two", "hub.expired"]);
+    assert.deepEqual(
+      listener.events.map(({ event, data }) => event ?? data),
+      ["one", "two", "hub.expired"],
+    );
     assert.equal(listener.lastEventId, id);
     assert.equal(quiet.lastEventId, quiet.joinedAfter);
     assert.equal((await channel.stats()).subscribers, 1);
@@ -137,7 +140,10 @@ test("who comes back with last_event_id misses nothing, and gets nothing twice",
       id = listener.lastEventId;
     }
     assert.ok(data.length > 100, `only ${data.length} events`);
-    assert.deepEqual(data, Array.from({ length: total.published - first }, (_, n) => String(first + n)));
+    assert.deepEqual(
+      data,
+      Array.from({ length: total.published - first }, (_, n) => String(first + n)),
+    );
   };
   try {
     await Promise.all([publishing, ...["", "catch_up=1", "", "catch_up=1"].map(read)]);

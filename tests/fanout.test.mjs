@@ -13,8 +13,14 @@ test("channels are isolated, and spelling an id differently does not make anothe
   await b.publish("for b");
   await a.publish("for a again");
   await Promise.all([onA.untilEvents(2), onB.untilEvents(1), onEncoded.untilEvents(2)]);
-  assert.deepEqual(onA.events.map((event) => event.data), ["for a", "for a again"]);
-  assert.deepEqual(onB.events.map((event) => event.data), ["for b"]);
+  assert.deepEqual(
+    onA.events.map((event) => event.data),
+    ["for a", "for a again"],
+  );
+  assert.deepEqual(
+    onB.events.map((event) => event.data),
+    ["for b"],
+  );
   assert.deepEqual(onEncoded.events, onA.events);
   assert.equal((await b.stats()).published, 1);
 });
@@ -76,7 +82,10 @@ for (const [readers, rounds] of [
     for (const listener of listeners) {
       const { events, dropped } = listener.account();
       assert.equal(dropped, 0);
-      assert.ok(events.every((event, i) => event.data === batch[i % 256]), "batches do not mix");
+      assert.ok(
+        events.every((event, i) => event.data === batch[i % 256]),
+        "batches do not mix",
+      );
     }
     assert.equal((await channel.stats()).dropped, 0);
   });

@@ -21,7 +21,11 @@ test("a second hub on the same folder says which process uses it, and ends", { t
   assert.ok(second.output.includes(`sse-broadcaster: STATE_DIR is "${STATE_DIR}": ${words}\n`), second.output);
   assert.ok(!second.output.includes("    at "), second.output);
   const { events } = await first.channel("foo").history();
-  assert.deepEqual(events.map((event) => event.id), [id], "the first hub goes on");
+  assert.deepEqual(
+    events.map((event) => event.id),
+    [id],
+    "the first hub goes on",
+  );
   process.kill(first.child.pid, "SIGTERM");
   assert.equal(await first.end(), 0);
   const third = await serve({ STATE_DIR });
@@ -29,7 +33,9 @@ test("a second hub on the same folder says which process uses it, and ends", { t
   assert.equal(await third.end(), 0);
 });
 
-test(`after kill -9 the next hub starts, ${KILLS} times, and there are never two workerds`, { timeout: 180_000 }, async () => {
+test(`after kill -9 the next hub starts, ${KILLS} times, and there are never two workerds`, {
+  timeout: 180_000,
+}, async () => {
   const STATE_DIR = temporaryFolder();
   let most = 0;
   const watch = setInterval(() => (most = Math.max(most, workerds().length)), 10);
@@ -48,7 +54,10 @@ test(`after kill -9 the next hub starts, ${KILLS} times, and there are never two
   clearInterval(watch);
   assert.equal(most, 1);
   const { events } = await hub.channel("foo").history();
-  assert.deepEqual(events.map((event) => event.id), ids);
+  assert.deepEqual(
+    events.map((event) => event.id),
+    ids,
+  );
   process.kill(hub.child.pid, "SIGTERM");
   assert.equal(await hub.end(), 0);
 });
@@ -78,7 +87,10 @@ test("a hub waits for a workerd that the killed one has left, and then refuses",
   // This very process stands for a workerd that does not end.
   first.note(process.pid);
   first.free();
-  await assert.rejects(FolderLock.take(folder, "http://127.0.0.1:2"), new RegExp(`workerd .*process ${process.pid}, still`));
+  await assert.rejects(
+    FolderLock.take(folder, "http://127.0.0.1:2"),
+    new RegExp(`workerd .*process ${process.pid}, still`),
+  );
   writeFileSync(join(folder, "hub.json"), "{"); // As a hub leaves it that is killed while it writes.
   (await FolderLock.take(folder, "http://127.0.0.1:2")).free();
 });
@@ -86,7 +98,10 @@ test("a hub waits for a workerd that the killed one has left, and then refuses",
 test("a lock that cannot be used is named", async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, "hub.lock"), "this is no database");
-  await assert.rejects(FolderLock.take(folder, ""), /its file hub\.lock cannot be used \(file is not a database\); remove/);
+  await assert.rejects(
+    FolderLock.take(folder, ""),
+    /its file hub\.lock cannot be used \(file is not a database\); remove/,
+  );
 });
 
 function killHard(pid) {

@@ -17,7 +17,10 @@ async function post(channel, key, body, { query = "", type = "text/plain" } = {}
 
 async function assertPublished(channel, datas) {
   const { events } = await channel.history();
-  assert.deepEqual(events.map((event) => event.data), datas);
+  assert.deepEqual(
+    events.map((event) => event.data),
+    datas,
+  );
 }
 
 /** Checks that `answer` says that the key has been used for something else. */

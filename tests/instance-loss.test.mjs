@@ -101,11 +101,17 @@ test("all streams resume after the instance has trapped, and nothing is lost or 
 });
 
 test("an unkeyed publish to an object of the lost instance succeeds at once, as nothing of it was begun", async () => {
-  const hub = await startWorkerd({ LOG_LEVEL: "error", MEMORY_BYTES: String(2 ** 31) }, { worker: smallMemoryModules(32 << 20) });
+  const hub = await startWorkerd(
+    { LOG_LEVEL: "error", MEMORY_BYTES: String(2 ** 31) },
+    { worker: smallMemoryModules(32 << 20) },
+  );
   const channel = hub.channel("unkeyed");
   await channel.publish("before");
   await fillMemory(hub, 1);
   assert.equal((await channel.publish("after")).events, 1);
   const { events } = await channel.history();
-  assert.deepEqual(events.map(({ data }) => data), ["before", "after"]);
+  assert.deepEqual(
+    events.map(({ data }) => data),
+    ["before", "after"],
+  );
 });

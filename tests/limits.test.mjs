@@ -153,13 +153,22 @@ test("PUBLISH_LIMIT counts the publishes of an address, to all channels, good an
   const first = [good, bad, good].map((token) => publish("192.0.2.1", token));
   assert.deepEqual(await statuses(hub, path, first), [200, 401, 200]);
   assert.deepEqual(await statuses(hub, "/channels/bar/broadcast", [publish("192.0.2.1", good)]), [200]);
-  for (const [id, token] of [["foo", good], ["foo", bad], ["bar", good], ["bar", {}]]) {
+  for (const [id, token] of [
+    ["foo", good],
+    ["foo", bad],
+    ["bar", good],
+    ["bar", {}],
+  ]) {
     const answer = await ask(hub.origin, `/channels/${id}/broadcast`, publish("192.0.2.1", token));
     assertTooMany(answer, "too-many-requests", "10", /PUBLISH_LIMIT/);
   }
   assert.deepEqual(await statuses(hub, path, [publish("192.0.2.2", good), publish("2001:db8::1", good)]), [200, 200]);
   // So does all that takes the same permission.
-  for (const [path, method] of [["/stats", "GET"], ["/events", "HEAD"], ["", "DELETE"]]) {
+  for (const [path, method] of [
+    ["/stats", "GET"],
+    ["/events", "HEAD"],
+    ["", "DELETE"],
+  ]) {
     const { status } = await ask(hub.origin, `/channels/foo${path}`, from("192.0.2.1", { method, headers: good }));
     assert.equal(status, 429, path);
   }

@@ -60,7 +60,8 @@ for (const [what, load] of Object.entries({
     assert.equal(listener.account().events.length, times.length + 1);
     assert.ok(answers[503] > 0, "some were refused");
     const { history, seq } = await loaded.stats();
-    if (!load.unfinished) assert.equal(seq, answers[200] * Math.floor(load.bytes / 60_000), "all that was acknowledged is there");
+    if (!load.unfinished)
+      assert.equal(seq, answers[200] * Math.floor(load.bytes / 60_000), "all that was acknowledged is there");
     else assert.deepEqual([seq, history.events, answers[200]], [0, 0, undefined]);
     assert.equal((await loaded.publish("after")).events, 1);
   });
@@ -86,7 +87,9 @@ test("beyond the limit a publish is refused by its declared length, before its b
   const hub = await startWorkerd({ ...QUIET, MEMORY_BYTES: LEAST_MEMORY });
   const [full, other] = [hub.channel("full"), hub.channel("other")];
   // Bodies may take a quarter of the limit, one channel's a third of that: 11 of these.
-  const held = await Promise.all(Array.from({ length: 15 }, () => unfinishedPublish(full, "Content-Length: 60000", "")));
+  const held = await Promise.all(
+    Array.from({ length: 15 }, () => unfinishedPublish(full, "Content-Length: 60000", "")),
+  );
   const answered = () => held.filter((connection) => connection.received());
   await eventually(() => answered().length === 4);
   const refused = await answered()[0].rest();
@@ -118,7 +121,9 @@ test("clients that break off in the middle of a body leave nothing behind", asyn
     }
     await sleep(20);
   }
-  await eventually(async () => (await fetch(`${channel.url}/broadcast`, { method: "POST", body: "x".repeat(60_000) })).status === 200);
+  await eventually(
+    async () => (await fetch(`${channel.url}/broadcast`, { method: "POST", body: "x".repeat(60_000) })).status === 200,
+  );
   const all = await Promise.all(Array.from({ length: 5 }, () => channel.publish("x".repeat(60_000))));
   assert.equal(all.length, 5);
 });
@@ -135,7 +140,9 @@ async function fillLogs(hub, count) {
 }
 
 for (const HISTORY_EVENTS of ["1000", "0"]) {
-  test(`logs give memory back, and nothing is lost for streams that keep up (HISTORY_EVENTS=${HISTORY_EVENTS})`, { timeout: 60_000 }, async () => {
+  test(`logs give memory back, and nothing is lost for streams that keep up (HISTORY_EVENTS=${HISTORY_EVENTS})`, {
+    timeout: 60_000,
+  }, async () => {
     // 100 logs of 0.9 MB do not fit into the 64 MiB of this instance, but what it may count does.
     const settings = { ...QUIET, HISTORY_EVENTS, MEMORY_BYTES: String(16 * MIB) };
     const hub = await startWorkerd(settings, { worker: smallMemoryModules(64 * MIB) });
@@ -156,7 +163,9 @@ for (const HISTORY_EVENTS of ["1000", "0"]) {
 }
 
 for (const HISTORY_EVENTS of ["1000", "0"]) {
-  test(`logs that stalled streams still need give memory back, too (HISTORY_EVENTS=${HISTORY_EVENTS})`, { timeout: 90_000 }, async () => {
+  test(`logs that stalled streams still need give memory back, too (HISTORY_EVENTS=${HISTORY_EVENTS})`, {
+    timeout: 90_000,
+  }, async () => {
     const settings = { ...QUIET, HISTORY_EVENTS, HEARTBEAT_SECONDS: "1", MEMORY_BYTES: String(9 * MIB) };
     // 60 logs of 1 MB do not fit.
     const hub = await startWorkerd(settings, { worker: smallMemoryModules(48 * MIB) });
@@ -179,6 +188,10 @@ for (const HISTORY_EVENTS of ["1000", "0"]) {
     const dropped = totals.reduce((sum, stats) => sum + stats.dropped, 0);
     const told = stalled.reduce((sum, listener) => sum + listener.account().dropped, 0);
     console.log(`# stalled streams, history ${HISTORY_EVENTS}: ${dropped} dropped`);
-    assert.deepEqual({ told, reported }, { told: dropped, reported: dropped }, "each drop is in a receipt and in a notice");
+    assert.deepEqual(
+      { told, reported },
+      { told: dropped, reported: dropped },
+      "each drop is in a receipt and in a notice",
+    );
   });
 }

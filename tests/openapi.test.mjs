@@ -43,7 +43,10 @@ test("it is valid OpenAPI 3.1, of this version, and names no server", async () =
   const { failed, output } = await python(["-m", "openapi_spec_validator", FILE]);
   assert.ok(!failed, output);
   assert.equal(api.info.version, JSON.parse(read("package.json")).version);
-  assert.deepEqual(api.servers.map(({ url }) => url), ["/"]);
+  assert.deepEqual(
+    api.servers.map(({ url }) => url),
+    ["/"],
+  );
 });
 
 test("it has all requests of the README's table, with HEAD and OPTIONS", () => {
@@ -61,7 +64,7 @@ const lines = (problems) => [...new Set(problems.map(([status, type]) => `${stat
 const TYPE = "urn:sse-broadcaster:problem:";
 
 test("it has all problems, each with its status, and no other", () => {
-  const [, table] = read("src", "problem.rs").match(/fn kind\(&self\)(.*?)\n    }\n/s);
+  const [, table] = read("src", "problem.rs").match(/fn kind\(&self\)(.*?)\n {4}}\n/s);
   const known = [...table.matchAll(/\(\s*(\d{3}),\s*"([a-z0-9-]+)"/g)].map(([, status, type]) => [status, type]);
   assert.ok(known.length > 15);
   const described = Object.values(api.components.responses).flatMap(({ content }) => {

@@ -29,7 +29,9 @@ function alarmsIn(stateDir) {
   return times;
 }
 
-test(`${CHANNELS} overdue channels: it starts, clears them one by one, and goes on after kill -9`, { timeout: 180_000 }, async () => {
+test(`${CHANNELS} overdue channels: it starts, clears them one by one, and goes on after kill -9`, {
+  timeout: 180_000,
+}, async () => {
   const STATE_DIR = temporaryFolder();
   await makeOverdue(STATE_DIR, CHANNELS);
   const start = async () => {
@@ -79,12 +81,17 @@ test("alarms that are due or soon will be are spread, in their order; others are
   alarms.spread(99.5, now);
   alarms.close();
   const found = new DatabaseSync(join(folder, "metadata.sqlite"));
-  const query = found.prepare("SELECT actor_id AS id, scheduled_time / 1000000 - ? AS time FROM _cf_ALARM ORDER BY time, id");
+  const query = found.prepare(
+    "SELECT actor_id AS id, scheduled_time / 1000000 - ? AS time FROM _cf_ALARM ORDER BY time, id",
+  );
   const expected = [1_000, 1_100, 1_200, 1_300, 1_400, 1_500, 5_000, 5_100, 5_200, 599_000, 700_000, 700_000];
   const order = Object.fromEntries(query.all(now).map(({ id, time }) => [id, time]));
   // Two of them are due in the same moment, and may change places.
   const sorted = Object.entries(order).sort(([a], [b]) => Number(a.slice(3)) - Number(b.slice(3)));
-  assert.deepEqual(sorted.map(([, time]) => time).sort((a, b) => a - b), expected);
+  assert.deepEqual(
+    sorted.map(([, time]) => time).sort((a, b) => a - b),
+    expected,
+  );
   assert.deepEqual([order["id 0"], order["id 3"], order["id 6"]], [1_000, 1_300, 5_000]);
   found.close();
 });

@@ -15,7 +15,9 @@ const TOKEN_MS = 4_000;
 const readme = readFileSync(join(root, "README.md"), "utf8");
 const [, lines] = readme.match(/^```js\n(let last = "";\n.*?)^```$/ms);
 
-test("they lose nothing where a token expires, in the middle or while the hub is away", { timeout: 90_000 }, async () => {
+test("they lose nothing where a token expires, in the middle or while the hub is away", {
+  timeout: 90_000,
+}, async () => {
   const browser = await openBrowser();
   const site = await startWebsite();
   const hub = await startWorkerd({ ACCESS: "token", JWT_SECRET: SECRET, ALLOWED_ORIGINS: site });

@@ -32,7 +32,9 @@ function configuration(port, hub, folder) {
   site = replace(site, /server 127\.0\.0\.1:8080 /, `server 127.0.0.1:${hub.options.port} `);
   site = replace(site, /access_log \S+ hub/, `access_log ${folder}/access.log hub`);
   site = replace(site, /error_log \S+ crit/, `error_log ${folder}/site-error.log crit`);
-  const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`);
+  const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+    (name) => `${name}_temp_path ${folder}/${name};`,
+  );
   return `daemon off; pid ${folder}/pid; error_log ${folder}/error.log; worker_rlimit_nofile 8192;
 events { worker_connections 4096; }
 http { ${paths.join(" ")} ${site} }`;
@@ -53,7 +55,15 @@ async function startNginx(hub) {
   });
   atExit(kill);
   const origin = `http://127.0.0.1:${port}`;
-  await eventually(() => fetch(`${origin}/healthz`).then((response) => response.ok, () => false), 10_000, "nginx answers");
+  await eventually(
+    () =>
+      fetch(`${origin}/healthz`).then(
+        (response) => response.ok,
+        () => false,
+      ),
+    10_000,
+    "nginx answers",
+  );
   return { origin, log: () => readFileSync(join(folder, "access.log"), "utf8") };
 }
 

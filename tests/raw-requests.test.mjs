@@ -49,7 +49,9 @@ test("a body shorter than its Content-Length publishes nothing", async () => {
 
 test("a chunked body that breaks off publishes nothing", async () => {
   const connection = await rawConnection(hub.origin);
-  connection.send("POST /channels/victim/broadcast HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+  connection.send(
+    "POST /channels/victim/broadcast HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+  );
   await sleep(200);
   connection.socket.destroy();
 });
@@ -64,7 +66,10 @@ test("a body longer than its Content-Length does not leak into an event", async 
   assert.match(answer, /^HTTP\/1\.1 200 /);
   assert.equal((await other.stats()).published, 1);
   await listener.untilEvents(1);
-  assert.deepEqual(listener.events.map((event) => event.data), ["abc"]);
+  assert.deepEqual(
+    listener.events.map((event) => event.data),
+    ["abc"],
+  );
 });
 
 test("a Content-Length that is no length is refused", async () => {
@@ -80,7 +85,9 @@ test("a Content-Length that is no length is refused", async () => {
 test("slow bodies hold nothing but themselves", async () => {
   const slow = await Promise.all(Array.from({ length: 20 }, () => rawConnection(hub.origin)));
   for (const connection of slow) {
-    connection.send("POST /channels/slow/broadcast HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nsl");
+    connection.send(
+      "POST /channels/slow/broadcast HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nsl",
+    );
   }
   const target = hub.channel("slow");
   const listener = await listen(target);

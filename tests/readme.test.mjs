@@ -24,11 +24,13 @@ async function run(line, { origin } = hub, env = {}) {
     .replaceAll("http://127.0.0.1:8080", origin)
     .replace(/\d{13}(?=-\d)/g, epoch)
     .replace("curl ", "curl -sS --fail-with-body -m 2 ");
-  const { stdout } = await promisify(execFile)("sh", ["-c", command], { env: { ...process.env, ...env } }).catch((error) => {
-    // 28: the time was up, as it should be for a stream.
-    if (error.code === 28 && line.includes("-N")) return error;
-    throw error;
-  });
+  const { stdout } = await promisify(execFile)("sh", ["-c", command], { env: { ...process.env, ...env } }).catch(
+    (error) => {
+      // 28: the time was up, as it should be for a stream.
+      if (error.code === 28 && line.includes("-N")) return error;
+      throw error;
+    },
+  );
   return stdout;
 }
 
@@ -43,8 +45,20 @@ function sameShape(actual, expected) {
 }
 
 test("the README shows the whole API with curl", () => {
-  for (const part of ["?event=", "text/event-stream", "/stats", "/events", "Last-Event-ID", "history=", "catch_up=", "-X DELETE"]) {
-    assert.ok(lines.some((line) => line.includes(part)), part);
+  for (const part of [
+    "?event=",
+    "text/event-stream",
+    "/stats",
+    "/events",
+    "Last-Event-ID",
+    "history=",
+    "catch_up=",
+    "-X DELETE",
+  ]) {
+    assert.ok(
+      lines.some((line) => line.includes(part)),
+      part,
+    );
   }
 });
 
@@ -84,7 +98,10 @@ test("every line does what the README says", { timeout: 60_000 }, async () => {
       const after = line.includes("Last-Event-ID") ? 2 : Math.max(0, published - history);
       assert.match(output, new RegExp(`^retry: \\d+\n: sse-broadcaster\nid: ${epoch}-${after}\n\n`));
       const ids = [...output.matchAll(/^id: \d{13}-(\d+)$/gm)].map(([, seq]) => Number(seq));
-      assert.deepEqual(ids, Array.from({ length: published - after + 1 }, (_, n) => after + n));
+      assert.deepEqual(
+        ids,
+        Array.from({ length: published - after + 1 }, (_, n) => after + n),
+      );
     } else if (line.includes("/events")) {
       const page = JSON.parse(output.replaceAll(epoch, "1795354163077"));
       assert.deepEqual(page, shown('{"events":'));

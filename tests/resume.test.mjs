@@ -23,7 +23,10 @@ async function assertHears(stream, first, next) {
   const { id } = await stream.channel.publish(String(next));
   await stream.untilId(id);
   const account = stream.account();
-  assert.deepEqual(account.events.map((event) => event.data), numbers(first, next));
+  assert.deepEqual(
+    account.events.map((event) => event.data),
+    numbers(first, next),
+  );
   assert.equal(account.dropped, 0);
   return account;
 }
@@ -58,7 +61,10 @@ test("?last_event_id does the same; the header wins over it, and either over his
   for (const [first, stream] of streams) {
     assert.equal(stream.joinedAfter, `${epoch}-${first - 1}`);
     await stream.untilEvents(11 - first);
-    assert.deepEqual(stream.account().events.map((event) => event.data), numbers(first, 10));
+    assert.deepEqual(
+      stream.account().events.map((event) => event.data),
+      numbers(first, 10),
+    );
   }
 });
 
@@ -71,18 +77,35 @@ test("<epoch>-0 is the beginning, and the newest id has missed nothing", async (
   assert.equal(joinedAfter, `${epoch}-0`);
   const all = await resume(channel, joinedAfter);
   const level = await resume(channel, `${epoch}-3`);
-  for (const [first, stream] of [[1, nothingYet], [1, all], [4, level]]) await stream.untilEvents(4 - first);
+  for (const [first, stream] of [
+    [1, nothingYet],
+    [1, all],
+    [4, level],
+  ])
+    await stream.untilEvents(4 - first);
   const { id } = await channel.publish("4");
-  for (const [first, stream] of [[1, nothingYet], [1, all], [4, level]]) {
+  for (const [first, stream] of [
+    [1, nothingYet],
+    [1, all],
+    [4, level],
+  ]) {
     await stream.untilId(id);
-    assert.deepEqual(stream.account().events.map((event) => event.data), numbers(first, 4));
+    assert.deepEqual(
+      stream.account().events.map((event) => event.data),
+      numbers(first, 4),
+    );
   }
 });
 
 test("history=n brings the last n, at most what there is", async () => {
   const channel = hub.channel("history");
   const epoch = await count(channel, 1, 5);
-  for (const [n, first, next] of [[0, 6, 6], [2, 5, 7], [7, 1, 8], [1_000_000, 1, 9]]) {
+  for (const [n, first, next] of [
+    [0, 6, 6],
+    [2, 5, 7],
+    [7, 1, 8],
+    [1_000_000, 1, 9],
+  ]) {
     const stream = await listen(channel, { query: `?history=${n}` });
     assert.equal(stream.joinedAfter, `${epoch}-${first - 1}`);
     const { gap, unknown } = await assertHears(stream, first, next);
@@ -215,7 +238,10 @@ test("with HISTORY_EVENTS=0 the newest events are in memory all the same", async
   await late.untilId(id);
   const { gap, events } = late.account();
   assert.ok(gap > 0 && events.length >= 20, `${gap} events are said to be missing, ${events.length} came`);
-  assert.deepEqual(events.map((event) => event.data), numbers(62 - events.length, 61));
+  assert.deepEqual(
+    events.map((event) => event.data),
+    numbers(62 - events.length, 61),
+  );
 
   await memory.restart();
   const after = await resume(channel, id);

@@ -53,7 +53,13 @@ test("HISTORY_SECONDS bounds it, while the channel goes on", { timeout: 60_000 }
   await channel.publish("new");
   assert.equal(await assertRetains(channel, epoch, 2), 1);
   // The alarm comes by and leaves the epoch, and nothing else, to those who listen.
-  const tables = () => editStorage(hub, (database) => database.prepare(TABLES).all().map(({ name }) => name));
+  const tables = () =>
+    editStorage(hub, (database) =>
+      database
+        .prepare(TABLES)
+        .all()
+        .map(({ name }) => name),
+    );
   assert.ok(tables().some((name) => name.startsWith("history")));
   await eventually(() => tables().every((name) => !name.startsWith("history")));
   assert.equal((await channel.stats()).history.bytes, 0);

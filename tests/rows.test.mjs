@@ -30,7 +30,10 @@ test("no row is larger than 1 MiB, however large a batch is", async () => {
   await hub.restart();
   const stream = await resume(channel, `${parseId(id).epoch}-0`);
   await stream.untilId(id);
-  assert.deepEqual(stream.account().events.map(({ data }) => data), batch);
+  assert.deepEqual(
+    stream.account().events.map(({ data }) => data),
+    batch,
+  );
   const { rows, largest } = editStorage(hub, (database) => {
     const tables = database.prepare("SELECT name FROM sqlite_master WHERE name LIKE 'history%'").all();
     const all = tables.map(({ name }) => `SELECT length(wire) AS bytes FROM ${name}`).join(" UNION ALL ");

@@ -23,7 +23,10 @@ const folder = temporaryFolder();
 async function refused(variables) {
   const serve = new Serve({ PORT: String(await freePort()), ...variables });
   assert.notEqual(await serve.end(), 0);
-  assert.ok(serve.lines().every((line) => !line.includes("    at ")), serve.output);
+  assert.ok(
+    serve.lines().every((line) => !line.includes("    at ")),
+    serve.output,
+  );
   return serve.lines().filter((line) => line.startsWith("sse-broadcaster: "));
 }
 
@@ -66,7 +69,10 @@ test("it serves the console, the API and its log, and stores on disk", { timeout
 
 test("a bad setting is the Worker's to tell, on IPv6, too", { timeout: 30_000 }, async (t) => {
   const probe = createServer().listen(0, "::1");
-  const there = await once(probe, "listening").then(() => true, () => false);
+  const there = await once(probe, "listening").then(
+    () => true,
+    () => false,
+  );
   probe.close();
   if (!there) return t.skip("this machine has no IPv6");
   const hub = await serve({ HOST: "::1", BUFFER_EVENTS: 'a"b\\c\n\u001bé' });

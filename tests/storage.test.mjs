@@ -104,7 +104,10 @@ test("a publish that could not be stored is not remembered either", { skip, time
   const { receipt } = await attempt(channel, "second", headers);
   assert.equal(parseId(receipt.id).seq, 2);
   assert.deepEqual(await attempt(channel, "second", headers), { receipt });
-  assert.deepEqual((await channel.history()).events.map((event) => event.data), ["first", "second"]);
+  assert.deepEqual(
+    (await channel.history()).events.map((event) => event.data),
+    ["first", "second"],
+  );
 });
 
 test("a channel that could not be ended goes on", { skip, timeout: 60_000 }, async () => {
@@ -116,7 +119,11 @@ test("a channel that could not be ended goes on", { skip, timeout: 60_000 }, asy
   assert.equal((await fetch(channel.url, { method: "DELETE" })).status, 503);
   limitFiles("unlimited");
   await stream.until(() => stream.ended, "the runtime gives the object up");
-  assert.deepEqual(stream.events.map((event) => event.event), [undefined], "nobody is told of an end");
+  assert.deepEqual(
+    stream.events.map((event) => event.event),
+    [undefined],
+    "nobody is told of an end",
+  );
   const back = await resume(channel, id);
   const next = await channel.publish("more");
   await back.untilId(next.id);
@@ -131,7 +138,10 @@ test("a browser that comes just then is told to come again", { skip, timeout: 60
   limitFiles("unlimited");
   assert.equal(refused.status, 200);
   await refused.until(() => refused.ended, "the end of the stream");
-  assert.deepEqual(refused.events.map(({ event }) => event), ["hub.error"]);
+  assert.deepEqual(
+    refused.events.map(({ event }) => event),
+    ["hub.error"],
+  );
   assert.ok(problems.includes(JSON.parse(refused.events[0].data).type), refused.text);
   assert.ok(refused.retry >= 5_000 && refused.retry <= 15_000, refused.retry);
   const stream = await listen(channel);
@@ -153,12 +163,20 @@ test("what the hub says is not stored is not, and streams go on", async () => {
   rename("hidden", "history_even");
   const { receipt } = await attempt(channel, "more", { "Idempotency-Key": "a" });
   await stream.untilId(receipt.id);
-  assert.deepEqual(stream.account().events.map(({ data }) => data), ["stored", "more"]);
+  assert.deepEqual(
+    stream.account().events.map(({ data }) => data),
+    ["stored", "more"],
+  );
   await other.restart();
-  assert.deepEqual((await channel.history()).events.map(({ data }) => data), ["stored", "more"]);
+  assert.deepEqual(
+    (await channel.history()).events.map(({ data }) => data),
+    ["stored", "more"],
+  );
 });
 
-test("an object that cannot read its storage breaks its streams off, and a new one goes on", { timeout: 60_000 }, async () => {
+test("an object that cannot read its storage breaks its streams off, and a new one goes on", {
+  timeout: 60_000,
+}, async () => {
   const other = await startWorkerd({ HEARTBEAT_SECONDS: "1", LOG_LEVEL: "error" });
   const channel = other.channel("unreadable");
   const stream = await listen(channel);
@@ -173,7 +191,10 @@ test("an object that cannot read its storage breaks its streams off, and a new o
   const late = await resume(channel, stream.lastEventId);
   const next = await channel.publish("y");
   await late.untilId(next.id);
-  assert.deepEqual(late.account().events.map(({ data }) => data), ["y"]);
+  assert.deepEqual(
+    late.account().events.map(({ data }) => data),
+    ["y"],
+  );
 });
 
 test("an object that gives up while it publishes holds up no other", { timeout: 60_000 }, async () => {

@@ -29,10 +29,14 @@ class Scene {
   async publish() {
     const data = `event ${this.published.length}`;
     const headers = { "Idempotency-Key": data };
-    await eventually(async () => {
-      this.last = await this.channel.publish(data, { headers }).catch(() => undefined);
-      return this.last;
-    }, 30_000, "a publish succeeds");
+    await eventually(
+      async () => {
+        this.last = await this.channel.publish(data, { headers }).catch(() => undefined);
+        return this.last;
+      },
+      30_000,
+      "a publish succeeds",
+    );
     this.published.push(data);
   }
 
@@ -53,7 +57,11 @@ class Scene {
   async check() {
     await this.publish();
     const { id } = this.last;
-    await eventually(() => this.followers.every((follower) => follower.hasRead(id)), 20_000, "all have read the last event");
+    await eventually(
+      () => this.followers.every((follower) => follower.hasRead(id)),
+      20_000,
+      "all have read the last event",
+    );
     for (const follower of this.followers) assert.deepEqual(follower.check(id), this.published.slice(1));
   }
 
@@ -82,7 +90,10 @@ test("idle connections beyond the limit of open files do not end it", { timeout:
   await scene.publishUntil(attacked());
   await scene.check();
   const [line] = hub.lines().filter((line) => line.includes("workerd ended by itself"));
-  assert.match(line, /ended by itself \(status 1\): it reached its limit of open files; raise the limit.*proxy.*at once$/);
+  assert.match(
+    line,
+    /ended by itself \(status 1\): it reached its limit of open files; raise the limit.*proxy.*at once$/,
+  );
   assert.match(hub.output, /^sse-broadcaster: the limit of open files is 2001: enough for 980 connections \(/m);
   assert.match(hub.output, /accept\(\): Too many open files/, "what workerd said is shown");
   await scene.stop();
@@ -99,7 +110,10 @@ test("kill -9 of workerd, three times in a row: it serves again each time", { ti
     await scene.check();
   }
   const pauses = [...hub.output.matchAll(/ended by itself \(signal SIGKILL\): .*\. Starting it again (.*)/g)];
-  assert.deepEqual(pauses.map(([, pause]) => pause), ["at once", "in 0.25 s", "in 0.5 s"]);
+  assert.deepEqual(
+    pauses.map(([, pause]) => pause),
+    ["at once", "in 0.25 s", "in 0.5 s"],
+  );
   await scene.stop();
 });
 

@@ -57,7 +57,10 @@ test("sweeps lose nothing of channels that are used at the same time", { timeout
   await sweeping;
   await hub.restart();
   for (const [channel, data] of acknowledged) {
-    assert.deepEqual((await channel.history()).events.map((event) => event.data), [data]);
+    assert.deepEqual(
+      (await channel.history()).events.map((event) => event.data),
+      [data],
+    );
   }
 });
 

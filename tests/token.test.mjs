@@ -100,7 +100,13 @@ test("options are repeated, times have units, and the environment names the hub"
   assert.equal(exp - iat, 3_600, "what it says of the default");
   const other = await printed([...SOME, "--issuer", "me", "--audience", "you"], env);
   await jwtVerify(other, secret, { issuer: "me", audience: "you" });
-  for (const [ttl, seconds] of [["90s", 90], ["30m", 1_800], ["1h", 3_600], ["7d", 604_800], ["0100d", 8_640_000]]) {
+  for (const [ttl, seconds] of [
+    ["90s", 90],
+    ["30m", 1_800],
+    ["1h", 3_600],
+    ["7d", 604_800],
+    ["0100d", 8_640_000],
+  ]) {
     const { payload } = await jwtVerify(await printed([...SOME, "--ttl", ttl]), secret);
     assert.equal(payload.exp - payload.iat, seconds);
   }
@@ -112,7 +118,10 @@ for (const [alg, kind] of Object.entries(ALGORITHMS)) {
     const published = await printed(["--key", files.pem, "--jwks"], {});
     const [jwk, ...others] = JSON.parse(published).keys;
     assert.deepEqual([jwk.alg, jwk.use, others], [alg, "sig", []]);
-    assert.deepEqual(Object.keys(jwk).filter((name) => ["d", "p", "q", "dp", "dq", "qi", "k"].includes(name)), []);
+    assert.deepEqual(
+      Object.keys(jwk).filter((name) => ["d", "p", "q", "dp", "dq", "qi", "k"].includes(name)),
+      [],
+    );
     assert.ok(createPublicKey({ key: jwk, format: "jwk" }).equals(files.publicKey));
     const token = await printed(["--key", files.pem, ...SOME, "--sub", "bob"], { JWT_SECRET: SECRET });
     assert.deepEqual(decodeProtectedHeader(token), { alg, kid: jwk.kid, typ: "JWT" });

@@ -65,7 +65,10 @@ test("any payload arrives as it was sent, line ends made alike", async () => {
   for (const payload of payloads) await channel.publish(payload, { headers: { "Content-Type": "anything/at-all" } });
   await listener.untilEvents(payloads.length);
   const expected = payloads.map((payload) => payload.replaceAll("\r\n", "\n").replaceAll("\r", "\n"));
-  assert.deepEqual(listener.events.map((event) => event.data), expected);
+  assert.deepEqual(
+    listener.events.map((event) => event.data),
+    expected,
+  );
   assert.ok(listener.events.every((event) => event.event === undefined));
   assert.equal(listener.account().events.length, payloads.length);
 });
@@ -82,7 +85,11 @@ test("a batch is read as an event stream", async () => {
   await listener.untilEvents(3);
   assert.deepEqual(
     listener.events.map(({ event, data }) => [event, data]),
-    [["a", "1\n2"], [undefined, "\n x"], [undefined, "unfinished"]],
+    [
+      ["a", "1\n2"],
+      [undefined, "\n x"],
+      [undefined, "unfinished"],
+    ],
   );
   assert.equal(listener.retry < 4001 && listener.retry > 1999, true, "a publisher's retry is ignored");
 });
@@ -93,7 +100,10 @@ test("a batch of 256 events goes through as one", async () => {
   const receipt = await channel.publishBatch(Array.from({ length: 256 }, (_, i) => ["n", i]));
   assert.equal(receipt.events, 256);
   await listener.untilEvents(256);
-  assert.deepEqual(listener.events.map((event) => event.data), Array.from({ length: 256 }, (_, i) => String(i)));
+  assert.deepEqual(
+    listener.events.map((event) => event.data),
+    Array.from({ length: 256 }, (_, i) => String(i)),
+  );
 });
 
 test("a body cut inside a character, in small pieces, arrives whole", async () => {
@@ -185,5 +195,8 @@ test("a batch's media type alone makes it one", async () => {
   await channel.publish("data: 1\n\n", { headers: { "Content-Type": "text/plain" } });
   await channel.publish("data: 1\n\n", { headers: batchHeaders });
   await listener.untilEvents(2);
-  assert.deepEqual(listener.events.map((event) => event.data), ["data: 1\n\n", "1"]);
+  assert.deepEqual(
+    listener.events.map((event) => event.data),
+    ["data: 1\n\n", "1"],
+  );
 });

@@ -20,7 +20,10 @@ test("a page has what is in memory, and tells of the rest", async () => {
   const { events, gap, next } = await channel.history(`?after=${epoch}-0`);
   assert.ok(events.length >= 20 && events.length < 60, `${events.length} events`);
   const lost = 60 - events.length;
-  assert.deepEqual(events.map(({ data }) => data), events.map((_, i) => String(lost + 1 + i)));
+  assert.deepEqual(
+    events.map(({ data }) => data),
+    events.map((_, i) => String(lost + 1 + i)),
+  );
   assert.deepEqual(gap, { count: lost, from: `${epoch}-1`, to: `${epoch}-${lost}` });
   assert.equal(next, last);
   assert.deepEqual(await channel.history(`?after=${last}`), { events: [], gap: null, next: last });
@@ -50,7 +53,10 @@ test("DELETE ends a channel, and the next publish begins a larger epoch", async 
   const { id } = await channel.publish("last words");
   assert.deepEqual(await channel.end(), { id, subscribers: 1, dropped: 0 });
   await stream.until(() => stream.ended, "the end of the stream");
-  assert.deepEqual(stream.events.map(({ event, data }) => event ?? data), ["last words", "hub.end"]);
+  assert.deepEqual(
+    stream.events.map(({ event, data }) => event ?? data),
+    ["last words", "hub.end"],
+  );
   stream.account();
   const ended = async () => (await fetch(channel.url)).status;
   assert.equal(await ended(), 204);

@@ -120,7 +120,11 @@ export async function startNchan(port) {
     await closed;
     forget();
   };
-  const ask = (path) => fetch(`http://127.0.0.1:${port}${path}`).then((answer) => answer.text(), () => undefined);
+  const ask = (path) =>
+    fetch(`http://127.0.0.1:${port}${path}`).then(
+      (answer) => answer.text(),
+      () => undefined,
+    );
   // Without its worker, somebody else has the port.
   const hasStarted = async () => workerOf(master) !== undefined && (await ask("/healthz")) === "ok";
   try {

@@ -35,13 +35,18 @@ async function stop(hub) {
   assert.equal(await hub.end(), 0);
 }
 
-test(`${CHANNELS} overdue channels: it starts in time, and publishers notice nothing`, { timeout: 900_000 }, async () => {
+test(`${CHANNELS} overdue channels: it starts in time, and publishers notice nothing`, {
+  timeout: 900_000,
+}, async () => {
   const overdue = temporaryFolder();
   const usual = temporaryFolder();
   await makeOverdue(overdue, CHANNELS);
   const times = { clearing: [], usual: [] };
   for (let n = 0; n < ROUNDS; n++) {
-    for (const [what, STATE_DIR] of [["clearing", overdue], ["usual", usual]]) {
+    for (const [what, STATE_DIR] of [
+      ["clearing", overdue],
+      ["usual", usual],
+    ]) {
       const hub = await serve({ ...SHORT_LIVED, STATE_DIR }, { openFiles: OPEN_FILES });
       assert.ok(hub.readyMs < START_MS, `ready after ${hub.readyMs} ms`);
       const found = hub.output.match(/^.*overdue.*$/m)?.[0] ?? "sse-broadcaster: nothing is overdue";

@@ -127,7 +127,10 @@ export class Serve {
   async end() {
     const [status] = await this.exited;
     assert.deepEqual(this.left(), []);
-    assert.deepEqual(readdirSync(temporary).filter((name) => name.startsWith("sse-broadcaster")), []);
+    assert.deepEqual(
+      readdirSync(temporary).filter((name) => name.startsWith("sse-broadcaster")),
+      [],
+    );
     return status;
   }
 }
