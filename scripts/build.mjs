@@ -7,12 +7,18 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { installBuildTools, installPackages, installToolchain, root, run, say } from "./install.mjs";
 
+/** The crates that the hub is compiled from. The crates in other folders use no crate of the workspace. */
+const HUB_CRATES = [".", "crates/hub"];
+
 /** A hash of everything that the build of the crate in `folder` reads. */
 function sources(folder) {
+  const crates = folder === "." ? HUB_CRATES : [folder];
   const shared = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "package-lock.json", "scripts/install.mjs"];
-  const files = new Set([...shared, join(folder, "Cargo.toml")]);
-  for (const entry of readdirSync(join(root, folder, "src"), { recursive: true, withFileTypes: true })) {
-    if (entry.isFile()) files.add(join(entry.parentPath ?? entry.path, entry.name).slice(root.length + 1));
+  const files = new Set([...shared, ...crates.map((crate) => join(crate, "Cargo.toml"))]);
+  for (const crate of crates) {
+    for (const entry of readdirSync(join(root, crate, "src"), { recursive: true, withFileTypes: true })) {
+      if (entry.isFile()) files.add(join(entry.parentPath ?? entry.path, entry.name).slice(root.length + 1));
+    }
   }
   const hash = createHash("sha256");
   for (const file of [...files].sort()) {

@@ -41,7 +41,7 @@ installPackages();
 installToolchain();
 if (chosen.length === 0) {
   say("testing the hub on this machine (cargo test) ...");
-  run("cargo", ["test", "--locked", "-p", "sse-broadcaster", "-p", "sse-load"]);
+  run("cargo", ["test", "--locked", "--workspace", "--exclude", "from-stream"]);
 }
 await build();
 say("testing the Worker on the real runtime ...");

@@ -1,4 +1,4 @@
-// Used by src/entry.mjs and src/channel/database.rs; wasm-bindgen bundles this file for the latter.
+// Used by src/entry.mjs and src/channel/storage/database.rs; wasm-bindgen bundles this file for the latter.
 
 /**
  * Ends the Durable Object with this `state`; its streams and calls break off, and the next request makes a new object. An

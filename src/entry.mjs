@@ -2,7 +2,7 @@
 //
 // All objects of an isolate and the Worker share one instance. When it traps (out of memory, a panic), the promises that
 // it was to resolve stay pending for ever. This module fails the Worker's calls in flight at once, lets the shim make a new
-// instance, and aborts an object that the old one made when it is called. src/instance.rs has the whole picture.
+// instance, and aborts an object that the old one made when it is called. src/isolate/instance.rs has the whole picture.
 import ShimmedHub, { Channel as ShimmedChannel } from "../build/index.js";
 import { abortSoon } from "./abort.js";
 
@@ -10,7 +10,7 @@ import { abortSoon } from "./abort.js";
 const callHub = ShimmedHub.prototype;
 const WasmChannel = ShimmedChannel.prototype.constructor;
 
-/** Shared with worker-build's shim and src/instance.js. The id changes with every new instance. */
+/** Shared with worker-build's shim and src/isolate/instance.js. The id changes with every new instance. */
 const instance = globalThis.__worker_init_state;
 
 /** The current instance has trapped, and no new one was made yet. */
@@ -26,7 +26,7 @@ Object.defineProperty(instance, "criticalError", {
 class InstanceLost extends Error {}
 
 /**
- * Why an object is aborted that was called, but had not begun the call, so that the call can be sent again. src/object.rs
+ * Why an object is aborted that was called, but had not begun the call, so that the call can be sent again. src/http/object.rs
  * knows the beginning.
  */
 const NOT_BEGUN = "not begun: the object's WebAssembly instance is gone";

@@ -1,68 +1,25 @@
 //! `sse-broadcaster`: a Server-Sent Events hub with no server to run. A Cloudflare Worker routes each request to one
 //! Durable Object per channel, which holds the open streams.
 //!
-//! The modules, in an order in which each needs only those before it:
+//! The modules, in the order of their dependencies: each uses only those before it.
 //!
-//! - [`sse`]: the wire format: encode an event, parse a body
-//! - [`fanout`]: the hub: log, subscribers, drops, pacing
+//! - [`sse_hub`], a crate of its own: the wire format and the rules of delivery
 //! - [`logging`]: log lines
-//! - [`instance`]: the WebAssembly instance, and its loss
-//! - [`environment`]: where variables come from
-//! - [`access`]: who may publish and listen: tokens
-//! - [`cors`]: which pages of other origins may read the answers
-//! - [`settings`]: environment -> settings
-//! - [`memory`]: how many bytes of bodies and logs the instance holds
-//! - [`route`]: what a path names
-//! - [`storage_failure`]: why the storage failed
-//! - [`problem`]: what can go wrong, as problem+json
-//! - [`query`]: a URL's query -> parameters
-//! - [`target`]: a request's `Host` and URL -> its path and query
-//! - [`credentials`]: where a request carries its token
-//! - [`rate_limit`]: how often one client may come
-//! - [`signature`]: whether a token is genuine
-//! - [`subscribe`]: what a reader asks for
-//! - [`response`]: answers and their headers
-//! - [`attempts`]: which id a publish got whose answer was lost
-//! - [`storage`]: whether the storage takes data, and a channel's files
-//! - [`page_headers`]: the headers of the console page and the other files
-//! - [`opening`]: which objects are open, and how many may be opened at once
-//! - [`object`]: the way from the Worker to a channel's object
-//! - [`publish`]: a publish request -> checked, encoded events
-//! - [`files`]: the files of the console
-//! - [`router`]: which request goes where
-//! - [`channel`]: the Durable Object around a hub: streams, timers, storage
+//! - [`environment`]: reads variables
+//! - [`auth`]: tokens, and what they permit
+//! - [`settings`]: all settings of a deployment
+//! - [`isolate`]: state that the Worker and all objects of an isolate share
+//! - [`http`]: requests and responses, in the Worker and on the way to a channel's object
+//! - [`channel`]: the Durable Object of a channel: streams, timers, storage
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
 
-pub mod access;
-pub mod attempts;
+pub mod auth;
 pub mod channel;
-pub mod cors;
-pub mod credentials;
 pub mod environment;
-pub mod fanout;
-pub mod files;
-pub mod instance;
+pub mod http;
+pub mod isolate;
 pub mod logging;
-pub mod memory;
-pub mod object;
-pub mod opening;
-#[cfg(test)]
-mod outside;
-pub mod page_headers;
-pub mod problem;
-pub mod publish;
-pub mod query;
-pub mod rate_limit;
-pub mod response;
-pub mod route;
-pub mod router;
 pub mod settings;
-pub mod signature;
-pub mod sse;
-pub mod storage;
-pub mod storage_failure;
-pub mod subscribe;
-pub mod target;
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -71,12 +28,15 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Context, Env, Result, event};
 
+use crate::auth::signature;
 use crate::environment::SettingError;
+use crate::http::problem::Problem;
+use crate::http::response::{Failure, Responder};
+use crate::http::target::Target;
+use crate::http::{response, router};
+use crate::isolate::instance;
 use crate::logging::{Level, Line};
-use crate::problem::Problem;
-use crate::response::{Failure, Responder};
 use crate::settings::Settings;
-use crate::target::Target;
 
 thread_local! {
     static SETTINGS: OnceCell<std::result::Result<Rc<Settings>, SettingError>> = const { OnceCell::new() };

@@ -127,7 +127,7 @@ fn steers_layout(character: char) -> bool {
 }
 
 #[cfg(test)]
-mod outside;
+mod proptests;
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,10 @@
 //! Environment variables -> [`Settings`]. Pure: the environment comes in as a function.
 
-use crate::access::Access;
-use crate::cors::Origins;
+use crate::auth::Access;
 use crate::environment::{Environment, SettingError};
-use crate::fanout::{Limits, Millis};
+use crate::http::cors::Origins;
 use crate::logging::Level;
+use sse_hub::{Limits, Millis};
 
 /// The largest `BUFFER_BYTES`: an object has 128 MiB, which it may share with others.
 const MAX_BUFFER_BYTES: u64 = 8 << 20;
@@ -68,7 +68,7 @@ pub struct Settings {
     pub max_batch_events: usize,
     /// `BODY_SECONDS`, in milliseconds: how long a body may take to arrive.
     pub body_time: Millis,
-    /// `MEMORY_BYTES`: of bodies and logs, in one instance. See [`crate::memory`].
+    /// `MEMORY_BYTES`: of bodies and logs, in one instance. See [`crate::isolate::memory`].
     pub memory_bytes: usize,
     /// How many of these bytes bodies may take in the Worker, and again in objects.
     pub body_room: usize,
@@ -202,7 +202,7 @@ fn to_usize(number: u64) -> usize {
 }
 
 #[cfg(test)]
-mod outside;
+mod proptests;
 
 #[cfg(test)]
 mod tests {

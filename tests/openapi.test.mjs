@@ -64,7 +64,7 @@ const lines = (problems) => [...new Set(problems.map(([status, type]) => `${stat
 const TYPE = "urn:sse-broadcaster:problem:";
 
 test("it has all problems, each with its status, and no other", () => {
-  const [, table] = read("src", "problem.rs").match(/fn kind\(&self\)(.*?)\n {4}}\n/s);
+  const [, table] = read("src", "http", "problem.rs").match(/fn kind\(&self\)(.*?)\n {4}}\n/s);
   const known = [...table.matchAll(/\(\s*(\d{3}),\s*"([a-z0-9-]+)"/g)].map(([, status, type]) => [status, type]);
   assert.ok(known.length > 15);
   const described = Object.values(api.components.responses).flatMap(({ content }) => {
@@ -78,7 +78,7 @@ test("it has all problems, each with its status, and no other", () => {
 });
 
 test("it has all notices", () => {
-  const notices = new Set(read("src", "sse", "mod.rs").match(/(?<=")hub\.[a-z]+(?=")/g));
+  const notices = new Set(read("crates", "hub", "src", "sse.rs").match(/(?<=")hub\.[a-z]+(?=")/g));
   assert.ok(notices.size > 3);
   const { description } = api.paths["/channels/{id}"].get;
   for (const notice of notices) assert.ok(description.includes(`\`${notice}\``), notice);

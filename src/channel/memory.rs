@@ -11,10 +11,10 @@ use std::rc::{Rc, Weak};
 use wasm_bindgen_futures::spawn_local;
 
 use super::Shared;
-use crate::fanout::{GiveBack, Hub, Millis};
-use crate::memory::{Admission, Holder, Memory, memory};
-use crate::object::PublishQuery;
-use crate::problem::Problem;
+use crate::http::object::PublishQuery;
+use crate::http::problem::Problem;
+use crate::isolate::memory::{Admission, Holder, Memory, memory};
+use sse_hub::{Evict, Hub, Millis};
 
 /// When logs give memory back, they free an eighth of the limit. Otherwise the next event would ask again.
 const FREED_PART: usize = 8;
@@ -150,13 +150,13 @@ impl Shared {
             if self.memory.memory.excess(wanted) == 0 {
                 return;
             }
-            channel.give_back(GiveBack::Unneeded);
+            channel.give_back(Evict::Unneeded);
         }
     }
 
-    fn give_back(&self, which: GiveBack) {
+    fn give_back(&self, which: Evict) {
         let mut hub = self.hub.borrow_mut();
-        hub.give_back(which, self.settings.history_covers_log());
+        hub.evict(which, self.settings.history_covers_log());
         self.memory.set(hub.memory());
     }
 
@@ -164,13 +164,13 @@ impl Shared {
     /// it.
     pub(super) async fn give_back_log(&self) {
         if self.is_over_limit() && self.memory.bytes.get() > 0 {
-            self.let_streams_keep_up(Hub::before_emptying).await;
+            self.let_streams_keep_up(Hub::readiness_to_empty).await;
             // The channel may be ending by now, which empties the log itself.
             if !self.ending.get() {
-                self.give_back(GiveBack::All);
+                self.give_back(Evict::All);
                 let over_limit = self.is_over_limit();
                 if over_limit {
-                    let work = self.hub.borrow_mut().end_streams_in_events();
+                    let work = self.hub.borrow_mut().end_streams_with_partial_events();
                     self.perform(work);
                     self.count_log();
                 }

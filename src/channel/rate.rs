@@ -1,6 +1,6 @@
 //! How many publishes a channel takes: a token bucket that holds one second's worth. Pure.
 
-use crate::fanout::Millis;
+use sse_hub::Millis;
 
 /// A publish takes so many units, of which each millisecond brings as many as there may be publishes in a second.
 const UNITS: u64 = 1_000;

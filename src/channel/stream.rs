@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{QueuingStrategy, ReadableStream, ReadableStreamDefaultController};
 use worker::{Error, Result};
 
-use crate::fanout::{ConnId, Stream};
+use sse_hub::{ConnId, Stream};
 
 /// The writing end of a stream.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::WorkerGlobalScope;
 use worker::Result;
 
-use crate::fanout::Millis;
+use sse_hub::Millis;
 
 #[wasm_bindgen(module = "/src/channel/timer.js")]
 extern "C" {

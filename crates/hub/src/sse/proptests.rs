@@ -1,0 +1,259 @@
+//! Of bodies, event types and ids.
+
+use proptest::prelude::*;
+
+use super::*;
+use proptest_support::{check, edited, number_near, text};
+
+const PIECES: &[&str] = &[
+    "\n",
+    "\n",
+    "\r",
+    "\r\n",
+    "\n\n",
+    "\r\r",
+    "data: ",
+    "data: ",
+    "data:",
+    "data",
+    "event: ",
+    "event:",
+    "event",
+    "id: 7",
+    "retry: 1",
+    ":",
+    " ",
+    "x",
+    "y",
+    "\u{feff}",
+    "\0",
+    "é",
+    "DATA:",
+    "hub.",
+    "data: x\n",
+    "event: x\n",
+    "\u{2028}",
+    "\u{85}",
+    "\t",
+];
+
+/// The algorithm of WHATWG HTML, 9.2.6, word by word and byte by byte: the type and data of each event. What this hub
+/// does otherwise: the body's end is a line's end and a blank line.
+fn interpreted(body: &str) -> Vec<(String, String)> {
+    let body = body.as_bytes();
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let mut lines: Vec<Vec<u8>> = vec![Vec::new()];
+    let mut after_cr = false;
+    for byte in body {
+        match byte {
+            b'\n' if after_cr => {}
+            b'\n' | b'\r' => lines.push(Vec::new()),
+            other => lines.last_mut().unwrap().push(*other),
+        }
+        after_cr = *byte == b'\r';
+    }
+    lines.push(Vec::new());
+
+    let mut events = Vec::new();
+    let (mut data, mut event_type) = (Vec::new(), Vec::new());
+    for line in lines {
+        if line.is_empty() {
+            if data.last() == Some(&b'\n') {
+                data.pop();
+                let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+                events.push((text(&event_type), text(&data)));
+            }
+            data.clear();
+            event_type.clear();
+            continue;
+        }
+        let colon = line.iter().position(|byte| *byte == b':');
+        let (field, mut value) = match colon {
+            Some(at) => (&line[..at], &line[at + 1..]),
+            None => (&line[..], &line[..0]),
+        };
+        if value.first() == Some(&b' ') {
+            value = &value[1..];
+        }
+        if field == b"event" {
+            event_type = value.to_vec();
+        } else if field == b"data" {
+            data.extend(value);
+            data.push(b'\n');
+        }
+    }
+    events
+}
+
+#[test]
+fn a_body_is_read_as_the_standard_says() {
+    let classes = [
+        "no event",
+        "several events",
+        "a type",
+        "several lines",
+        "a byte order mark",
+        "CR alone",
+        "CRLF",
+        "NUL",
+        "cut short",
+    ];
+    let mark = prop_oneof![7 => Just(""), 1 => Just("\u{feff}")];
+    let bodies = (mark, text(PIECES, 40)).prop_map(|(mark, body)| mark.to_owned() + &body);
+    check(&classes, bodies, |body, seen| {
+        let expected = interpreted(&body);
+        seen.note_if(expected.is_empty(), "no event");
+        seen.note_if(expected.len() > 1, "several events");
+        let any = |is: fn(&(String, String)) -> bool| expected.iter().any(is);
+        seen.note_if(any(|(event_type, _)| !event_type.is_empty()), "a type");
+        seen.note_if(any(|(_, data)| data.contains('\n')), "several lines");
+        seen.note_if(body.starts_with('\u{feff}'), "a byte order mark");
+        seen.note_if(body.replace("\r\n", "").contains('\r'), "CR alone");
+        seen.note_if(body.contains("\r\n"), "CRLF");
+        seen.note_if(body.contains('\0'), "NUL");
+        let whole = body.ends_with("\n\n") || body.ends_with("\r\r");
+        seen.note_if(!expected.is_empty() && !whole, "cut short");
+
+        let parsed = parse(&body);
+        let found: Vec<_> = parsed
+            .iter()
+            .map(|event| (event.event_type.clone(), event.data.clone()))
+            .collect();
+        prop_assert_eq!(&found, &expected);
+        // And what it is published as means the same.
+        let mut wire = String::new();
+        for event in &parsed {
+            write_event(&mut wire, &event.event_type, &event.data);
+        }
+        prop_assert_eq!(interpreted(&wire), expected);
+        Ok(())
+    });
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let event_type = text(PIECES, 4).prop_map(|text| text.replace(['\r', '\n'], ""));
+    let event = (event_type, text(PIECES, 12));
+    let classes = ["a type", "CR", "blank lines", "fields in data"];
+    check(
+        &classes,
+        prop::collection::vec(event, 1..6),
+        |events_in, seen| {
+            let mut wire = String::new();
+            let mut expected = Vec::new();
+            for (event_type, data) in &events_in {
+                let start = wire.len();
+                write_event(&mut wire, event_type, data);
+                let lines = data.replace("\r\n", "\n").replace('\r', "\n");
+                seen.note_if(!event_type.is_empty(), "a type");
+                seen.note_if(data.contains('\r'), "CR");
+                seen.note_if(lines.contains("\n\n"), "blank lines");
+                seen.note_if(lines.contains("\nevent: "), "fields in data");
+                let event_type = event_type.clone();
+                expected.push((
+                    wire[start..].to_owned(),
+                    ParsedEvent {
+                        event_type,
+                        data: lines,
+                    },
+                ));
+            }
+            let batch = Batch::from_wire(wire.clone());
+            prop_assert_eq!(batch.events, events_in.len());
+            let (wires, parsed): (Vec<String>, Vec<ParsedEvent>) = expected.into_iter().unzip();
+            prop_assert_eq!(batch.iter().collect::<Vec<_>>(), wires);
+            prop_assert_eq!(parse(&wire), parsed);
+            Ok(())
+        },
+    );
+}
+
+#[test]
+fn types_are_what_fits_a_line() {
+    let long = (60..70_usize, text(PIECES, 1)).prop_map(|(count, more)| "é".repeat(count) + &more);
+    let types = prop_oneof![
+        text(
+            &["a", "é", "hub", "hub.", "hub.", ".", " ", "\r", "\n", "\0"],
+            4
+        ),
+        long
+    ];
+    let classes = ["fits", "Control", "TooLong", "Reserved"];
+    check(&classes, types, |event_type: String, seen| {
+        let control = event_type.chars().any(|c| ['\r', '\n', '\0'].contains(&c));
+        let reserved = event_type.get(..4) == Some("hub.");
+        let expected = match (control, event_type.chars().nth(64), reserved) {
+            (true, ..) => Err(TypeError::Control),
+            (_, Some(_), _) => Err(TypeError::TooLong),
+            (_, _, true) => Err(TypeError::Reserved),
+            _ => Ok(()),
+        };
+        seen.note(match expected {
+            Ok(()) => "fits",
+            Err(TypeError::Control) => "Control",
+            Err(TypeError::TooLong) => "TooLong",
+            Err(TypeError::Reserved) => "Reserved",
+        });
+        prop_assert_eq!(check_type(&event_type), expected);
+        Ok(())
+    });
+}
+
+fn ids() -> impl Strategy<Value = EventId> + Clone {
+    let epoch = number_near(&[
+        0,
+        1_795_354_163_077,
+        999_999_999_999,
+        9_999_999_999_999,
+        u64::MAX,
+    ]);
+    let seq = number_near(&[0, 1, 9, 10, u64::MAX]);
+    (epoch, seq).prop_map(|(epoch, seq)| EventId { epoch, seq })
+}
+
+#[test]
+fn ids_are_read_as_they_are_shown() {
+    let classes = ["an epoch of today", "a longer epoch", "a shorter epoch"];
+    check(&classes, ids(), |id, seen| {
+        seen.note(match id.epoch {
+            0..1_000_000_000_000 => "a shorter epoch",
+            1_000_000_000_000..10_000_000_000_000 => "an epoch of today",
+            _ => "a longer epoch",
+        });
+        prop_assert_eq!(id.to_string().parse(), Ok(id));
+        prop_assert_eq!(id.to_string(), format!("{}-{}", id.epoch_text(), id.seq));
+        let mut line = String::new();
+        write_id(&mut line, id);
+        let longer = id.epoch_text().len() - EPOCH_DIGITS;
+        prop_assert!(line.len() <= MAX_ID_LINE + longer);
+        Ok(())
+    });
+}
+
+/// A number as it is written: no sign, and no zero in front beyond `width` digits.
+fn number(digits: &str, width: usize) -> Option<u64> {
+    let canonical = digits.len() == width || (digits.len() > width && !digits.starts_with('0'));
+    let value = digits.chars().try_fold(0_u64, |value, character| {
+        let digit = u64::from(character.to_digit(10)?);
+        value.checked_mul(10)?.checked_add(digit)
+    });
+    value.filter(|_| canonical)
+}
+
+#[test]
+fn nothing_else_is_an_id() {
+    let loose = ("[0-9]{12,15}", "[0-9]{0,2}").prop_map(|(epoch, seq)| format!("{epoch}-{seq}"));
+    let shown = ids().prop_map(|id| id.to_string());
+    let texts = prop_oneof![shown, loose, text(&["0", "1", "9", "-", "+", " "], 20)];
+    let pieces = &["0", "1", "-", "+", " ", "\0", "\n", "٣"];
+    let classes = ["an id", "no id"];
+    check(&classes, edited(texts, pieces), |text: String, seen| {
+        let expected = text
+            .split_once('-')
+            .and_then(|(epoch, seq)| Some((number(epoch, EPOCH_DIGITS)?, number(seq, 1)?)));
+        seen.note(if expected.is_some() { "an id" } else { "no id" });
+        let found = text.parse::<EventId>().ok();
+        prop_assert_eq!(found.map(|id| (id.epoch, id.seq)), expected);
+        Ok(())
+    });
+}

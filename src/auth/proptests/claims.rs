@@ -1,0 +1,210 @@
+//! Of what a token claims, signed as it has to be.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::members::{Claim, Member, json, matches, members};
+use super::*;
+use proptest_support::{check, edited};
+
+const HEADER: &str = r#"{"alg":"HS256"}"#;
+
+/// What has to be answered, and why: the rules, one after the other.
+fn judged(
+    members: &[Member],
+    claim: &str,
+    channel: &str,
+    origin: &str,
+) -> Result<Grant, &'static str> {
+    let given = |name: &str| -> Result<Option<&Claim>, &'static str> {
+        let mut given = members.iter().filter(|(other, _)| *other == name);
+        let first = given.next().map(|(_, claim)| claim);
+        if given.next().is_some() {
+            Err("given twice")
+        } else {
+            Ok(first)
+        }
+    };
+    for name in ["exp", "nbf", "sub", "publish", "subscribe", "iss", "aud"] {
+        given(name)?;
+    }
+    let expires = given("exp")?.and_then(Claim::millis).ok_or("no exp")?;
+    let not_before = given("nbf")?
+        .map(|claim| claim.millis().ok_or("bad nbf"))
+        .transpose()?;
+    let subject = given("sub")?
+        .map(|claim| claim.text().ok_or("bad sub"))
+        .transpose()?;
+    given("iss")?
+        .map(|claim| claim.text().ok_or("bad iss"))
+        .transpose()?;
+    let mut permitted = Vec::new();
+    for name in ["publish", "subscribe"] {
+        let patterns = given(name)?
+            .map(|claim| claim.patterns().ok_or("bad patterns"))
+            .transpose()?;
+        if name == claim {
+            permitted = patterns.unwrap_or_default();
+        }
+    }
+    for name in ["iss", "aud"] {
+        let is_meant = given(name)?.is_some_and(|claim| claim.names(origin));
+        if !origin.is_empty() && !is_meant {
+            return Err("foreign");
+        }
+    }
+    if NOW * 1_000 >= expires {
+        return Err("expired");
+    }
+    if not_before.is_some_and(|from| from > NOW * 1_000) {
+        return Err("not yet");
+    }
+    if !permitted
+        .iter()
+        .any(|pattern| matches(pattern.as_bytes(), channel.as_bytes()))
+    {
+        return Err("forbidden");
+    }
+    Ok(Grant {
+        expires: Some(expires),
+        subject: subject.map(str::to_owned),
+    })
+}
+
+#[test]
+fn claims_are_taken_by_the_rules_and_only_so() {
+    let signer = Signer::secret(SECRET.as_bytes());
+    let anywhere = read(&[("JWT_SECRET", SECRET)]).unwrap();
+    let here = read(&[
+        ("JWT_SECRET", SECRET),
+        ("JWT_ISSUER", "here"),
+        ("JWT_AUDIENCE", "here"),
+    ])
+    .unwrap();
+    let channels = select(&["a", "ab", "foo", "a.b", "b:a", "aaa", "Foo"][..]);
+    let permissions = select(&[Permission::Publish, Permission::Subscribe][..]);
+    let classes = [
+        "granted",
+        "forbidden",
+        "expired",
+        "not yet",
+        "foreign",
+        "given twice",
+        "no exp",
+        "bad nbf",
+        "bad sub",
+        "bad iss",
+        "bad patterns",
+    ];
+    let cases = (members(), permissions, channels, any::<bool>());
+    check(
+        &classes,
+        cases,
+        |(members, permission, channel, is_here), seen| {
+            let token = signer.token(HEADER, &json(&members));
+            let (access, origin) = if is_here {
+                (&here, "here")
+            } else {
+                (&anywhere, "")
+            };
+            let found = access.grant(permission, channel, Some(&token), NOW * 1_000);
+            let expected = judged(&members, permission.claim(), channel, origin);
+            seen.note(expected.as_ref().err().unwrap_or(&"granted"));
+            match expected {
+                Ok(grant) => prop_assert_eq!(found, Ok(grant)),
+                Err("forbidden") => prop_assert_eq!(found, Err(Denied::Forbidden(permission))),
+                Err("expired") => prop_assert_eq!(found, Err(Denied::Invalid(TokenError::Expired))),
+                Err("not yet") => prop_assert_eq!(found, Err(Denied::Invalid(TokenError::NotYet))),
+                Err(why) => {
+                    let known = match &found {
+                        Err(Denied::Invalid(TokenError::Claims(_))) => why != "foreign",
+                        Err(Denied::Invalid(TokenError::Foreign { .. })) => why == "foreign",
+                        _ => false,
+                    };
+                    // Where "iss" or "aud" are no text at all, they are missing.
+                    prop_assert!(
+                        known || why == "foreign" && matches!(found, Err(Denied::Invalid(_))),
+                        "{why}: {found:?}"
+                    );
+                }
+            }
+            Ok(())
+        },
+    );
+}
+
+#[test]
+fn what_is_nearly_claims_is_taken_only_where_it_is_such() {
+    let signer = Signer::secret(SECRET.as_bytes());
+    let access = read(&[("JWT_SECRET", SECRET)]).unwrap();
+    let whole = select(
+        &[
+            r#"{"exp":4102444800,"subscribe":["foo"]}"#,
+            r#"{"subscribe":["a","fo*"],"publish":[],"nbf":5,"exp":1.7953541635e9,"sub":"a\"b"}"#,
+            r#"[["*"],["*"],4102444800,5,"alice"]"#,
+            r#"[[],["*"],4102444800,5,"alice"]"#,
+            r#"{"exp":4102444800,"subscribe":["*"],"x":{"exp":1,"y":[{"subscribe":null}]}}"#,
+        ][..],
+    );
+    let pieces = &[
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"",
+        "0",
+        "9",
+        "-",
+        "e",
+        ".",
+        "*",
+        "\\",
+        "null",
+        "\"exp\":0,",
+        "é",
+        " ",
+        "\0",
+    ];
+    let cases = edited(whole.prop_map(str::to_owned), pieces);
+    check(
+        &["granted", "no JSON", "no object", "refused"],
+        cases,
+        |claims, seen| {
+            let json = serde_json::from_str::<Value>(&claims);
+            let is_object = json.as_ref().is_ok_and(Value::is_object);
+            let Ok(grant) = subscribe(&access, &signer.token(HEADER, &claims)) else {
+                seen.note(match json {
+                    Err(_) => "no JSON",
+                    Ok(_) if !is_object => "no object",
+                    Ok(_) => "refused",
+                });
+                return Ok(());
+            };
+            seen.note("granted");
+            prop_assert!(is_object, "{claims}");
+            let json = json.unwrap();
+            let expires = json["exp"].as_f64().unwrap();
+            prop_assert!(expires > NOW as f64);
+            prop_assert!(
+                (expires * 1_000.0 - grant.expires.unwrap() as f64).abs() < 1.0 || expires > 1e15
+            );
+            prop_assert!(
+                json.get("nbf")
+                    .is_none_or(|from| from.as_f64().unwrap() <= NOW as f64)
+            );
+            let subject = json
+                .get("sub")
+                .map(|subject| subject.as_str().unwrap().to_owned());
+            prop_assert_eq!(grant.subject, subject);
+            let mut patterns = json["subscribe"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|pattern| pattern.as_str().unwrap());
+            prop_assert!(patterns.any(|pattern| matches(pattern.as_bytes(), b"foo")));
+            Ok(())
+        },
+    );
+}

@@ -1,0 +1,178 @@
+//! Of the places in which a request carries its token.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use proptest_support::{check, hidden, query_of, text};
+
+const PIECES: &[&str] = &["eyJ", ".", "-", "_", "A", "=", "é", "%"];
+
+/// A token, or what could be meant as one, with nothing in it that ends it.
+fn tokens() -> impl Strategy<Value = String> {
+    text(PIECES, 4).prop_map(|text| text.replace([' ', '\t', ';'], ""))
+}
+
+/// A header, and the token in it.
+fn authorization() -> impl Strategy<Value = (Option<String>, Option<String>)> {
+    let schemes = [
+        "Bearer", "Bearer", "bearer", "BEARER", "Basic", "Digest", "Bearer2", "bear", "",
+    ];
+    let spaces = select(&[" ", " ", "  ", "", " \t", "\t", "\t "][..]);
+    let given = (select(schemes.to_vec()), spaces, tokens()).prop_map(|(scheme, spaces, token)| {
+        let is_bearer =
+            scheme.eq_ignore_ascii_case("bearer") && (!spaces.is_empty() || token.is_empty());
+        let header = format!("{scheme}{spaces}{token}");
+        (Some(header), is_bearer.then_some(token))
+    });
+    prop_oneof![1 => Just((None, None)), 2 => given]
+}
+
+fn cookies() -> impl Strategy<Value = Vec<(String, String)>> {
+    let names = [
+        COOKIE,
+        COOKIE,
+        "other",
+        "x_sse_broadcaster_token",
+        "SSE_BROADCASTER_TOKEN",
+        "",
+    ];
+    let names = select(names.to_vec()).prop_map(str::to_owned);
+    prop_oneof![
+        4 => prop::collection::vec((names.clone(), tokens()), 0..3),
+        1 => prop::collection::vec((names, tokens()), 0..16),
+    ]
+}
+
+#[test]
+fn one_token_counts_or_a_few_cookies_to_listen() {
+    let names = select(&["token", "token", "tokens", "Token"][..]).prop_map(str::to_owned);
+    let pairs = prop::collection::vec((names, text(PIECES, 3)), 0..3);
+    let permissions = select(&[Permission::Publish, Permission::Subscribe][..]);
+    let spaces = select(&["; ", ";", " ; "][..]);
+    let cases = (
+        authorization(),
+        pairs,
+        hidden(),
+        cookies(),
+        spaces,
+        permissions,
+    );
+    let classes = [
+        "header",
+        "query",
+        "cookie",
+        "several cookies",
+        "too many cookies",
+        "none",
+        "two in the query",
+        "a cookie that does not count",
+    ];
+    check(
+        &classes,
+        cases,
+        |((authorization, bearer), pairs, hidden, cookies, spaces, permission), seen| {
+            let query = query_of(&pairs, &hidden);
+            let jar: Vec<String> = cookies
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            let credentials = Credentials {
+                authorization,
+                cookie: (!jar.is_empty()).then(|| jar.join(spaces)),
+                query: &query,
+            };
+            let found = credentials
+                .tokens(permission)
+                .map(|tokens| tokens.into_iter().map(Cow::into_owned).collect::<Vec<_>>());
+            if let Some(bearer) = bearer {
+                seen.note("header");
+                prop_assert_eq!(found, Ok(vec![bearer]));
+                return Ok(());
+            }
+            let given: Vec<&String> = pairs
+                .iter()
+                .filter(|(name, _)| name == "token")
+                .map(|(_, value)| value)
+                .collect();
+            if given.len() > 1 {
+                seen.note("two in the query");
+                prop_assert!(matches!(found, Err(Problem::InvalidQuery(_))));
+                return Ok(());
+            }
+            let in_query = given.into_iter().find(|value| !value.is_empty()).cloned();
+            if let Some(in_query) = in_query {
+                seen.note("query");
+                prop_assert_eq!(found, Ok(vec![in_query]));
+                return Ok(());
+            }
+            let mut expected: Vec<String> = cookies
+                .iter()
+                .filter(|(name, value)| name == COOKIE && !value.is_empty())
+                .map(|(_, value)| value.clone())
+                .collect();
+            let counts = permission == Permission::Subscribe;
+            seen.note(match expected.len() {
+                0 => "none",
+                _ if !counts => "a cookie that does not count",
+                1 => "cookie",
+                2..=MAX_COOKIES => "several cookies",
+                _ => "too many cookies",
+            });
+            expected.truncate(if counts { MAX_COOKIES } else { 0 });
+            prop_assert_eq!(found, Ok(expected));
+            Ok(())
+        },
+    );
+}
+
+#[test]
+fn no_header_is_an_error() {
+    let pieces = &[
+        "Bearer ",
+        "bearer ",
+        " ",
+        ";",
+        "=",
+        "; sse_broadcaster_token=a",
+        "sse_broadcaster_token=",
+        "a",
+        "é",
+        "\0",
+        ",",
+        "\"",
+    ];
+    let cases = (
+        prop::option::of(text(pieces, 5)),
+        prop::option::of(text(pieces, 8)),
+    );
+    check(
+        &["header", "cookie", "none"],
+        cases,
+        |(authorization, cookie), seen| {
+            let credentials = Credentials {
+                authorization,
+                cookie,
+                query: "",
+            };
+            let tokens = credentials.tokens(Permission::Subscribe).unwrap();
+            let in_header = credentials.tokens(Permission::Publish).unwrap();
+            seen.note(match (in_header.is_empty(), tokens.is_empty()) {
+                (false, _) => "header",
+                (true, false) => "cookie",
+                (true, true) => "none",
+            });
+            // A token stands in what it was read from, with nothing left around it.
+            for token in tokens.iter().chain(&in_header) {
+                let from = [&credentials.authorization, &credentials.cookie]
+                    .into_iter()
+                    .flatten();
+                prop_assert!(from.clone().any(|from| from.contains(token.as_ref())));
+                prop_assert!(!token.starts_with([' ', '\t']) && !token.ends_with([' ', '\t']));
+            }
+            prop_assert!(in_header.is_empty() || in_header == tokens);
+            prop_assert!(tokens.len() <= MAX_COOKIES);
+            Ok(())
+        },
+    );
+}

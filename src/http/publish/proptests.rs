@@ -1,0 +1,281 @@
+//! Of publish requests: how a body is to be read, what may be in it, and under which key.
+
+use proptest::prelude::*;
+
+use super::*;
+use proptest_support::{check, edited, hidden, query_of, text};
+use sse_hub::sse::{MAX_ID_LINE, MAX_TYPE_CHARS, ParsedEvent};
+
+const MAX_EVENTS: usize = 3;
+const MAX_EVENT_BYTES: usize = 150;
+const BUFFER_BYTES: usize = 1_024;
+
+/// So small that every limit is met.
+fn settings() -> Settings {
+    let read = Settings::read(|name| {
+        let value = match name {
+            "ACCESS" => "open".to_owned(),
+            "BUFFER_BYTES" => BUFFER_BYTES.to_string(),
+            "MAX_EVENT_BYTES" => MAX_EVENT_BYTES.to_string(),
+            "MAX_BATCH_EVENTS" => MAX_EVENTS.to_string(),
+            _ => return None,
+        };
+        Some(value)
+    });
+    read.unwrap()
+}
+
+/// What is wrong with the type of an event, if anything is.
+fn bad_type(event_type: &str) -> bool {
+    event_type.starts_with("hub.")
+        || event_type.contains(['\r', '\n', '\0'])
+        || event_type.chars().count() > MAX_TYPE_CHARS
+}
+
+/// How many bytes an event takes, by what the wire format says.
+fn bytes(event_type: &str, data: &str) -> usize {
+    let type_line = if event_type.is_empty() {
+        0
+    } else {
+        8 + event_type.len()
+    };
+    let lines = data.split('\n').map(|line| 7 + line.len());
+    type_line + lines.sum::<usize>() + 1 + MAX_ID_LINE
+}
+
+const MANY: &str = "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n";
+
+#[test]
+fn a_single_event_is_its_body_whatever_that_is() {
+    let types = text(&["a", "é", " ", ":"], 3);
+    let pieces = &[
+        "a",
+        "\n",
+        "\r",
+        "\r\n",
+        MANY,
+        MANY,
+        MANY,
+        "data: ",
+        "\n\nevent: hub.end\n",
+        "é",
+        "\0",
+    ];
+    let classes = ["an event", "too large", "lines"];
+    let settings = settings();
+    check(
+        &classes,
+        (types, text(pieces, 12)),
+        |(event_type, body), seen| {
+            let event_type = event_type.replace(['\r', '\n', '\0'], "");
+            let data = body.replace("\r\n", "\n").replace('\r', "\n");
+            let cost = bytes(&event_type, &data);
+            let form = Form::Single {
+                event_type: event_type.clone(),
+            };
+            let found = encode(&form, &body, &settings);
+            if cost > BUFFER_BYTES {
+                seen.note("too large");
+                let problem = Problem::EncodedTooLarge {
+                    bytes: cost,
+                    max: BUFFER_BYTES,
+                };
+                prop_assert_eq!(found, Err(problem));
+                return Ok(());
+            }
+            seen.note("an event");
+            seen.note_if(data.contains('\n'), "lines");
+            let batch = found.unwrap();
+            prop_assert_eq!((batch.events, batch.iter().count()), (1, 1));
+            prop_assert_eq!(sse::parse(&batch.wire), [ParsedEvent { event_type, data }]);
+            Ok(())
+        },
+    );
+}
+
+/// What a batch of these events has to be answered with, if they cannot be published.
+fn refused(events: &[ParsedEvent]) -> Option<Problem> {
+    if events.is_empty() {
+        return Some(Problem::EmptyBatch);
+    }
+    if events.len() > MAX_EVENTS {
+        let (events, max) = (events.len(), MAX_EVENTS);
+        return Some(Problem::TooManyEvents { events, max });
+    }
+    for (at, event) in events.iter().enumerate() {
+        if let Err(error) = sse::check_type(&event.event_type) {
+            let place = format!("of event {} of the batch", at + 1);
+            return Some(Problem::InvalidEventType { place, error });
+        }
+        if event.data.len() > MAX_EVENT_BYTES {
+            return Some(Problem::EventTooLarge {
+                number: at + 1,
+                bytes: event.data.len(),
+                max: MAX_EVENT_BYTES,
+            });
+        }
+    }
+    let all = events
+        .iter()
+        .map(|event| bytes(&event.event_type, &event.data));
+    let cost = all.sum();
+    (cost > BUFFER_BYTES).then_some(Problem::EncodedTooLarge {
+        bytes: cost,
+        max: BUFFER_BYTES,
+    })
+}
+
+#[test]
+fn a_batch_is_published_whole_or_not_at_all() {
+    let line = prop_oneof![
+        20 => prop::sample::select(&[
+            "", "", "", "data: a", "data: b", "data:", "data", "event: x", "event: é", "id: 7", ": c",
+            "data: 123456789012345678901234567890123456789012345678901234567890123456789012345",
+        ][..]).prop_map(str::to_owned),
+        1 => prop::sample::select(&["event: hub.end", "event: a\0b"][..]).prop_map(str::to_owned),
+        1 => (62..68_usize).prop_map(|count| format!("event: {}", "é".repeat(count))),
+        1 => (146..154_usize).prop_map(|count| format!("data: {}", "x".repeat(count))),
+        1 => (125..160_usize).prop_map(|count| "data\n".repeat(count)),
+    ];
+    let ends = prop::sample::select(&["\n", "\n", "\r", "\r\n"][..]);
+    let body = prop::collection::vec((line, ends), 0..16).prop_map(|lines| {
+        let lines = lines.into_iter().map(|(line, end)| line + end);
+        lines.collect::<String>()
+    });
+    let classes = [
+        "published",
+        "EmptyBatch",
+        "TooManyEvents",
+        "InvalidEventType",
+        "EventTooLarge",
+        "EncodedTooLarge",
+    ];
+    let settings = settings();
+    check(&classes, body, |body, seen| {
+        let events = sse::parse(&body);
+        let found = encode(&Form::Batch, &body, &settings);
+        if let Some(problem) = refused(&events) {
+            seen.note(match problem {
+                Problem::EmptyBatch => "EmptyBatch",
+                Problem::TooManyEvents { .. } => "TooManyEvents",
+                Problem::InvalidEventType { .. } => "InvalidEventType",
+                Problem::EventTooLarge { .. } => "EventTooLarge",
+                _ => "EncodedTooLarge",
+            });
+            prop_assert_eq!(found, Err(problem));
+            return Ok(());
+        }
+        seen.note("published");
+        let batch = found.unwrap();
+        prop_assert!(batch.cost() <= BUFFER_BYTES);
+        prop_assert_eq!(batch.events, events.len());
+        prop_assert_eq!(&Batch::from_wire(batch.wire.clone()), &batch);
+        prop_assert_eq!(sse::parse(&batch.wire), events);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_form_is_chosen_by_content_type_and_query() {
+    let types = [
+        "text/event-stream",
+        "TEXT/Event-Stream; charset=utf-8",
+        "application/json",
+        "text/plain",
+    ];
+    let types = prop::sample::select(types.to_vec()).prop_map(str::to_owned);
+    let types = prop::option::of(edited(types, &[";", " ", ",", "x"]));
+    let names = prop::sample::select(&["event", "event", "events", "token"][..]);
+    let values = text(
+        &[
+            "a",
+            "é",
+            "hub.",
+            "\n",
+            "\0",
+            " ",
+            "%",
+            "+",
+            "0123456789abcdef",
+        ],
+        6,
+    );
+    let pair = (names.prop_map(str::to_owned), values);
+    let cases = (types, prop::collection::vec(pair, 0..3), hidden());
+    let classes = [
+        "a batch",
+        "a single event",
+        "a type",
+        "an invalid query",
+        "an invalid type",
+    ];
+    check(&classes, cases, |(content_type, pairs, hidden), seen| {
+        let given: Vec<&String> = pairs
+            .iter()
+            .filter(|(name, _)| name == "event")
+            .map(|(_, value)| value)
+            .collect();
+        let name = content_type
+            .as_deref()
+            .map(|text| text.split(';').next().unwrap().trim().to_lowercase());
+        let is_batch = name.as_deref() == Some("text/event-stream");
+        let found = form(content_type.as_deref(), &query_of(&pairs, &hidden));
+        match (&given[..], is_batch) {
+            ([], true) => {
+                seen.note("a batch");
+                prop_assert_eq!(found, Ok(Form::Batch));
+            }
+            ([_], true) | ([_, _, ..], _) => {
+                seen.note("an invalid query");
+                prop_assert!(matches!(found, Err(Problem::InvalidQuery(_))));
+            }
+            ([event_type], _) if bad_type(event_type) => {
+                seen.note("an invalid type");
+                let refused = matches!(found, Err(Problem::InvalidEventType { .. }));
+                prop_assert!(refused);
+            }
+            (given, _) => {
+                seen.note(if given.is_empty() {
+                    "a single event"
+                } else {
+                    "a type"
+                });
+                let event_type = given
+                    .first()
+                    .map(|given| given.to_string())
+                    .unwrap_or_default();
+                prop_assert_eq!(found, Ok(Form::Single { event_type }));
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_key_is_a_line_of_ascii() {
+    let pieces = &[
+        "a", " ", "~", "!", "\"", "\u{7f}", "\t", "\n", "\0", "é", "\u{1f}", "\u{80}",
+    ];
+    let keys = prop_oneof![
+        Just(String::new()),
+        edited("[ -~]{0,20}", pieces),
+        edited("[ -~]{126,130}", pieces)
+    ];
+    let classes = ["a key", "empty", "too long", "other characters"];
+    check(&classes, keys, |key: String, seen| {
+        let printable = key.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+        let class = match key.chars().count() {
+            0 => "empty",
+            _ if !printable => "other characters",
+            1..=128 => "a key",
+            _ => "too long",
+        };
+        seen.note(class);
+        let expected = match class {
+            "a key" => Ok(key.clone()),
+            _ => Err(Problem::InvalidIdempotencyKey),
+        };
+        prop_assert_eq!(check_key(key), expected);
+        Ok(())
+    });
+}

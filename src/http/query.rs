@@ -1,0 +1,134 @@
+//! The parameters of a URL's query, as forms encode them. Pure.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use crate::http::problem::Problem;
+
+/// The query of a URL, without its question mark.
+pub fn query(url: &str) -> &str {
+    let url = url.split('#').next().unwrap_or(url);
+    url.split_once('?').map_or("", |(_, query)| query)
+}
+
+/// `query` without the parameters called `name`.
+pub fn without<'a>(query: &'a str, name: &str) -> Cow<'a, str> {
+    let named =
+        |pair: &str| decode(pair.split('=').next().unwrap_or(pair)).as_deref() == Some(name);
+    if !query.split('&').any(named) {
+        return query.into();
+    }
+    let kept: Vec<&str> = query.split('&').filter(|pair| !named(pair)).collect();
+    kept.join("&").into()
+}
+
+/// The values of the parameters called `name`; `None` for one that is not UTF-8, which a parser of URLs would replace.
+pub fn values<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = Option<String>> + 'a {
+    query.split('&').filter_map(move |pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(key).as_deref() == Some(name)).then(|| decode(value))
+    })
+}
+
+fn decode(text: &str) -> Option<String> {
+    let text = text.replace('+', " ");
+    let decoded = percent_decode_str(&text).decode_utf8().ok()?;
+    Some(decoded.into_owned())
+}
+
+/// The value of a parameter that may be given once. Fails with [`Problem::InvalidQuery`].
+pub fn value(query: &str, name: &str) -> Result<Option<String>, Problem> {
+    let mut values = values(query, name);
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(Problem::InvalidQuery(format!(
+            "The parameter \"{name}\" is given more than once. Give it once."
+        )));
+    }
+    let not_text = || {
+        Problem::InvalidQuery(format!(
+            "The parameter \"{name}\" is not valid UTF-8. Send text."
+        ))
+    };
+    value.map(Some).ok_or_else(not_text)
+}
+
+/// A whole number from `least` to `most`. One that is too large for the machine counts as the largest.
+pub fn number(query: &str, name: &str, least: u64, most: u64) -> Result<Option<u64>, Problem> {
+    let Some(text) = value(query, name)? else {
+        return Ok(None);
+    };
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits.then(|| text.parse().unwrap_or(u64::MAX));
+    let range = if most == u64::MAX {
+        format!("from {least} on")
+    } else {
+        format!("from {least} to {most}")
+    };
+    match number {
+        Some(number) if (least..=most).contains(&number) => Ok(Some(number)),
+        _ => Err(Problem::InvalidQuery(format!(
+            "The parameter \"{name}\" has to be a whole number {range}."
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod proptests;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detail(result: Result<impl std::fmt::Debug, Problem>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_url_has_a_query() {
+        assert_eq!(query("http://a.example/b?c=d?e&f#g?h"), "c=d?e&f");
+        assert_eq!(query("http://a.example/b#g?h"), "");
+    }
+
+    #[test]
+    fn a_parameter_is_taken_out() {
+        let without = |query| without(query, "token");
+        for query in ["", "a", "tokens=c&d=token"] {
+            assert_eq!(without(query), query);
+        }
+        assert_eq!(without("token=c"), "");
+        assert_eq!(without("c=d&token=e&%74oken=f&g+h&token"), "c=d&g+h");
+    }
+
+    #[test]
+    fn values_are_decoded() {
+        assert_eq!(
+            value("a=b&event=sc+%6Fre", "event"),
+            Ok(Some("sc ore".into()))
+        );
+        assert_eq!(value("events=x&%65vent", "event"), Ok(Some("".into())));
+        assert_eq!(value("", "event"), Ok(None));
+        assert!(detail(value("event=x&%65vent=y", "event")).contains("more than once"));
+        assert!(detail(value("event=%ff", "event")).contains("not valid UTF-8"));
+    }
+
+    #[test]
+    fn numbers_are_whole_and_in_their_range() {
+        assert_eq!(number("n=7", "n", 1, 1_000), Ok(Some(7)));
+        assert_eq!(number("", "n", 1, 1_000), Ok(None));
+        let huge = "n=99999999999999999999999";
+        assert_eq!(number(huge, "n", 0, u64::MAX), Ok(Some(u64::MAX)));
+        for bad in [
+            "n=", "n=-1", "n=%2B1", "n=1.5", "n=x", "n=0", "n=1001", huge,
+        ] {
+            assert_eq!(
+                detail(number(bad, "n", 1, 1_000)),
+                "The parameter \"n\" has to be a whole number from 1 to 1000."
+            );
+        }
+        assert!(detail(number("n=-1", "n", 0, u64::MAX)).ends_with("number from 0 on."));
+    }
+}

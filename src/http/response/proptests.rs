@@ -1,0 +1,107 @@
+//! Of the headers `Accept` and `Content-Type`.
+
+use proptest::prelude::*;
+
+use super::*;
+use proptest_support::{check, text};
+
+const TYPES: &[&str] = &[
+    "text/event-stream",
+    "text/html",
+    "*/*",
+    "text/*",
+    "application/json",
+    "text/event-streams",
+    "xtext/event-stream",
+    "text/event",
+    "text /event-stream",
+    "",
+];
+
+fn white() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(&["", "", " ", "\t", "  "][..])
+}
+
+/// A media range as it may be written, and whether it is that of a stream.
+fn range() -> impl Strategy<Value = (String, bool)> {
+    let parameters = text(
+        &[";", "q=0.9", "charset=utf-8", " ", "=", "text/event-stream"],
+        4,
+    )
+    .prop_map(|text| text.replace(',', ""));
+    let cases = prop::collection::vec(any::<bool>(), 1..8);
+    let names = prop::sample::select(TYPES);
+    (names, cases, white(), white(), parameters).prop_map(
+        |(name, cases, before, after, parameters)| {
+            let upper = cases.iter().cycle();
+            let spelled: String = name
+                .chars()
+                .zip(upper)
+                .map(|(c, upper)| if *upper { c.to_ascii_uppercase() } else { c })
+                .collect();
+            let parameters = if parameters.is_empty() {
+                parameters
+            } else {
+                format!(";{parameters}")
+            };
+            let is_stream = name == TYPES[0];
+            (format!("{before}{spelled}{after}{parameters}"), is_stream)
+        },
+    )
+}
+
+#[test]
+fn a_stream_is_found_among_what_is_accepted() {
+    let ranges = prop::collection::vec(range(), 0..4);
+    let classes = ["a stream", "no stream", "not the first"];
+    check(&classes, ranges, |ranges, seen| {
+        let expected = ranges.iter().any(|(_, is_stream)| *is_stream);
+        let first = ranges.first().is_some_and(|(_, is_stream)| *is_stream);
+        seen.note(if expected { "a stream" } else { "no stream" });
+        seen.note_if(expected && !first, "not the first");
+        for (range, is_stream) in &ranges {
+            let found = media_type(range);
+            prop_assert!(!found.contains(';') && found.trim() == found);
+            prop_assert_eq!(found.eq_ignore_ascii_case(sse::MEDIA_TYPE), *is_stream);
+        }
+        let accept: Vec<_> = ranges.into_iter().map(|(range, _)| range).collect();
+        prop_assert_eq!(accepts_stream(&accept.join(",")), expected);
+        Ok(())
+    });
+}
+
+#[test]
+fn nothing_else_accepts_a_stream() {
+    let pieces = &[
+        "text/event-stream",
+        "text/event-stream",
+        "Text/",
+        "event-stream",
+        ",",
+        ",",
+        ";",
+        " ",
+        "*",
+        "/",
+        "\"",
+        "q=0",
+        "é",
+        "\0",
+    ];
+    check(
+        &["a stream", "no stream"],
+        text(pieces, 6),
+        |accept, seen| {
+            // The name, between what may stand before it and what may stand behind.
+            let lower = format!(",{},", accept.to_ascii_lowercase());
+            let expected = lower.match_indices(sse::MEDIA_TYPE).any(|(at, name)| {
+                let before = lower[..at].trim_end();
+                let after = lower[at + name.len()..].trim_start();
+                before.ends_with(',') && after.starts_with([',', ';'])
+            });
+            seen.note(if expected { "a stream" } else { "no stream" });
+            prop_assert_eq!(accepts_stream(&accept), expected);
+            Ok(())
+        },
+    );
+}

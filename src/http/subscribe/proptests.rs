@@ -1,0 +1,143 @@
+//! Of what a reader asks for.
+
+use proptest::prelude::*;
+
+use super::*;
+use proptest_support::{check, edited, hidden, query_of, text};
+
+const PIECES: &[&str] = &["0", "1", "9", "-", "+", " ", "\0", "é", "%", "&", ",", "\n"];
+
+/// More than the machine has numbers for.
+const HUGE: &str = "99999999999999999999";
+
+/// What may be meant as an event's id.
+fn id() -> impl Strategy<Value = String> {
+    let ids = edited("[1-9][0-9]{12}-(0|[1-9][0-9]{0,4})", PIECES);
+    prop_oneof![4 => ids, 1 => Just(String::new()), 1 => text(PIECES, 8)]
+}
+
+fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
+    let others = ["0", "2", "100", "1000", "1001", "-1", "x", HUGE];
+    let numbers = prop_oneof![
+        2 => Just("1"),
+        3 => prop::sample::select(others.to_vec()),
+    ];
+    let names = prop::sample::select(&["history", "catch_up", "limit", "LIMIT"][..]);
+    let number = (names, numbers).prop_map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let names = prop::sample::select(&["last_event_id", "after"][..]);
+    let id = (names, id()).prop_map(|(name, value)| (name.to_owned(), value));
+    prop::collection::vec(prop_oneof![number, id], 0..4)
+}
+
+/// The parameters called `name`.
+fn given<'a>(pairs: &'a [(String, String)], name: &str) -> Vec<&'a str> {
+    let given = pairs.iter().filter(|(given, _)| given == name);
+    given.map(|(_, value)| value.as_str()).collect()
+}
+
+/// The whole number that `name` gives; `Err` where it is given twice, or is none that may stand there.
+fn whole(pairs: &[(String, String)], name: &str, least: u64, most: u64) -> Result<Option<u64>, ()> {
+    match given(pairs, name)[..] {
+        [] => Ok(None),
+        [HUGE] if most == u64::MAX => Ok(Some(u64::MAX)),
+        [value] => {
+            let value = value.parse().map_err(|_| ())?;
+            let fits = value >= least && value <= most;
+            fits.then_some(Some(value)).ok_or(())
+        }
+        _ => Err(()),
+    }
+}
+
+fn since(id: &str) -> Option<ReplayFrom> {
+    let known = id.parse().map(ReplayFrom::After);
+    (!id.is_empty()).then(|| known.unwrap_or(ReplayFrom::Unknown))
+}
+
+#[test]
+fn a_stream_starts_where_it_asks_to_and_no_id_is_an_error() {
+    let header = prop::option::of(id());
+    let classes = ["an error", "After", "Unknown", "Last", "Now", "catches up"];
+    let cases = (header, pairs(), hidden());
+    check(&classes, cases, |(header, pairs, hidden), seen| {
+        let query = query_of(&pairs, &hidden);
+        let found = Subscription::read(header.as_deref(), &query);
+        let history = whole(&pairs, "history", 0, u64::MAX);
+        let catch_up = whole(&pairs, "catch_up", 0, 1);
+        let (Ok(history), Ok(catch_up)) = (history, catch_up) else {
+            seen.note("an error");
+            prop_assert!(matches!(found, Err(Problem::InvalidQuery(_))));
+            return Ok(());
+        };
+        let in_query = given(&pairs, "last_event_id")
+            .first()
+            .copied()
+            .and_then(since);
+        let expected = header
+            .as_deref()
+            .and_then(since)
+            .or(in_query)
+            .or(history.map(ReplayFrom::Last))
+            .unwrap_or(ReplayFrom::Now);
+        seen.note(match expected {
+            ReplayFrom::After(_) => "After",
+            ReplayFrom::Unknown => "Unknown",
+            ReplayFrom::Last(_) => "Last",
+            _ => "Now",
+        });
+        let catch_up = catch_up == Some(1);
+        seen.note_if(catch_up, "catches up");
+        let expected = Subscription {
+            since: expected,
+            catch_up,
+        };
+        prop_assert_eq!(found, Ok(expected));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_page_starts_where_it_asks_to() {
+    let classes = ["an error", "After", "Unknown", "Oldest", "a limit"];
+    check(&classes, (pairs(), hidden()), |(pairs, hidden), seen| {
+        let found = EventsQuery::read(&query_of(&pairs, &hidden));
+        let Ok(limit) = whole(&pairs, "limit", 1, 1_000) else {
+            seen.note("an error");
+            prop_assert!(matches!(found, Err(Problem::InvalidQuery(_))));
+            return Ok(());
+        };
+        seen.note_if(limit.is_some(), "a limit");
+        let after = given(&pairs, "after").first().copied().and_then(since);
+        let since = after.unwrap_or(ReplayFrom::Oldest);
+        seen.note(match since {
+            ReplayFrom::After(_) => "After",
+            ReplayFrom::Unknown => "Unknown",
+            _ => "Oldest",
+        });
+        let limit = usize::try_from(limit.unwrap_or(100)).unwrap();
+        prop_assert_eq!(found, Ok(EventsQuery { since, limit }));
+        Ok(())
+    });
+}
+
+#[test]
+fn no_bytes_at_all_are_an_error_as_an_id() {
+    let bytes = prop::collection::vec(any::<u8>(), 0..24);
+    let classes = ["no UTF-8", "text"];
+    check(&classes, bytes, |bytes, seen| {
+        let is_text = std::str::from_utf8(&bytes).is_ok();
+        seen.note(if is_text { "text" } else { "no UTF-8" });
+        let encoded: String = bytes.iter().map(|byte| format!("%{byte:02x}")).collect();
+        let expected = if bytes.is_empty() {
+            ReplayFrom::Now
+        } else {
+            ReplayFrom::Unknown
+        };
+        let found = Subscription::read(None, &format!("last_event_id={encoded}"));
+        prop_assert_eq!(found.map(|found| found.since), Ok(expected));
+        // What the runtime makes of a header's bytes: a character of each.
+        let header: String = bytes.iter().copied().map(char::from).collect();
+        prop_assert!(Subscription::read(Some(&header), "").is_ok());
+        Ok(())
+    });
+}

@@ -1,6 +1,0 @@
-// Called by src/instance.rs; wasm-bindgen bundles this file.
-
-/** The instance has trapped (out of memory, a panic) and runs no code any more: tells src/entry.mjs. */
-export function instanceLost() {
-  globalThis.__worker_init_state.onLost?.();
-}
