@@ -112,7 +112,7 @@ impl Channel {
         let settings = crate::settings(&self.env)?;
         let clock = Clock::default();
         let store = Store::load(self.database.clone(), &settings, clock.now())
-            .map_err(|error| storage_failed(settings.log_level, &self.database, &error))?;
+            .map_err(|error| storage_failed(&self.database, &error))?;
         let shared = Shared::new(self.database.clone(), store, settings, clock);
         memory::register(&shared);
         Ok(self.shared.get_or_init(|| shared))
@@ -160,9 +160,9 @@ impl Channel {
 }
 
 /// Notes in the log that the storage failed, of which channel and where, and returns what the client is told.
-fn storage_failed(level: Level, database: &Database, error: &impl std::fmt::Display) -> Problem {
+fn storage_failed(database: &Database, error: &impl std::fmt::Display) -> Problem {
     let error = error.to_string();
-    Level::Error.log(level, || {
+    Level::Error.log(|| {
         let line = Line::new("storage failed");
         database.location().name_in(line).error(&error)
     });
@@ -260,10 +260,6 @@ impl Shared {
         self.id.get().map_or("", String::as_str)
     }
 
-    fn log(&self, level: Level, line: impl FnOnce() -> Line) {
-        level.log(self.settings.log_level, line);
-    }
-
     /// Counts a publish. Fails with [`Problem::TooManyPublishes`].
     fn check_rate(&self) -> Result<(), Problem> {
         let Some(bucket) = &self.rate else {
@@ -279,7 +275,7 @@ impl Shared {
 
     /// Notes in the log that the storage failed, and returns what the client is told.
     fn storage_failed(&self, error: &impl std::fmt::Display) -> Problem {
-        storage_failed(self.settings.log_level, &self.database, error)
+        storage_failed(&self.database, error)
     }
 
     fn stats(&self, responder: &Responder) -> Result<Response, Failure> {

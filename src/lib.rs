@@ -58,7 +58,7 @@ async fn fetch(
         let problem = match failure {
             Failure::Problem(problem) => problem,
             Failure::Runtime(error) => {
-                Level::Error.log(Level::Error, || Line::new("request failed").error(&error));
+                Level::Error.log(|| Line::new("request failed").error(&error));
                 Problem::Internal
             }
         };
@@ -98,7 +98,11 @@ async fn answer(
 pub(crate) fn settings(env: &Env) -> std::result::Result<Rc<Settings>, Problem> {
     let settings = SETTINGS.with(|settings| {
         settings
-            .get_or_init(|| Settings::read(|name| variable(env, name)).map(Rc::new))
+            .get_or_init(|| {
+                let settings = Settings::read(|name| variable(env, name))?;
+                logging::set_threshold(settings.log_level);
+                Ok(Rc::new(settings))
+            })
             .clone()
     });
     Ok(settings?)

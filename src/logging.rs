@@ -3,6 +3,7 @@
 //! Nothing but a [`Line`] is ever written, and a [`Line`] escapes all that comes from outside of this program. So nobody
 //! who adds a line has to think of control characters, or of the tokens in the URLs that the runtime's errors quote.
 
+use std::cell::Cell;
 use std::fmt::Display;
 
 /// How much is logged: a level logs itself and what is graver.
@@ -30,9 +31,14 @@ impl Level {
         }
     }
 
-    /// Writes `line`, which has level `self`, where `threshold` lets it through.
-    pub fn log(self, threshold: Level, line: impl FnOnce() -> Line) {
-        if self < threshold {
+    /// Whether lines of this level are written, which `LOG_LEVEL` decides.
+    pub fn is_enabled(self) -> bool {
+        self >= THRESHOLD.get()
+    }
+
+    /// Writes `line` if lines of this level are written.
+    pub fn log(self, line: impl FnOnce() -> Line) {
+        if !self.is_enabled() {
             return;
         }
         let Line(text) = line();
@@ -43,6 +49,16 @@ impl Level {
             Self::Error => worker::console_error!("{text}"),
         }
     }
+}
+
+thread_local! {
+    /// The lowest level that is written. Until the settings are read, only errors are.
+    static THRESHOLD: Cell<Level> = const { Cell::new(Level::Error) };
+}
+
+/// Sets the lowest level that is written.
+pub fn set_threshold(level: Level) {
+    THRESHOLD.set(level);
 }
 
 /// A line of the log: `words: name=value name=value`.

@@ -20,7 +20,7 @@ impl Shared {
     }
 
     fn log_left(&self, conn: ConnId) {
-        self.log(Level::Info, || {
+        Level::Info.log(|| {
             Line::new("listener left")
                 .field("id", self.id())
                 .field("conn", conn)
@@ -64,7 +64,7 @@ impl Shared {
 
     pub(super) fn set(&self, timer: &Timer, at: Option<Millis>) {
         if let Err(error) = timer.set(at, self.clock.now()) {
-            self.log(Level::Error, || {
+            Level::Error.log(|| {
                 Line::new("timer failed")
                     .field("id", self.id())
                     .error(&error)
@@ -110,7 +110,7 @@ impl Shared {
         }
         let changes = self.hub.borrow_mut().take_changes();
         for change in changes {
-            self.log(Level::Info, || match change {
+            Level::Info.log(|| match change {
                 Change::StartedDropping(conn) => Line::new("channel busy")
                     .field("id", self.id())
                     .field("conn", conn),

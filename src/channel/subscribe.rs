@@ -87,7 +87,7 @@ impl Shared {
         };
         self.hub.borrow_mut().join(conn, stream, &options, now);
         self.set_timer();
-        self.log(Level::Info, || {
+        Level::Info.log(|| {
             let line = Line::new("listener connected")
                 .field("id", self.id())
                 .field("conn", conn);

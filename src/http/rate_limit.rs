@@ -31,7 +31,7 @@ pub async fn check(env: &Env, binding: &'static str, request: &Request) -> Resul
         Ok(outcome) if outcome.success => Ok(()),
         Ok(_) => Err(Problem::TooManyRequests { binding }),
         Err(error) => {
-            Level::Warn.log(Level::Warn, || {
+            Level::Warn.log(|| {
                 Line::new("rate limit failed")
                     .field("binding", binding)
                     .error(&error)

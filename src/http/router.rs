@@ -129,10 +129,9 @@ impl Channel<'_> {
             .map(|key| (publish::KEY_HEADER, key))
             .collect();
         let answer = self.publish(attempts, &headers, &batch.wire).await?;
-        let level = self.settings.log_level;
-        if level <= Level::Debug && answer.status() == 200 && !response::is_replayed(&answer) {
+        if Level::Debug.is_enabled() && answer.status() == 200 && !response::is_replayed(&answer) {
             for payload in publish::payloads(batch) {
-                Level::Debug.log(level, || Line::payload(self.id, &payload));
+                Level::Debug.log(|| Line::payload(self.id, &payload));
             }
         }
         Ok(answer)

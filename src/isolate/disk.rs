@@ -77,7 +77,7 @@ pub fn set_full(reason: &str, bytes: u64) {
     FULL.with_borrow_mut(|state| match state {
         Some(full) => full.bytes = full.bytes.max(bytes),
         None => {
-            Level::Error.log(Level::Error, || Line::new("storage full").error(&reason));
+            Level::Error.log(|| Line::new("storage full").error(&reason));
             *state = Some(Full {
                 reason: reason.to_owned(),
                 bytes,
@@ -149,7 +149,7 @@ fn turn(came: Millis, bytes: u64) -> Turn {
 fn end_test(began: Millis, has_room: bool) {
     FULL.with_borrow_mut(|state| {
         if has_room {
-            Level::Warn.log(Level::Warn, || Line::new("storage has space again"));
+            Level::Warn.log(|| Line::new("storage has space again"));
             *state = None;
         } else if let Some(full) = state {
             full.testing = None;

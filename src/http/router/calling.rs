@@ -167,7 +167,7 @@ impl Channel<'_> {
     /// Notes in the log that the channel's database is broken.
     fn broken(&self, failure: StorageFailure, error: &str) -> Result<Problem, Failure> {
         let object = object::object_id(self.env, self.id)?;
-        Level::Error.log(self.settings.log_level, || {
+        Level::Error.log(|| {
             let line = Line::new("database cannot be used");
             let location = Location::of(self.env, self.id, object);
             location.name_in(line).error(&error)
@@ -229,7 +229,7 @@ impl Channel<'_> {
                 Ok(answer) => return Ok(Ok(answer)),
                 Err(rejection) => rejection,
             };
-            Level::Warn.log(self.settings.log_level, || {
+            Level::Warn.log(|| {
                 Line::new("channel failed")
                     .field("id", self.id)
                     .field("attempt", attempt)

@@ -86,16 +86,15 @@ impl Channel<'_> {
         let _ = self.send_once(&abort).await?;
         let removed = files.remove(&object).await;
         let _ = self.send_once(&abort).await?;
-        let level = self.settings.log_level;
         match removed {
             Ok(()) => {
-                Level::Warn.log(level, || {
+                Level::Warn.log(|| {
                     place.name_in(Line::new("channel starts anew, its database was removed"))
                 });
                 Ok(())
             }
             Err(error) => {
-                Level::Error.log(level, || {
+                Level::Error.log(|| {
                     let line = Line::new("channel cannot start anew");
                     place.name_in(line).error(&error)
                 });
