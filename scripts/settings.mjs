@@ -1,4 +1,4 @@
-/** The names of all settings, as src/settings.rs reads them and README.md explains them. */
+/** The names of all settings, as src/settings.rs reads them and docs/settings.md explains them. */
 export const SETTINGS = [
   "BUFFER_EVENTS",
   "BUFFER_BYTES",

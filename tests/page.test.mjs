@@ -1,19 +1,16 @@
-// The lines of the README that a page takes: they go on with a new token whenever the old one has expired.
+// The code of docs/access.md for pages: it continues with a new token whenever the old one has expired.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
-import { root } from "../scripts/install.mjs";
 import { openBrowser } from "./support/browser.mjs";
-import { ALL, SECRET, authorized, mint } from "./support/tokens.mjs";
+import { namedBlock } from "./support/markdown.mjs";
+import { ALL, authorized, mint, SECRET } from "./support/tokens.mjs";
 import { eventually, sleep } from "./support/wait.mjs";
 import { startWebsite } from "./support/website.mjs";
 import { startWorkerd } from "./support/workerd.mjs";
 
 const TOKEN_MS = 4_000;
 
-const readme = readFileSync(join(root, "README.md"), "utf8");
-const [, lines] = readme.match(/^```js\n(let last = "";\n.*?)^```$/ms);
+const lines = namedBlock("renew a token");
 
 test("they lose nothing where a token expires, in the middle or while the hub is away", {
   timeout: 90_000,

@@ -1,33 +1,33 @@
 // nginx in front, as docs/self-hosting.md configures it: streams pass unbuffered, and idle connections never get to the hub.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { root } from "../scripts/install.mjs";
 import { atExit } from "./support/cleanup.mjs";
 import { temporaryFolder } from "./support/folder.mjs";
 import { Channel } from "./support/hub.mjs";
 import { idleConnections } from "./support/idle.mjs";
 import { listen } from "./support/listener.mjs";
+import { namedBlock } from "./support/markdown.mjs";
 import { freePort } from "./support/port.mjs";
+import { missingTool } from "./support/snippets.mjs";
 import { eventually, sleep } from "./support/wait.mjs";
 import { startWorkerd } from "./support/workerd.mjs";
 
 const IDLE = 1_100;
 /** What the configuration allows one address. */
 const ALLOWED = 100;
-const skip = spawnSync("nginx", ["-v"]).error ? "this machine has no nginx" : false;
+const skip = missingTool("nginx", "nginx");
 
 /** The documentation's configuration, with another port and another log, without TLS and for the hub of a test. */
 function configuration(port, hub, folder) {
-  const [, shown] = readFileSync(join(root, "docs", "self-hosting.md"), "utf8").match(/^```nginx\n(.*?)^```$/ms);
   const replace = (text, pattern, by) => {
     assert.match(text, pattern);
     return text.replace(pattern, by);
   };
-  let site = replace(shown, /listen 443 ssl http2;/, `listen 127.0.0.1:${port};`);
+  let site = replace(namedBlock("nginx configuration"), /listen 443 ssl http2;/, `listen 127.0.0.1:${port};`);
   site = replace(site, /^ *ssl_certificate.*\n *ssl_certificate_key.*\n/m, "");
   site = replace(site, /server 127\.0\.0\.1:8080 /, `server 127.0.0.1:${hub.options.port} `);
   site = replace(site, /access_log \S+ hub/, `access_log ${folder}/access.log hub`);
@@ -35,8 +35,7 @@ function configuration(port, hub, folder) {
   const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (name) => `${name}_temp_path ${folder}/${name};`,
   );
-  return `daemon off; pid ${folder}/pid; error_log ${folder}/error.log; worker_rlimit_nofile 8192;
-events { worker_connections 4096; }
+  return `daemon off; pid ${folder}/pid; error_log ${folder}/error.log; ${namedBlock("nginx limits")}
 http { ${paths.join(" ")} ${site} }`;
 }
 

@@ -9,6 +9,7 @@ import { root } from "../scripts/install.mjs";
 import { SETTINGS } from "../scripts/settings.mjs";
 import { temporaryFolder } from "./support/folder.mjs";
 import { listen } from "./support/listener.mjs";
+import { tableOf } from "./support/markdown.mjs";
 import { freePort } from "./support/port.mjs";
 import { rawConnection } from "./support/raw.mjs";
 import { Serve, serve } from "./support/serve.mjs";
@@ -142,12 +143,12 @@ test("variables that cannot be used are named in one line", { timeout: 60_000 },
   busy.close();
 });
 
-test("the settings that it passes on are those that the Worker knows and the README explains", () => {
-  const files = ["settings.rs", "http/cors.rs", "auth.rs", "auth/keys.rs"];
+test("the settings that it passes on are those that the Worker knows and docs/settings.md explains", () => {
+  const files = ["settings.rs", "cors.rs", "access/mod.rs", "access/keys.rs"];
   const code = files.map((file) => readFileSync(join(root, "src", file), "utf8").split("#[cfg(test)]\nmod tests {")[0]);
   const known = [...code.join().matchAll(/"(ACCESS|[A-Z]+(?:_[A-Z]+)+)"/g)].map(([, name]) => name);
   assert.deepEqual([...new Set(known)].sort(), [...SETTINGS].sort());
-  const [, section] = readFileSync(join(root, "README.md"), "utf8").match(/^## Settings\n(.*?)^## /ms);
-  const explained = [...section.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, name]) => name);
+  const [, ...rows] = tableOf("docs/settings.md", "Setting");
+  const explained = rows.map(([name]) => name.replaceAll("`", ""));
   assert.deepEqual(explained.sort(), [...SETTINGS].sort());
 });

@@ -1,0 +1,69 @@
+// What the documentation shows of streams, logs and configurations is what the hub sends, writes and needs.
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { root } from "../../scripts/install.mjs";
+import { roomInWords } from "../../scripts/open-files.mjs";
+import { cause } from "../../scripts/supervisor.mjs";
+import { listen, resume } from "../support/listener.mjs";
+import { namedBlock, read } from "../support/markdown.mjs";
+import { authorized, bearer, mint, SECRET } from "../support/tokens.mjs";
+import { startClosed, startWorkerd } from "../support/workerd.mjs";
+
+/** A block with the epoch of a real id. */
+const withEpoch = (block, id) => block.replace(/\d{13}(?=-\d)/g, id.split("-")[0]);
+
+test("the hub.gap notice of docs/delivery.md is sent for events 8 to 19 that are gone", {
+  timeout: 30_000,
+}, async () => {
+  const limits = { HISTORY_EVENTS: "5", BUFFER_EVENTS: "5" };
+  const hub = await startWorkerd(limits);
+  const channel = hub.channel("foo");
+  let id = "";
+  for (let n = 1; n <= 24; n++) ({ id } = await channel.publish(String(n)));
+  await hub.restart(limits);
+  const stream = await resume(channel, id.replace(/\d+$/, "7"));
+  await stream.untilEvents(6);
+  assert.ok(stream.text.includes(`\n\n${withEpoch(namedBlock("gap notice"), id)}\n`), stream.text);
+  stream.leave();
+});
+
+test("the hub.expired notice of docs/access.md ends a stream after event 4", { timeout: 30_000 }, async () => {
+  const hub = await startClosed({ JWT_SECRET: SECRET });
+  const channel = authorized(hub.channel("foo"), await mint());
+  let id = "";
+  for (let n = 1; n <= 4; n++) ({ id } = await channel.publish(String(n)));
+  const token = await mint({ subscribe: ["foo"], exp: Math.floor(Date.now() / 1_000) + 2 });
+  const stream = await listen(channel, { headers: bearer(token) });
+  await stream.until(() => stream.ended, "the end of the stream");
+  assert.ok(stream.text.endsWith(`\n\n${withEpoch(namedBlock("expired notice"), id)}\n`), stream.text);
+});
+
+test("the log lines of docs/self-hosting.md are those that the hub writes", () => {
+  assert.equal(namedBlock("open files"), `sse-broadcaster: ${roomInWords(65_536)}\n`);
+  const ended = `workerd ended by itself (status 1): ${cause("status 1", "Too many open files")}`;
+  const lines = [`${ended}. Starting it again at once`, "serving again"];
+  assert.equal(namedBlock("workerd ends by itself"), lines.map((line) => `sse-broadcaster: ${line}\n`).join(""));
+});
+
+test("the systemd unit of docs/self-hosting.md starts the command of npm run serve", () => {
+  const unit = namedBlock("systemd unit");
+  const value = (name) => unit.match(new RegExp(`^${name}=(.*)$`, "m"))?.[1] ?? "";
+  const folder = `${value("WorkingDirectory")}/`;
+  const [command, ...args] = value("ExecStart").split(" ");
+  assert.ok(command.startsWith(folder));
+  const inClone = [command.slice(folder.length), ...args].join(" ");
+  assert.ok(JSON.parse(read("package.json")).scripts.serve.endsWith(`exec ${inClone}`));
+  for (const path of [command.slice(folder.length), args.at(-1) ?? ""]) assert.ok(existsSync(join(root, path)), path);
+  assert.equal(value("Environment"), `STATE_DIR=/var/lib/${value("StateDirectory")}`);
+  assert.ok(read("docs/self-hosting.md").includes(`sudo tee ${value("EnvironmentFile")} `));
+  // The nginx configuration keeps the connections below what this limit allows.
+  assert.equal(namedBlock("open files").match(/is (\d+):/)?.[1], value("LimitNOFILE"));
+});
+
+test("the nginx configuration of docs/self-hosting.md opens fewer connections than the hub allows", () => {
+  const connections = Number(namedBlock("open files").match(/enough for (\d+)/)?.[1]);
+  const allowed = Number(namedBlock("nginx configuration").match(/max_conns=(\d+)/)?.[1]);
+  assert.ok(allowed > 0 && allowed < connections);
+});

@@ -1,0 +1,124 @@
+// Runs code blocks of the documentation, as a reader would.
+import { execFile } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
+import { root } from "../../scripts/install.mjs";
+import { temporaryFolder } from "./folder.mjs";
+
+const execute = promisify(execFile);
+
+/** The languages of blocks that show what the commands before them print. */
+export const OUTPUTS = ["text", "json"];
+
+/** Files that the commands of the documentation make in the project's folder. */
+const MADE_BY_COMMANDS = ["hub.log", "key.pem", "state"];
+
+/** The address in the documentation. */
+const SHOWN_ORIGIN = "http://127.0.0.1:8080";
+
+/** How the snippets of each language are run: { command, packageName, file, run }. */
+export const SNIPPETS = {
+  js: { command: "node", packageName: "nodejs", file: "snippet.mjs" },
+  python: { command: "python3", packageName: "python3", file: "snippet.py" },
+  go: { command: "go", packageName: "golang-go", file: "snippet.go", args: ["run"] },
+  php: { command: "php", packageName: "php-cli", file: "snippet.php" },
+  ruby: { command: "ruby", packageName: "ruby", file: "snippet.rb" },
+  rust: { command: "cargo", packageName: "cargo", run: runRust },
+};
+
+/**
+ * Why a test that needs `command` has to be skipped, or false. With REQUIRE_TOOLS, as in .ci/run, nothing may be skipped.
+ */
+export function missingTool(command, packageName) {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  if (folders.some((folder) => existsSync(join(folder, command)))) return false;
+  const message = `this machine has no ${command} (Debian: apt-get install ${packageName})`;
+  if (process.env.REQUIRE_TOOLS) throw new Error(message);
+  return message;
+}
+
+/** Runs a snippet of a language other than the shell's, with variables of the environment. Returns what it prints. */
+export async function runSnippet(language, text, variables) {
+  const { command, file, args = [], run } = SNIPPETS[language];
+  const env = { ...process.env, ...variables };
+  if (run) return run(text, env);
+  const path = join(temporaryFolder(), file);
+  writeFileSync(path, text);
+  const { stdout } = await execute(command, [...args, path], { env });
+  return stdout;
+}
+
+/**
+ * Builds and runs a Rust program with ureq, below target/, so that its crates are compiled once. (There it is built with
+ * the project's toolchain, and outside of the workspace.)
+ */
+async function runRust(text, env) {
+  const folder = join(root, "target", "docs", "snippet");
+  mkdirSync(join(folder, "src"), { recursive: true });
+  for (const name of ["Cargo.toml", "Cargo.lock"]) {
+    copyFileSync(join(root, "tests", "fixtures", "rust-snippet", name), join(folder, name));
+  }
+  writeFileSync(join(folder, "src", "main.rs"), text);
+  const { stdout } = await execute("cargo", ["run", "--locked", "--quiet"], { cwd: folder, env });
+  return stdout;
+}
+
+/** What the shell runs before each block: curl fails at an error, and reads a stream (-N) for a second only. */
+const PRELUDE = `
+set -euo pipefail
+curl() {
+  local status=0 limit=10
+  case " $* " in *" -N "*) limit=1 ;; esac
+  command curl -sS -m $limit "\${CURL_FAIL[@]}" "$@" || status=$?
+  if [ $status = 28 ] && [ $limit = 1 ]; then return 0; fi
+  return $status
+}
+`;
+
+/** A folder that looks like the project's, in which commands can make files. */
+function copyOfProject() {
+  const folder = temporaryFolder();
+  for (const name of readdirSync(root)) {
+    if (!MADE_BY_COMMANDS.includes(name)) symlinkSync(join(root, name), join(folder, name));
+  }
+  return folder;
+}
+
+/** A shell that runs blocks one after the other. Variables that a block sets are there for the next ones. */
+export class Shell {
+  #folder = copyOfProject();
+  #variables = join(temporaryFolder(), "variables");
+  #epoch = "";
+
+  /** `origin` is that of a hub, which stands for the address in the documentation; `env` has further variables. */
+  constructor(origin, env = {}) {
+    this.origin = origin;
+    this.env = env;
+    writeFileSync(this.#variables, "");
+  }
+
+  /** Runs a block, and returns what it prints. If `expectError`, curl prints errors of the hub and succeeds. */
+  async run(text, expectError = false) {
+    const block = text.replaceAll(SHOWN_ORIGIN, this.origin).replace(/\d{13}(?=-\d)/g, this.#epoch);
+    const fail = `CURL_FAIL=(${expectError ? "" : "--fail-with-body"})`;
+    const variables = `"${this.#variables}"`;
+    const script = `. ${variables}\n${PRELUDE}${fail}\nset -a\n${block}\nset +a\nexport -p > ${variables}\n`;
+    const env = { ...process.env, ...this.env };
+    const { stdout } = await execute("bash", ["-c", script], { cwd: this.#folder, env, timeout: 60_000 });
+    this.#epoch = stdout.match(/\d{13}(?=-\d)/)?.[0] ?? this.#epoch;
+    return stdout;
+  }
+}
+
+/**
+ * Output without what differs from run to run: epochs, reconnection times, counts of streams and seconds. Without white
+ * space, because the hub's JSON has no line end, so the output of two commands may share a line.
+ */
+export function masked(output) {
+  return output
+    .replace(/\d{13}(?=[-"])/g, "EPOCH")
+    .replace(/^(.*)retry: \d+$/gm, "$1retry: MS")
+    .replace(/"(subscribers|connected|uptime_seconds)":\d+/g, '"$1":N')
+    .replace(/\s+/g, "");
+}
