@@ -55,6 +55,14 @@ for (const page of filesBelow("", ".md")) {
   });
 }
 
+test("the pictures of the documentation are small enough to load at once", () => {
+  for (const suffix of [".png", ".svg"]) {
+    const pictures = filesBelow("docs", suffix);
+    assert.ok(pictures.length > 0);
+    for (const path of pictures) assert.ok(statSync(join(root, path)).size < 150_000, path);
+  }
+});
+
 test("every page of docs/ is linked from the README and from docs/README.md", () => {
   const pages = filesBelow("docs", ".md").filter((page) => page !== "docs/README.md");
   const fromReadme = targetsOf("README.md").map((target) => target.split("#")[0]);
