@@ -144,7 +144,7 @@ test("variables that cannot be used are named in one line", { timeout: 60_000 },
 });
 
 test("the settings that it passes on are those that the Worker knows and docs/settings.md explains", () => {
-  const files = ["settings.rs", "cors.rs", "access/mod.rs", "access/keys.rs"];
+  const files = ["settings.rs", "http/cors.rs", "auth.rs", "auth/keys.rs"];
   const code = files.map((file) => readFileSync(join(root, "src", file), "utf8").split("#[cfg(test)]\nmod tests {")[0]);
   const known = [...code.join().matchAll(/"(ACCESS|[A-Z]+(?:_[A-Z]+)+)"/g)].map(([, name]) => name);
   assert.deepEqual([...new Set(known)].sort(), [...SETTINGS].sort());
