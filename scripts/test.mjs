@@ -1,66 +1,72 @@
-// `npm test`: all tests, on a machine that may have nothing yet. Arguments choose black-box test files: `npm test --
-// wire clients` runs those two alone. Those in by-hand/ run only when they are chosen.
-import { readdirSync } from "node:fs";
+// `npm test`: all tests. It installs what they need first. Arguments choose test files: `npm test -- wire delivery`
+// runs api/wire and all files of delivery/.
+//
+// The path of a file in tests/ says how it runs:
+// - `NAME.test.mjs` runs beside other files.
+// - `NAME.alone.test.mjs` runs while no other file runs, because it measures time or memory, or fills the processor.
+// - `by-hand/NAME.test.mjs` runs only if it is chosen.
 import { join } from "node:path";
+import { chromiumPath } from "../tests/support/chromium.mjs";
+import { findTests, importsOf, select } from "../tests/support/files.mjs";
+import { pythonPath } from "../tests/support/python.mjs";
 import { build } from "./build.mjs";
-import { chromiumPath, pythonPath } from "../tests/support/tools.mjs";
 import { fail, installPackages, installToolchain, node, root, run, say } from "./install.mjs";
 
-const SUFFIX = ".test.mjs";
-/** Files that measure no times, and want nothing that there is only one of. They mostly wait. */
-const TOGETHER = [
-  ...["access", "access-settings", "access-tokens", "token", "cors", "openapi"],
-  ...["attacks", "attacks-claims", "attacks-form", "attacks-signatures", "bad-input", "raw-requests", "settings"],
-  ...["broken-database", "broken-metadata", "bypass", "disk-full", "end", "events", "hosts", "logs", "page-headers"],
-  ...["problems", "proxy", "readme", "retention", "sweep", "unpublished", "wire", "without-history"],
-  ...["console-access", "console-origins", "console-policy", "console-servers", "folder-lock", "idempotency", "page"],
-  ...["restart", "resume", "rows", "serve-access", "stall", "storage"],
-];
-const chosen = process.argv.slice(2);
-const names = readdirSync(join(root, "tests"), { recursive: true })
-  .filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
-  .map((file) => file.slice(0, -SUFFIX.length));
-for (const name of chosen) {
-  if (!names.includes(name)) fail(`there is no test called ${name}; there are: ${names.join(", ")}`);
+/** How many files run side by side. Most of them wait most of the time. */
+const SIDE_BY_SIDE = 3;
+/** The time for a whole file; each test has a timeout of its own. */
+const FILE_MS = 900_000;
+const BY_HAND_FILE_MS = 1_800_000;
+
+const tests = join(root, "tests");
+const files = findTests(tests);
+const choices = process.argv.slice(2).filter((choice) => choice !== "");
+for (const choice of choices) {
+  if (select(files, choice).length > 0) continue;
+  fail(`no test file and no folder is called ${choice}; there are: ${files.map(({ name }) => name).join(", ")}`);
 }
-const byHand = (name) => name.startsWith("by-hand");
-const wanted = chosen.length > 0 ? chosen : names.filter((name) => !byHand(name));
+const chosen =
+  choices.length > 0
+    ? files.filter((file) => choices.some((choice) => select([file], choice).length > 0))
+    : files.filter(({ byHand }) => !byHand);
 
-const wants = (...names) => names.some((name) => wanted.includes(name));
+/** Whether a chosen file imports this module of tests/support. */
+function isImported(module) {
+  return chosen.some(({ path }) => importsOf(join(tests, path)).has(join(tests, "support", module)));
+}
 
-// First of all, so that what is missing is known before minutes of building have passed.
+// These come first, so that a missing tool is reported before minutes of building have passed.
 try {
-  const consoles = ["console", "console-access", "console-origins", "console-policy", "console-servers"];
-  if (wants(...consoles, "clients", "end", "example", "page", "reconnect")) chromiumPath();
-  if (wants("bench", "clients", "example", "openapi", "reconnect")) pythonPath();
+  if (isImported("chromium.mjs")) chromiumPath();
+  if (isImported("python.mjs")) pythonPath();
 } catch (error) {
   fail(error.message);
 }
 
 installPackages();
 installToolchain();
-if (chosen.length === 0) {
-  say("testing the hub on this machine (cargo test) ...");
+if (choices.length === 0) {
+  say("running the Rust tests on this machine (cargo test) ...");
+  // from-stream is a Worker of the benchmark. It compiles to WebAssembly only.
   run("cargo", ["test", "--locked", "--workspace", "--exclude", "from-stream"]);
 }
 await build();
 say("testing the Worker on the real runtime ...");
-// Each test has its own time; this bounds a whole file.
-const timeout = wanted.some(byHand) ? 1_800_000 : 900_000;
 
-/** Runs files of tests, so many at once. */
-function runTests(names, atOnce) {
-  if (names.length === 0) return;
-  const limits = [`--test-concurrency=${atOnce}`, `--test-timeout=${timeout}`];
-  const files = names.map((name) => join("tests", name + SUFFIX));
-  run(node, ["--test", "--test-force-exit", "--test-reporter=spec", ...limits, ...files]);
+/** Runs test files, `concurrency` of them at a time. */
+function runTests(files, concurrency) {
+  if (files.length === 0) return;
+  const fileMs = files.some(({ byHand }) => byHand) ? BY_HAND_FILE_MS : FILE_MS;
+  const options = [`--test-concurrency=${concurrency}`, `--test-timeout=${fileMs}`];
+  const paths = files.map(({ path }) => join("tests", path));
+  run(node, ["--test", "--test-force-exit", "--test-reporter=spec", ...options, ...paths]);
 }
 
 runTests(
-  wanted.filter((name) => TOGETHER.includes(name)),
-  3,
+  chosen.filter(({ alone }) => !alone),
+  SIDE_BY_SIDE,
 );
 runTests(
-  wanted.filter((name) => !TOGETHER.includes(name)),
+  chosen.filter(({ alone }) => alone),
   1,
 );

@@ -1,7 +1,7 @@
 // The machine's own Chromium, headless.
 import { after } from "node:test";
 import { chromium } from "playwright-core";
-import { chromiumPath } from "./tools.mjs";
+import { chromiumPath } from "./chromium.mjs";
 
 /** Starts Chromium. It is closed after the test or file that started it. */
 export async function openBrowser() {

@@ -1,0 +1,211 @@
+// Bad input gets a clear error, in the form that it should have, and disturbs no open stream.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startHub } from "../support/hub.mjs";
+import { listen } from "../support/listener.mjs";
+
+const hub = await startHub();
+const channel = hub.channel("victim");
+const events = { "Content-Type": "text/event-stream" };
+const witness = await listen(channel);
+
+/** Checks that `response` is a problem with `status`, and that its detail says what `detail` says. */
+async function assertProblem(response, status, detail) {
+  const text = await response.text();
+  assert.equal(response.status, status, text);
+  assert.equal(response.headers.get("content-type"), "application/problem+json");
+  assert.equal(response.headers.get("access-control-allow-origin"), "*");
+  const problem = JSON.parse(text);
+  assert.deepEqual(Object.keys(problem), ["type", "title", "status", "detail"]);
+  assert.match(problem.type, /^urn:sse-broadcaster:problem:[a-z0-9-]+$/);
+  assert.equal(problem.status, status);
+  assert.ok(problem.title.length > 3);
+  assert.match(problem.detail, detail);
+}
+
+const broadcast = (body, { query = "", ...init } = {}) =>
+  hub.fetch(`${channel.path}/broadcast${query}`, { method: "POST", body, ...init });
+
+for (const id of [
+  "%2F",
+  "a%2Fb",
+  "%00",
+  "x".repeat(129),
+  "%C3%A9",
+  "é",
+  "a%20b",
+  "a+b",
+  "%",
+  "%zz",
+  "a*",
+  "<b>",
+  "%0A",
+]) {
+  test(`the id ${id.slice(0, 20)} is refused before any object exists`, async () => {
+    for (const path of ["GET ", "DELETE ", "POST /broadcast", "GET /events", "GET /stats"]) {
+      const [method, suffix] = path.split(" ");
+      await assertProblem(await hub.fetch(`/channels/${id}${suffix}`, { method }), 400, /1 to 128 characters of A-Z/);
+    }
+  });
+}
+
+test("paths that name nothing are 404", async () => {
+  for (const path of [
+    "/channels",
+    "/channels/",
+    "/channels//broadcast",
+    "/channels//stats",
+    "/channels/victim/",
+    "/channels/victim/nothing",
+    "/channels/victim/broadcast/more",
+    "/channels/.",
+    "/Channels/victim",
+    "/healthz/",
+    "/no-such-file.js",
+    "//channels/victim",
+  ]) {
+    await assertProblem(await hub.fetch(path), 404, /nothing at this path/);
+    await assertProblem(await hub.fetch(path, { method: "POST", body: "x" }), 404, /nothing at this path/);
+  }
+});
+
+test("known paths with another method are 405, with Allow", async () => {
+  const cases = [
+    ["/", ["POST", "PUT", "DELETE", "PATCH"], "GET, HEAD, OPTIONS"],
+    ["/healthz", ["POST", "DELETE"], "GET, HEAD, OPTIONS"],
+    ["/channels/victim", ["POST", "PUT", "PROPFIND"], "GET, HEAD, DELETE, OPTIONS"],
+    ["/channels/victim/events", ["POST", "DELETE"], "GET, HEAD, OPTIONS"],
+    ["/channels/victim/stats", ["POST", "PUT"], "GET, HEAD, OPTIONS"],
+    ["/channels/victim/broadcast", ["GET", "HEAD", "PUT", "REPORT"], "POST, OPTIONS"],
+  ];
+  for (const [path, methods, allow] of cases) {
+    for (const method of methods) {
+      const response = await hub.fetch(path, { method });
+      assert.equal(response.headers.get("allow"), allow, `${method} ${path}`);
+      if (method === "HEAD") assert.equal(response.status, 405);
+      else await assertProblem(response, 405, new RegExp(`does not take ${method}`));
+    }
+  }
+});
+
+test("OPTIONS is 204 on every path of the API, with what a preflight asks for", async () => {
+  const read = "GET, HEAD, OPTIONS";
+  for (const [path, allowed] of [
+    ["/", read],
+    ["/healthz", read],
+    ["/channels/victim", "GET, HEAD, DELETE, OPTIONS"],
+    ["/channels/victim/broadcast", "POST, OPTIONS"],
+    ["/channels/victim/events", read],
+    ["/channels/victim/stats", read],
+  ]) {
+    const response = await hub.fetch(path, { method: "OPTIONS" });
+    assert.equal(response.status, 204);
+    assert.equal(response.headers.get("access-control-allow-origin"), "*");
+    assert.equal(response.headers.get("access-control-allow-methods"), allowed);
+    assert.equal(
+      response.headers.get("access-control-allow-headers"),
+      "Content-Type, Authorization, Last-Event-ID, Idempotency-Key",
+    );
+    assert.equal(response.headers.get("access-control-expose-headers"), "Retry-After, Idempotency-Replayed");
+  }
+  assert.equal((await hub.fetch("/nothing", { method: "OPTIONS" })).status, 404);
+});
+
+test("a body of 64 KiB and one byte is refused", async () => {
+  await assertProblem(await broadcast("x".repeat(65537)), 413, /larger than 65536 bytes \(MAX_EVENT_BYTES\)/);
+});
+
+test("a batch of more than 1 MiB is refused", async () => {
+  const body = `data: ${"x".repeat(60_000)}\n\n`.repeat(18);
+  await assertProblem(await broadcast(body, { headers: events }), 413, /1048576 bytes \(MAX_BATCH_BYTES\)/);
+});
+
+test("a batch of 257 events is refused, and so is one event too large in it", async () => {
+  await assertProblem(await broadcast("data: x\n\n".repeat(257), { headers: events }), 413, /257 events; at most 256/);
+  const large = `data: fine\n\ndata: ${"x".repeat(65537)}\n\n`;
+  await assertProblem(await broadcast(large, { headers: events }), 413, /Event 2 of the batch has 65537 bytes/);
+});
+
+test("a batch that fits until it is encoded is refused", async () => {
+  const body = `${"data\n".repeat(60_000)}\n`.repeat(3);
+  await assertProblem(await broadcast(body, { headers: events }), 413, /Encoded for the stream .*BUFFER_BYTES/);
+});
+
+test("a batch whose last event is bad publishes none of it", async () => {
+  const fine = "data: fine\n\n".repeat(3);
+  for (const type of ["hub.end", "x".repeat(65), "a\0b"]) {
+    await assertProblem(
+      await broadcast(`${fine}event: ${type}\ndata: bad\n\n`, { headers: events }),
+      400,
+      /event type of event 4 of the batch/,
+    );
+  }
+});
+
+test("a batch without any event is refused", async () => {
+  for (const body of ["", "\n\n\n", ": only a comment\n\n", "event: x\nid: 3\n\n", "retry: 5", "hello"]) {
+    await assertProblem(await broadcast(body, { headers: events }), 400, /holds no event/);
+  }
+});
+
+test("event types that cannot be are refused", async () => {
+  for (const type of ["a%0Ab", "a%0Db", "a%00b", "x".repeat(65), "hub.dropped", "hub."]) {
+    await assertProblem(await broadcast("x", { query: `?event=${type}` }), 400, /parameter "event" cannot be used/);
+  }
+  await assertProblem(await broadcast("x", { query: "?event=a&event=b" }), 400, /more than once/);
+  await assertProblem(await broadcast("x", { query: "?event=%ff" }), 400, /"event" is not valid UTF-8/);
+  await assertProblem(await broadcast("data: x", { query: "?event=a", headers: events }), 400, /has no meaning/);
+});
+
+test("parameters of reading that cannot be are refused", async () => {
+  for (const [path, detail] of [
+    ["?history=-1", /parameter "history" .*whole number/],
+    ["?history=abc", /parameter "history" .*whole number/],
+    ["?history=", /parameter "history" .*whole number/],
+    ["?history=1.5", /parameter "history" .*whole number/],
+    ["?history=%2B1", /parameter "history" .*whole number/],
+    ["?history=1&history=2", /"history" .*more than once/],
+    ["?catch_up=2", /parameter "catch_up" .*0 to 1/],
+    ["?catch_up=true", /parameter "catch_up" .*0 to 1/],
+    ["?catch_up=", /parameter "catch_up" .*0 to 1/],
+    ["/events?limit=0", /parameter "limit" .*1 to 1000/],
+    ["/events?limit=1001", /parameter "limit" .*1 to 1000/],
+    ["/events?limit=-5", /parameter "limit" .*1 to 1000/],
+    ["/events?limit=x", /parameter "limit" .*1 to 1000/],
+    ["/events?limit=%ff", /"limit"/],
+  ]) {
+    await assertProblem(await hub.fetch(channel.path + path), 400, detail);
+  }
+});
+
+test("an id to resume from is never an error", async () => {
+  const { epoch } = await channel.stats();
+  const large = "9".repeat(4_000);
+  for (const id of ["garbage", `${epoch}-1`, "9999999999999-1", `${epoch}-${large}`, "%00", "%ff"]) {
+    const stream = await hub.fetch(`${channel.path}?last_event_id=${id}`, { method: "HEAD" });
+    assert.equal(stream.status, 200);
+    const page = await (await hub.fetch(`${channel.path}/events?after=${id}`)).json();
+    assert.deepEqual(page, { events: [], gap: { count: null, from: null, to: `${epoch}-0` }, next: `${epoch}-0` });
+  }
+});
+
+test("bodies that are not UTF-8 are refused, with the place", async () => {
+  for (const bytes of [[0xff], [0x61, 0xc3, 0x28], [0xed, 0xa0, 0x80], [0xf0, 0x9f, 0x98], [0xc0, 0x80]]) {
+    await assertProblem(await broadcast(new Uint8Array(bytes)), 400, /not valid UTF-8: byte [01] is wrong/);
+  }
+});
+
+test("compressed bodies are refused", async () => {
+  await assertProblem(await broadcast("x", { headers: { "Content-Encoding": "gzip" } }), 415, /encoded as gzip/);
+});
+
+test("after all this the channel has published nothing, and its stream is undisturbed", async () => {
+  const stats = await channel.stats();
+  assert.deepEqual([stats.published, stats.subscribers, stats.connected], [0, 1, 1]);
+  await channel.publish("the only event");
+  await witness.untilEvents(1);
+  assert.deepEqual(
+    witness.events.map((event) => event.data),
+    ["the only event"],
+  );
+});

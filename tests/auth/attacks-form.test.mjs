@@ -1,0 +1,195 @@
+// What has not the form of a token, or is too long for one: each is refused, and a good one is taken right beside it.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SIGNERS, attackOnFew, claims, header } from "../support/attacks.mjs";
+import { ALL, PLACES, forge, mint } from "../support/tokens.mjs";
+
+const MAX_CHARS = 8_192;
+/** Where the signature is looked at first, what it is of has been changed. */
+const FORM = /JWT|base64|dot|part|JSON|UTF-8|character|header|payload|claims|signature/;
+
+/** The last character of base64url changed so that only bits differ that mean nothing. */
+function otherPadding(text) {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  const changed = text.slice(0, -1) + alphabet[alphabet.indexOf(text.at(-1)) ^ 1];
+  assert.deepEqual(Buffer.from(changed, "base64url"), Buffer.from(text, "base64url"));
+  return changed;
+}
+
+/** A good token that has characters of base64url which base64 has not, and whose first parts could be padded. */
+async function telling(key) {
+  for (let n = 0; n < 200; n++) {
+    const token = await forge(header(key, { typ: "x".repeat(n % 3) }), claims({ pad: "~?>ÿ".repeat(n) }), key);
+    const [head, payload] = token.split(".");
+    if (/[-_]/.test(token) && head.length % 4 && payload.length % 4) return token;
+  }
+  throw new Error("no token has all of that");
+}
+
+attackOnFew("base64 that is none, or not that of a token", FORM, async (key) => {
+  const token = await telling(key);
+  const [head, payload, signature] = token.split(".");
+  const padded = (text) => text.padEnd(Math.ceil(text.length / 4) * 4, "=");
+  return {
+    "padded header": `${padded(head)}.${payload}.${signature}`,
+    "padded payload": `${head}.${padded(payload)}.${signature}`,
+    "padded signature": `${head}.${payload}.${padded(signature)}`,
+    "all padded": [head, payload, signature].map(padded).join("."),
+    "too much of it": `${token}====`,
+    "the other alphabet": token.replaceAll("-", "+").replaceAll("_", "/"),
+    "other bits that mean nothing, header": `${otherPadding(head)}.${payload}.${signature}`,
+    "other bits that mean nothing, payload": `${head}.${otherPadding(payload)}.${signature}`,
+    "a space in the header": `${head.slice(0, 5)} ${head.slice(5)}.${payload}.${signature}`,
+    "a tab in the payload": `${head}.${payload.slice(0, 5)}\t${payload.slice(5)}.${signature}`,
+    "a space around a dot": `${head} . ${payload}.${signature}`,
+    "a line's end": `${head}.${payload}\r\n.${signature}`,
+    "NUL at the end": `${token}\0`,
+    "one character too many": `${head}.${payload}A.${signature}`,
+    "no base64 at all": `${head}.!!!!.${signature}`,
+    "no base64 in the header": `????.${payload}.${signature}`,
+    "no base64 as signature": `${head}.${payload}.*`,
+    quotes: `"${token}"`,
+    "percent signs": `${head}%2E${payload}%2E${signature}`,
+    "not encoded": `${JSON.stringify(header(key))}.${JSON.stringify(claims())}.${signature}`,
+    "a comma": `${token},${token}`,
+    "a semicolon": `${head}.${payload}.;${signature}`,
+  };
+});
+
+attackOnFew("a signature with other bits that mean nothing", FORM, async (key) => {
+  const [head, payload, signature] = (await mint(ALL, key)).split(".");
+  return { "the last character": `${head}.${payload}.${otherPadding(signature)}` };
+});
+
+attackOnFew("too many dots, or too few", FORM, async (key) => {
+  const token = await mint(ALL, key);
+  const [head, payload, signature] = token.split(".");
+  return {
+    before: `.${token}`,
+    after: `${token}.`,
+    "two after": `${token}..`,
+    "something after": `${token}.x`,
+    "a signature more": `${token}.${signature}`,
+    between: `${head}..${payload}.${signature}`,
+    "five parts": `${head}.${payload}.${signature}.${payload}.${signature}`,
+    "two parts": `${head}.${payload}`,
+    "one part": head,
+    "dots alone": "..",
+    "one dot": ".",
+    "a thousand dots": ".".repeat(1_000),
+    "no payload": `${head}..${signature}`,
+    "no header": `.${payload}.${signature}`,
+    "its order": `${payload}.${head}.${signature}`,
+    "it twice": `${token}.${token}`,
+    "a word": "token",
+    "words between dots": "a.b.c",
+  };
+});
+
+attackOnFew("parts that are not JSON objects", FORM, async (key) => {
+  const texts = {
+    list: "[]",
+    text: '"x"',
+    number: "5",
+    null: "null",
+    true: "true",
+    nothing: "",
+    space: " ",
+    "half an object": '{"a":',
+    words: "publish",
+    "single quotes": "{'a':1}",
+    deep: `${"[".repeat(2_500)}${"]".repeat(2_500)}`,
+    "deep and open": "[".repeat(5_000),
+  };
+  const cases = {};
+  for (const [name, text] of Object.entries(texts)) {
+    cases[`header: ${name}`] = forge(text, claims(), key);
+    cases[`payload: ${name}`] = forge(header(key), text, key);
+  }
+  const good = JSON.stringify(claims());
+  for (const [name, payload] of Object.entries({
+    "an object, and more": `${good}x`,
+    "two objects": `${good}${good}`,
+    "a comma at its end": good.replace(/}$/, ",}"),
+    "a comment": `${good.slice(0, -1)}/* */}`,
+    "NUL after it": `${good}\0`,
+    "a mark of its order first": `\ufeff${good}`,
+    "UTF-16": Buffer.from(good, "utf16le"),
+    "Latin-1": Buffer.from(good.replace("{", '{"sub":"\u00e9",'), "latin1"),
+    "half a character": `${good.slice(0, -1)},"sub":"\\ud83d"}`,
+    "half a character as bytes": Buffer.from(good.replace("{", '{"sub":"\xed\xa0\x80",'), "latin1"),
+    "a line's end in a text": `${good.slice(0, -1)},"sub":"a\nb"}`,
+    "too deep": `${good.slice(0, -1)},"sub":${"[".repeat(2_000)}${"]".repeat(2_000)}}`,
+  })) {
+    cases[`payload: ${name}`] = forge(header(key), payload, key);
+  }
+  return cases;
+});
+
+attackOnFew("characters that only look like those of a token", FORM, async (key) => {
+  const token = await mint(ALL, key);
+  const [head, payload, signature] = token.split(".");
+  return {
+    "fullwidth dots": `${head}\uff0e${payload}\uff0e${signature}`,
+    "other dots": `${head}\u2024${payload}\u2024${signature}`,
+    "an ideographic full stop": `${head}\u3002${payload}\u3002${signature}`,
+    "a fullwidth letter": `\uff45${token.slice(1)}`,
+    "a Cyrillic letter": token.replace("e", "\u0435"),
+    "a space of no width": `${token.slice(0, 9)}\u200b${token.slice(9)}`,
+    "a mark of its order": `\ufeff${token}`,
+    "a space that does not break": `${token}\u00a0`,
+    "a key": `\u{1f511}${token}`,
+    accents: token.replace("e", "\u00e9"),
+    "the other direction": `\u202e${token}`,
+    "nothing but": "\u{1f511}.\u{1f511}.\u{1f511}",
+  };
+});
+
+attackOnFew("something before or after it", FORM, async (key) => {
+  const token = await mint(ALL, key);
+  return {
+    "the scheme twice": `Bearer ${token}`,
+    "another word": `token ${token}`,
+    "its name": `token=${token}`,
+    "two of them": `${token} ${token}`,
+    "a character": `x${token}`,
+  };
+});
+
+/** A token that is signed well and has `length` characters. */
+async function ofLength(key, length) {
+  for (let typ = 0; typ < 4; typ++) {
+    const make = (pad) => forge(header(key, { typ: "x".repeat(typ) }), claims({ pad: "x".repeat(pad) }), key);
+    const least = Math.floor(((length - (await make(0)).length) * 3) / 4) - 2;
+    for (let pad = least; pad < least + 5; pad++) {
+      const token = await make(pad);
+      if (token.length === length) return token;
+    }
+  }
+  throw new Error(`no token has ${length} characters`);
+}
+
+attackOnFew("a token that is signed well, and too long", /8192/, (key) => ({
+  "by a character": ofLength(key, MAX_CHARS + 1),
+  "by as much again": ofLength(key, 2 * MAX_CHARS),
+}));
+
+attackOnFew(
+  "100 KB of token",
+  /8192/,
+  (key) => ({ "signed well": ofLength(key, 100_000), "one letter": "x".repeat(100_000) }),
+  // Where the server itself takes no such line, it says so.
+  { statuses: [401, 414, 431] },
+);
+
+test("a token may have 8192 characters", async () => {
+  for (const { hub, key } of SIGNERS) {
+    const token = await ofLength(key, MAX_CHARS);
+    for (const place of ["header", "query", "cookie"]) {
+      const { query = "", headers } = PLACES[place](token);
+      const response = await fetch(`${hub.origin}/channels/victim${query}`, { headers });
+      assert.equal(response.status, 200, `${key.alg} by ${place}`);
+      await response.body.cancel();
+    }
+  }
+});

@@ -1,0 +1,287 @@
+// The benchmark: how it judges, what it draws and writes, from made-up numbers; and one small run of it.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+import { draw, lineOf } from "../../bench/chart.mjs";
+import { figuresOf, wrongOf } from "../../bench/figures.mjs";
+import { buildGenerator, measure } from "../../bench/generator.mjs";
+import { REPLAYS, ROWS, SWEEP, WRITES, argumentsOf, keptUp, secondsOf, sweepLoads } from "../../bench/loads.mjs";
+import { pointOf } from "../../bench/measure.mjs";
+import { readOptions } from "../../bench/options.mjs";
+import { markdown, merge, pointsOf, today } from "../../bench/report.mjs";
+import { REQUIREMENTS, isJudged, judge, judgeHistory, judgeSoak } from "../../bench/requirements.mjs";
+import { SERVERS, missingServers, serverOf } from "../../bench/servers.mjs";
+import { markdownHistory, markdownRow, plainHistory, plainRow, plainSoak } from "../../bench/table.mjs";
+
+const MISSING = { nchan: "nginx is not installed" };
+
+/** What the load generator reports, with made-up numbers. */
+function report({ rate = 100_000, cpu = 10, p99 = 20, lost = 0, growth = 0, perStream = 60_000, seconds = 6 } = {}) {
+  return {
+    seconds,
+    delivered: rate * seconds,
+    deliveries_per_second: rate,
+    lost,
+    out_of_order: 0,
+    ended: 0,
+    p50_ms: p99 / 2,
+    p99_ms: p99,
+    max_ms: p99 * 2,
+    cpu_us_per_delivery: cpu,
+    cpu_cores: 0.5,
+    generator_cores: 0.2,
+    memory: { before: 0, idle: 0, per_stream: perStream, at_start: 50e6, at_end: 50e6 + growth },
+  };
+}
+
+const metOf = (judgements) => judgements.map(({ met }) => met);
+
+test("a multiple is judged by the median over the turns", () => {
+  // The machine was ten times slower in the second turn, for both.
+  const rates = [100_000, 10_000, 110_000];
+  const runs = {
+    ours: rates.map((rate) => report({ rate: rate * 4, cpu: 8 })),
+    "js-object": rates.map((rate) => report({ rate })),
+    nchan: [10, 5, 10].map((cpu) => report({ cpu })),
+  };
+  const [rate, cpu, lost, p99] = judge("A", runs);
+  assert.deepEqual([rate.met, rate.value, rate.ours, rate.theirs, rate.turns], [true, 4, 400_000, 100_000, 3]);
+  assert.deepEqual([cpu.met, cpu.value], [true, 0.8]);
+  assert.deepEqual([lost.met, p99.met, p99.value], [true, true, 20]);
+  runs.ours = rates.map((rate) => report({ rate: rate * 3.4, cpu: 9.5, p99: 31 }));
+  assert.deepEqual(metOf(judge("A", runs)), [false, false, true, false]);
+});
+
+test("a single loss is one too many", () => {
+  const ours = [report(), report({ lost: 1 }), report()];
+  const { met, value } = judge("D", { ours, "js-object": ours }).find(({ figure }) => figure === "lost");
+  assert.deepEqual([met, value], [false, 1]);
+  assert.equal(figuresOf({ ...report(), out_of_order: 2, ended: 1 }).lost, 2);
+});
+
+test("who delivers nothing has met nothing", () => {
+  const nothing = { ...report({ rate: 0, p99: 0, lost: 1_000 }), cpu_us_per_delivery: null };
+  for (const row of ["A", "B", "C", "D", "E", "F", "G"]) {
+    const runs = { ours: [nothing], "js-object": [report()], nchan: [report()], C: [report()] };
+    const met = judge(row, runs).filter(({ figure, met }) => met && figure !== "growth");
+    assert.deepEqual(met, []);
+  }
+});
+
+test("a missing peer is said to be missing, and nothing is judged by it", () => {
+  const runs = { ours: [report()], "js-object": [report({ rate: 1_000 })] };
+  const judgements = judge("A", runs, MISSING);
+  assert.deepEqual(metOf(judgements), [true, undefined, true, true]);
+  assert.equal(judgements[1].reason, "nchan is missing: nginx is not installed");
+  const row = { ...ROWS[0], runs };
+  for (const text of [plainRow(row, judgements, MISSING), markdownRow(row, judgements, MISSING)]) {
+    assert.match(text, /nchan[ |]+missing/);
+    assert.match(text, /unknown/);
+    assert.match(text, /nginx is not installed/);
+  }
+});
+
+test("a run that failed counts against this project, and not for it where it is a peer's", () => {
+  const [ours, failed] = [report(), { error: "no answer" }];
+  assert.deepEqual(metOf(judge("D", { ours: [ours, failed], "js-object": [ours, ours] })), [false, false, false]);
+  const judged = judge("D", { ours: [ours, ours], "js-object": [failed, report({ cpu: 20 })] });
+  assert.deepEqual([judged[0].met, judged[0].value], [true, 0.5]);
+  assert.deepEqual(judge("D", { ours: [ours], "js-object": [failed] })[0].met, undefined);
+});
+
+test("stalled streams are compared with the load beside it", () => {
+  const C = [report({ growth: 10e6 })];
+  assert.deepEqual(metOf(judge("G", { ours: [report({ growth: 31e6, p99: 22 })], C })), [true, true, true, true]);
+  assert.deepEqual(metOf(judge("G", { ours: [report({ growth: 33e6, p99: 23, cpu: 12 })], C })), [
+    false,
+    false,
+    false,
+    true,
+  ]);
+  assert.deepEqual(metOf(judge("H", { ours: [report({ perStream: 70.1 * 1024 })] })), [false]);
+  assert.deepEqual(
+    Object.keys(REQUIREMENTS),
+    ROWS.map(({ id }) => id),
+  );
+});
+
+test("history is compared with the hub without it, on row C", () => {
+  const runs = { ours: [report({ cpu: 10 })], nchan: [report()], history: [report({ cpu: 11 })] };
+  const judged = (runs) => judge("C", runs).filter(({ of }) => of === "history");
+  const of = (runs) => judged(runs)[0];
+  assert.deepEqual([of(runs).met, of(runs).value], [true, 1.1]);
+  assert.equal(of({ ...runs, history: [report({ cpu: 11.6 })] }).met, false);
+  assert.equal(of({ ...runs, history: [{ error: "no answer" }] }).met, false);
+  assert.deepEqual(metOf(judged({ ...runs, history: [report({ cpu: 11, lost: 1 })] })), [true, false]);
+  // Results may be older than that server.
+  assert.deepEqual(metOf(judged({ ours: runs.ours, nchan: runs.nchan })), [undefined, undefined]);
+  assert.ok(isJudged("C", "history") && !isJudged("D", "history"));
+  assert.match(
+    plainRow({ ...ROWS[2], runs }, judge("C", runs), {}),
+    /met +CPU per delivery with history on ≤ 1.15 × s/,
+  );
+});
+
+test("a soak is flat, or is not", () => {
+  const soak = (rssAt) => ({
+    lost: 0,
+    samples: Array.from({ length: 20 }, (_, i) => ({ second: 30.01 * (i + 1), rss: rssAt(i), cpu_us_per_delivery: 7 })),
+  });
+  // A heap that grows to its size in the first two minutes.
+  assert.deepEqual(metOf(judgeSoak(soak((i) => (i < 4 ? 1 : 2)))), [true, true, true]);
+  assert.deepEqual(metOf(judgeSoak(soak((i) => 100 + i * 10))), [false, true, true]);
+  // The generator leaves the samples out where there are none.
+  assert.deepEqual(metOf(judgeSoak({ lost: 1 })), [false, false, false]);
+  const failed = { report: { error: "no answer" } };
+  assert.match(plainSoak(failed, judgeSoak(failed.report)), /NOT MET .* no answer/);
+});
+
+/** What is measured of history, with made-up numbers: `replay` is what is not right in one of the runs. */
+function historyOf({ history = {}, replay = {} } = {}) {
+  const run = {
+    ...{ streams: 500, events: 10_000, seconds: 8, median_seconds: 5, generator_cores: 0.5, cpu_us_per_delivery: 2 },
+    ...{ missed: 0, doubled: 0, wrong_ids: 0, notices: 0, ended: 0, live_lost: 0, live_out_of_order: 0 },
+    ...{ before: { p99_ms: 20 }, during: { p99_ms: 120 }, rss: [50e6, 150e6] },
+  };
+  const one = report({ cpu: 11 });
+  const runs = { ours: [report({ cpu: 10 }), report({ cpu: 12 })], history: [one, { ...one, ...history }] };
+  return {
+    writes: WRITES.map((load) => ({ load, runs: [{ error: "no answer" }, { events: 400, rows: 100 }] })),
+    cpu: { ...ROWS[2], runs },
+    replays: REPLAYS.map((load) => ({ load, runs: [run, { ...run, ...replay }, run] })),
+  };
+}
+
+test("what history costs is judged by its CPU, and by every event of a replay", () => {
+  const of = (made) => metOf(judgeHistory(historyOf(made)));
+  assert.deepEqual(of(), [true, true, true, true]);
+  // Its runs are judged as on the row: by the quotients of the turns.
+  const { runs } = historyOf().cpu;
+  assert.deepEqual(
+    judgeHistory(historyOf()).slice(0, 2),
+    judge("C", runs).filter(({ of }) => of === "history"),
+  );
+  assert.deepEqual(of({ history: { cpu_us_per_delivery: 30 } }), [false, true, true, true]);
+  assert.deepEqual(of({ history: { lost: 1 } }), [true, false, true, true]);
+  assert.deepEqual(of({ history: { error: "no answer" } }), [false, false, true, true]);
+  for (const fault of ["missed", "doubled", "wrong_ids", "notices", "ended", "live_lost", "live_out_of_order"]) {
+    assert.deepEqual(of({ replay: { [fault]: 1 } }), [true, true, false, false], fault);
+  }
+  assert.deepEqual(of({ replay: { error: "no answer" } }), [true, true, false, false]);
+  // The time is that of the median run, where a single one did not get all.
+  for (const show of [plainHistory, markdownHistory]) {
+    const history = historyOf({ replay: { seconds: null, missed: 1, generator_cores: null } });
+    const text = show(history, judgeHistory(history));
+    assert.match(text, / 1,000 [ |]+8 [ |]+2, 1 failed [ |]+250[ |\n]/);
+    assert.match(text, / 500 [ |]+3 [ |]+8 [ |]+5 [ |]+625,000 [ |]+2 [ |]+20 [ |]+120 [ |]+1 /);
+    assert.match(text, /not got exactly once, replay to 500 ≤ 0/);
+    // What no run can tell is a dash.
+    const unknown = { during: null, generator_cores: null };
+    for (const replay of history.replays) replay.runs = replay.runs.map((run) => ({ ...run, ...unknown }));
+    assert.match(show(history, []), / 500 [^\n]+ 20 [ |]+– [ |]+1 [ |]+– [ |]+100/);
+  }
+});
+
+test("a load is what the generator takes, and knows whether the server kept up", () => {
+  const load = { subscribers: 5, publishers: 8, rate: 100, seconds: 6, warmUpSeconds: 3 };
+  const given = argumentsOf(load).join(" ");
+  assert.equal(given, "--subscribers 5 --publishers 8 --rate 100 --events 904 --warm-up 304");
+  const { settings, ...replay } = REPLAYS[1];
+  assert.match(argumentsOf(replay).join(" "), /--events 1200 --warm-up 200 --herd 500 --replay 10000$/);
+  assert.ok(Number(settings.HISTORY_EVENTS) > replay.replay);
+  // A slow disk takes its time for the events before.
+  assert.equal(secondsOf(replay), 12 + 8_800 * 0.02);
+  assert.ok(keptUp(load, { seconds: 6.1 }));
+  assert.ok(!keptUp(load, { seconds: 8 }));
+  assert.ok(keptUp({ ...load, rate: undefined, events: 100 }, { seconds: 100 }));
+});
+
+test("options that cannot be used are named, with what there is", () => {
+  for (const [args, message] of [
+    [["--fast"], /'--fast'[^]*--quick/],
+    [["--rows", "A,X"], /--rows has "X" in it: there are A, B/],
+    [["--servers", "nginx"], /--servers has "nginx" in it: there are ours, history, js-object/],
+    [["--runs", "1.5"], /--runs is "1.5": it has to be a whole number/],
+    [["--scale", "0"], /--scale is "0": it has to be a number above 0/],
+    [["A"], /'A'/],
+  ]) {
+    assert.throws(() => readOptions(args), { message });
+  }
+  const all = readOptions([]);
+  assert.deepEqual([all.rows.length, all.sweep, all.soak, all.full], [8, true, false, true]);
+  const some = readOptions(["--rows", "c,A", "--runs", "1"]);
+  assert.deepEqual([some.rows, some.sweep, some.full], [["A", "C"], false, false]);
+});
+
+/** Points of all servers; nothing keeps up with the highest rate. */
+function madeUpPoints() {
+  return SERVERS.flatMap(({ id }, index) =>
+    sweepLoads(SWEEP).map((load) => {
+      const seconds = load.rate === 1_000 ? 100 : load.seconds;
+      return pointOf(id, load, [report({ cpu: index + 1, p99: load.rate, seconds })]);
+    }),
+  );
+}
+
+test("the chart is well-formed, small, and has all servers", async () => {
+  const points = madeUpPoints();
+  const line = lineOf(points, "nchan", { figure: "p99", over: "rate" });
+  assert.deepEqual(
+    line.map(({ x }) => x),
+    SWEEP.rates,
+  );
+  assert.deepEqual(
+    line.filter(({ hollow }) => hollow).map(({ x }) => x),
+    [1_000],
+  );
+  const svg = await draw(points, "Numbers & <names>");
+  assert.ok(svg.length < 60_000, `${svg.length} bytes`);
+  for (const { name } of SERVERS) assert.ok(svg.includes(`>${name}</text>`), name);
+  execFileSync("python3", ["-c", "import sys, xml.dom.minidom as dom; dom.parse(sys.stdin)"], { input: svg });
+});
+
+test("a quick look replaces nothing that was measured in full", () => {
+  const about = (full) => ({ full, at: "2026-01-02T03:04:05Z", machine: { CPU: "x" }, versions: {}, missing: MISSING });
+  const row = (full, cpu) => ({ ...about(full), ...ROWS[2], runs: { ours: [report({ cpu })] } });
+  const parts = (full, cpu) => ({
+    date: today(new Date(2026, 0, 2)),
+    rows: { C: row(full, cpu) },
+    sweep: { ...about(full), points: madeUpPoints() },
+  });
+  const cpuOf = ({ rows }) => rows.C.runs.ours[0].cpu_us_per_delivery;
+  const full = merge(undefined, parts(true, 1));
+  assert.equal(cpuOf(merge(full, parts(false, 2))), 1);
+  assert.equal(cpuOf(merge(full, parts(true, 2))), 2);
+  assert.equal(cpuOf(merge(merge(undefined, parts(false, 1)), parts(false, 2))), 2);
+  // The row's point is in place of the sweep's.
+  assert.equal(pointsOf(full).length, madeUpPoints().length);
+  const history = { ...about(true), ...historyOf() };
+  const text = markdown(merge(full, { date: full.date, rows: {}, history }));
+  for (const part of ["results/2026-01-02.svg", "nchan is missing: nginx", "### C: 500", "### What history costs"]) {
+    assert.ok(text.includes(part), part);
+  }
+  // Results may be older than a server.
+  const older = markdown(full);
+  assert.doesNotMatch(older, /^\| history on|What history costs/m);
+  assert.match(older, /CPU per delivery with history on .* it was not measured \| unknown/);
+});
+
+for (const id of ["ours", "history", "js-object", "nchan"]) {
+  test(`${id}: a small run loses nothing`, { timeout: 300_000, skip: missingServers()[id] }, async () => {
+    // The profile is that of `cargo test`, with which it shares what is built.
+    const program = buildGenerator("test");
+    const load = { subscribers: 20, events: 100, warmUp: 10 };
+    const { report } = await measure(program, serverOf(id), load);
+    assert.equal(report.delivered, 2_000);
+    const figures = figuresOf(report);
+    assert.equal(figures.lost, 0);
+    assert.ok(figures.rate > 0 && figures.p99 > 0 && figures.cores > 0, JSON.stringify(report));
+  });
+}
+
+test("a herd gets all of the history, and every event once", { timeout: 300_000 }, async () => {
+  const load = { subscribers: 5, rate: 100, seconds: 1, herd: 20, replay: 2_000, settings: { HISTORY_EVENTS: "4000" } };
+  const { report } = await measure(buildGenerator("test"), serverOf("history"), { ...load, warmUpSeconds: 0.1 });
+  assert.equal(wrongOf(report), 0, JSON.stringify(report));
+  assert.ok(report.seconds > 0 && report.before.p99_ms > 0, JSON.stringify(report));
+});

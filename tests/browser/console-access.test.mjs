@@ -1,0 +1,217 @@
+// The console with tokens: as query, as cookie, expired, renewed, not enough, and none.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  broadcast,
+  hub,
+  item,
+  items,
+  minute,
+  newPage,
+  openChannel,
+  setCookie,
+  state,
+  status,
+  subscribe,
+} from "../support/console.mjs";
+import { ALL, mint } from "../support/tokens.mjs";
+import { eventually } from "../support/wait.mjs";
+
+/** A token that is valid for so many milliseconds. */
+const brief = (ms, claims = ALL) => mint({ ...claims, exp: (Date.now() + ms) / 1000 });
+const ended = (claims = ALL) => brief(-1000, claims);
+
+test("a token in its address fills the field, and is nowhere to be seen from then on", minute, async () => {
+  const channel = await openChannel("query");
+  const token = await mint({ publish: ["query"], subscribe: ["query"] });
+  const page = await newPage();
+  const requests = [];
+  page.on("request", (request) => requests.push(request));
+  await page.goto(`${hub.origin}/?channel=query&token=${token}&types=score`, { waitUntil: "commit" });
+  await status(page, `subscribed to ${channel.url}`);
+  assert.equal(page.url(), `${hub.origin}/?channel=query&types=score`);
+  const field = page.getByLabel("Token");
+  assert.equal(await field.inputValue(), token);
+  assert.deepEqual(
+    [await field.getAttribute("type"), await field.getAttribute("autocomplete")],
+    ["password", "new-password"],
+  );
+  await broadcast(page, "from the page");
+  await item(page, "message: from the page");
+
+  await subscribe(page);
+  await status(page, `subscribed to ${channel.url}`);
+  assert.deepEqual(await items(page), [], "a new subscription begins with an empty list");
+  assert.deepEqual(new URL(page.url()).searchParams.getAll("token"), []);
+  assert.equal(new URL(page.url()).searchParams.get("channel"), "query");
+  assert.ok(!(await page.content()).includes(token), "it is not in the page either");
+  assert.ok((await page.evaluate(() => history.length)) <= 2, "nor did it become a step back");
+
+  const [navigation, ...others] = requests;
+  assert.ok(navigation.url().includes(token));
+  const seen = new Set();
+  for (const request of others) {
+    const { pathname, search } = new URL(request.url());
+    const { authorization, referer } = await request.allHeaders();
+    const isStream = request.resourceType() === "eventsource";
+    assert.equal(new URLSearchParams(search).get("token"), isStream ? token : null, pathname);
+    assert.equal(authorization, isStream ? undefined : `Bearer ${token}`, pathname);
+    assert.ok(!referer?.includes(token), pathname);
+    seen.add(pathname);
+  }
+  assert.deepEqual(
+    [...seen].sort(),
+    ["", "/broadcast", "/stats"].map((path) => `/channels/query${path}`),
+  );
+  await page.context().close();
+});
+
+test("a channel in the address bar leads to the console, with its token, which is not shown", minute, async () => {
+  const token = await mint({ subscribe: ["bar"] });
+  const page = await newPage();
+  await page.goto(`${hub.origin}/channels/bar?token=${token}`);
+  await status(page, `subscribed to ${hub.origin}/channels/bar`);
+  assert.equal(page.url(), `${hub.origin}/?channel=bar`);
+  await page.context().close();
+});
+
+test("with nothing in the field, the cookie listens; it does not publish", minute, async () => {
+  const channel = await openChannel("cookie");
+  const page = await newPage(await mint());
+  await page.goto(`${hub.origin}/?channel=cookie`);
+  await status(page, `subscribed to ${channel.url}`);
+  await channel.publish("heard");
+  await item(page, "message: heard");
+  await broadcast(page, "not by cookie");
+  await item(page, "not sent: ");
+  assert.deepEqual((await items(page)).length, 2);
+  const { id } = await channel.publish("next");
+  assert.match(id, /-2$/);
+  await page.context().close();
+});
+
+test("no token, an expired one, a wrong one: refused with the hub's words; a good one helps", minute, async () => {
+  const channel = await openChannel("refused");
+  const wrong = (await mint()).replace(/.{4}$/, "AAAA");
+  for (const token of ["", await ended(), wrong]) {
+    const { detail } = await (await fetch(`${channel.url}?token=${token}`)).json();
+    const page = await newPage();
+    await page.goto(`${hub.origin}/?channel=refused&token=${token}`);
+    await status(page, `${channel.url} was refused: ${detail}`);
+    assert.equal(await state(page), "closed");
+    assert.equal(page.url(), `${hub.origin}/?channel=refused`);
+    await broadcast(page, "refused");
+    await item(page, "not sent: ");
+    await subscribe(page, await mint());
+    await status(page, `subscribed to ${channel.url}`);
+    await page.context().close();
+  }
+  const page = await newPage(await ended());
+  await page.goto(`${hub.origin}/?channel=refused`);
+  await status(page, `${channel.url} was refused: `);
+  await page.context().close();
+  assert.match((await channel.publish("x")).id, /-1$/, "nothing was published");
+});
+
+for (const claims of [ALL, { subscribe: ["renewed*"] }]) {
+  const id = claims.publish ? "renewed" : "renewed-listener";
+  test(`${id}: what comes after a token has expired is there with the next one, nothing twice`, minute, async () => {
+    const channel = await openChannel(id);
+    await channel.publish("0");
+    const page = await newPage();
+    const streams = [];
+    page.on("request", (request) => request.resourceType() === "eventsource" && streams.push(request.url()));
+    await page.goto(`${hub.origin}/?channel=${id}&history=1&token=${await brief(5_000, claims)}`);
+    await item(page, "message: 0");
+    await channel.publish("1");
+    await item(page, "message: 1");
+    await status(page, "the token has expired");
+    assert.equal(await state(page), "closed");
+    // Nothing comes back by itself: with the same token it would be refused.
+    await channel.publish("2");
+    await eventually(async () => (await channel.stats()).subscribers === 0);
+    await page.waitForTimeout(5_000);
+    assert.equal(streams.length, 1);
+
+    await subscribe(page, await ended(claims));
+    await status(page, "was refused: ");
+    await channel.publish("3");
+    await subscribe(page, await mint(claims));
+    await status(page, `subscribed to ${channel.url}`);
+    await channel.publish("4");
+    await item(page, "message: 4");
+    assert.deepEqual(await items(page), [
+      "message: 0",
+      "message: 1",
+      "hub.expired: the token has expired",
+      "message: 2",
+      "message: 3",
+      "message: 4",
+    ]);
+    assert.equal(await page.locator("#messages li.hub").count(), 1);
+    await page.context().close();
+  });
+}
+
+test("a listener that has heard nothing goes on after the notice", minute, async () => {
+  const channel = await openChannel("silent");
+  const claims = { subscribe: ["silent"] };
+  const page = await newPage();
+  await page.goto(`${hub.origin}/?channel=silent&token=${await brief(5_000, claims)}`);
+  await status(page, "the token has expired");
+  await channel.publish("missed");
+  await subscribe(page, await mint(claims));
+  await item(page, "message: missed");
+  assert.deepEqual(await items(page), ["hub.expired: the token has expired", "message: missed"]);
+  await subscribe(page);
+  await status(page, `subscribed to ${channel.url}`);
+  assert.deepEqual(await items(page), [], "from then on it is a subscription as any other");
+
+  // Another channel has nothing to do with what this one was refused.
+  await page.getByLabel("Channel").fill("silent-2");
+  await subscribe(page);
+  await status(page, "silent-2 was refused: ");
+  await page.context().close();
+});
+
+test("a cookie that was renewed before it expired goes on by itself, nothing lost or twice", minute, async () => {
+  const channel = await openChannel("cookie-renewed");
+  const page = await newPage(await brief(5_000));
+  await page.goto(`${hub.origin}/?channel=cookie-renewed`);
+  await status(page, `subscribed to ${channel.url}`);
+  await channel.publish("1");
+  await item(page, "message: 1");
+  await setCookie(page.context(), await brief(12_000));
+  await status(page, "the token has expired; reconnecting to");
+  await channel.publish("2");
+  await status(page, `subscribed to ${channel.url}`);
+  await item(page, "message: 2");
+
+  // This time nobody renews it.
+  await status(page, `${channel.url} was refused: `);
+  await channel.publish("3");
+  await setCookie(page.context(), await mint());
+  await subscribe(page);
+  await item(page, "message: 3");
+  const expired = "hub.expired: the token has expired";
+  assert.deepEqual(await items(page), ["message: 1", expired, "message: 2", expired, "message: 3"]);
+  await page.context().close();
+});
+
+test("a token that may only listen listens; what it may not is said in the hub's words", minute, async () => {
+  const channel = await openChannel("listener");
+  const page = await newPage();
+  await page.goto(`${hub.origin}/?channel=listener&token=${await mint({ subscribe: ["listener"] })}`);
+  await status(page, `subscribed to ${channel.url}`);
+  await broadcast(page, "forbidden");
+  await item(page, "not sent: ");
+  assert.match((await items(page))[0], /publish/);
+  await channel.publish("1");
+  await item(page, "message: 1");
+
+  await page.getByLabel("Channel").fill("another");
+  await subscribe(page);
+  await status(page, "/channels/another was refused: ");
+  assert.match(await page.locator("#status").textContent(), /subscribe/);
+  await page.context().close();
+});

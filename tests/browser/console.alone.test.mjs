@@ -1,0 +1,116 @@
+// The console page through what can happen to a stream: notices, a restart, the end of the channel.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openBrowser } from "../support/browser.mjs";
+import { startWorkerd } from "../support/workerd.mjs";
+import { eventually } from "../support/wait.mjs";
+
+const browser = await openBrowser();
+
+/** The console, subscribed to a channel. */
+async function openConsole(hub, channel, query = "") {
+  const page = await browser.newPage();
+  await page.goto(`${hub.origin}/?channel=${channel.id}${query}`);
+  await page.getByText(`subscribed to ${channel.url}`).waitFor();
+  return page;
+}
+
+/** What its list shows, oldest first: [text, id]. */
+function items(page) {
+  return page
+    .locator("#messages li")
+    .evaluateAll((all) =>
+      all.reverse().map((item) => ["text", "id"].map((part) => item.querySelector(`.${part}`)?.textContent)),
+    );
+}
+
+test("it shows ids, and goes on after a restart without losing an item", { timeout: 60_000 }, async () => {
+  const hub = await startWorkerd({}, { withConsole: true });
+  const channel = hub.channel("restart");
+  const page = await openConsole(hub, channel);
+  const { id } = await channel.publish("1");
+  await page.getByText("message: 1").waitFor();
+  await hub.kill();
+  await page.getByText(`connection lost; reconnecting to ${channel.url}`).waitFor();
+  await hub.start();
+  for (let n = 2; n <= 50; n++) await channel.publish(String(n));
+  await page.getByText("message: 50").waitFor();
+  const [epoch] = id.split("-");
+  const expected = Array.from({ length: 50 }, (_, n) => [`message: ${n + 1}`, `${epoch}-${n + 1}`]);
+  assert.deepEqual(await items(page), expected);
+  await page.close();
+});
+
+for (const before of [["1"], []]) {
+  const what = before.length > 0 ? "after an event" : "before it has heard any";
+  test(`${what} it comes back where a proxy has answered for a hub that was away`, { timeout: 60_000 }, async () => {
+    const hub = await startWorkerd({}, { withConsole: true });
+    const channel = hub.channel("proxied");
+    const page = await openConsole(hub, channel);
+    for (const data of before) {
+      await channel.publish(data);
+      await page.getByText(`message: ${data}`).waitFor();
+    }
+    // At any status but 200 EventSource gives up.
+    await page.route(`${channel.url}**`, (route) => route.fulfill({ status: 502, body: "no hub" }));
+    await hub.restart();
+    await page.getByText(`connection lost; reconnecting to ${channel.url}`).waitFor();
+    const missed = ["2", "3"];
+    for (const data of missed) await channel.publish(data);
+    await page.waitForResponse((response) => response.status() === 502);
+    await page.unroute(`${channel.url}**`);
+    await page.getByText("message: 3").waitFor();
+    const expected = [...before, ...missed].map((data) => `message: ${data}`);
+    assert.deepEqual(
+      (await items(page)).map(([text]) => text),
+      expected,
+    );
+    await page.close();
+  });
+}
+
+test("it begins with the history that it is asked for, and marks a gap", { timeout: 60_000 }, async () => {
+  const hub = await startWorkerd({ HISTORY_EVENTS: "5" }, { withConsole: true });
+  const channel = hub.channel("gap");
+  await channel.publishBatch(["1", "2", "3"]);
+  const page = await openConsole(hub, channel, "&history=2");
+  await page.getByText("message: 3").waitFor();
+  await hub.kill();
+  await hub.start();
+  const { id } = await channel.publishBatch(Array.from({ length: 10 }, (_, n) => String(n + 4)));
+  await page.getByText("message: 13").waitFor();
+  const [epoch] = id.split("-");
+  assert.deepEqual((await items(page)).slice(0, 4), [
+    ["message: 2", `${epoch}-2`],
+    ["message: 3", `${epoch}-3`],
+    [`hub.gap: 5 events from ${epoch}-4 to ${epoch}-8 are not kept any more`, `${epoch}-8`],
+    ["message: 9", `${epoch}-9`],
+  ]);
+  assert.equal(await page.locator("#messages li.hub").count(), 1);
+  await page.close();
+});
+
+test("it marks what it was too slow for, and the end", { timeout: 120_000 }, async () => {
+  const hub = await startWorkerd({}, { withConsole: true });
+  const channel = hub.channel("slow");
+  const page = await openConsole(hub, channel);
+  // A page that computes does not read; what lies in between takes some megabytes before the hub notices.
+  const busy = page.evaluate((ms) => {
+    for (const end = Date.now() + ms; Date.now() < end; );
+  }, 10_000);
+  // Few commits, as a disk may be slow: it all has to come while the page computes.
+  const batch = Array.from({ length: 15 }, () => "x".repeat(60_000));
+  let dropped = 0;
+  for (let n = 0; n < 130 && dropped === 0; n++) dropped += (await channel.publishBatch(batch)).dropped;
+  assert.ok(dropped > 0, "the hub had to drop");
+  await busy;
+  await page.locator("#messages li.hub").first().waitFor();
+  const [notice] = (await items(page)).filter(([text]) => text.startsWith("hub."));
+  assert.match(notice[0], /^hub\.dropped: \d+ events? from \d+-\d+ to \d+-\d+ came faster than this page took them$/);
+  assert.ok(notice[0].includes(` to ${notice[1]} `));
+  await fetch(channel.url, { method: "DELETE" });
+  await page.getByText("hub.end: the channel has been deleted").waitFor();
+  await page.getByText(`${channel.url} has ended`).waitFor();
+  await eventually(async () => (await channel.stats()).subscribers === 0);
+  await page.close();
+});

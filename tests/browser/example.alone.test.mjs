@@ -1,0 +1,170 @@
+// The example of the README, as a person would run it: `npm start`, the console page in a browser, broadcast.py.
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { root } from "../../scripts/install.mjs";
+import { atExit } from "../support/cleanup.mjs";
+import { openBrowser } from "../support/browser.mjs";
+import { freePort } from "../support/port.mjs";
+import { pythonPath } from "../support/python.mjs";
+import { eventually } from "../support/wait.mjs";
+
+const port = await freePort();
+const origin = `http://127.0.0.1:${port}`;
+const python = pythonPath();
+const browser = await openBrowser();
+const dev = await startDev();
+
+/** `npm start`, but on a free port. */
+async function startDev() {
+  const args = ["start", "--", "--port", String(port), "--inspector-port", "0"];
+  const child = spawn("npm", args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const dev = { child, output: "" };
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (dev.output += data));
+  after(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    // As Ctrl-C does: to the whole group.
+    process.kill(-child.pid, "SIGINT");
+    await once(child, "exit");
+  });
+  atExit(() => {
+    try {
+      process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // It has ended, as it should have.
+    }
+  });
+  await eventually(() => dev.output.includes("Ready on"), 60_000, "wrangler dev is ready");
+  return dev;
+}
+
+const lines = (start) => dev.output.split("\n").filter((line) => line.startsWith(start));
+
+function broadcast(...args) {
+  return promisify(execFile)(python, [join(root, "examples/broadcast.py"), "--url", origin, ...args]);
+}
+
+test("the page hears ten events of broadcast.py, and the terminal shows them", { timeout: 60_000 }, async () => {
+  const page = await browser.newPage();
+  await page.goto(origin);
+  await page.getByText(`subscribed to ${origin}/channels/foo`).waitFor();
+  await eventually(() => lines("listener connected: id=foo conn=").length === 1);
+  const { stdout } = await broadcast();
+  assert.equal(stdout.trim().split("\n").length, 10);
+  const items = page.locator("#messages .text");
+  await items.nth(9).waitFor();
+  assert.deepEqual(await items.allTextContents(), Array(10).fill("message: foo=bar"));
+  await eventually(() => lines("sent to foo: foo=bar").length === 10);
+  await page.close();
+});
+
+test("the page works from the file system, pointed at the hub", { timeout: 60_000 }, async () => {
+  const page = await browser.newPage();
+  const file = pathToFileURL(join(root, "public/index.html"));
+  await page.goto(`${file}?server=${encodeURIComponent(origin)}&channel=from-file&types=score`);
+  await page.getByText(`subscribed to ${origin}/channels/from-file`).waitFor();
+  await broadcast("--channel", "from-file", "--count", "2");
+  await page.getByLabel("Message").fill("7:3");
+  await page.locator("#publish").getByLabel("Event type").fill("score");
+  await page.getByRole("button", { name: "Broadcast" }).click();
+  const items = page.locator("#messages .text");
+  await items.nth(2).waitFor();
+  assert.deepEqual(await items.allTextContents(), ["score: 7:3", "message: foo=bar", "message: foo=bar"]);
+
+  await page.locator("#publish").getByLabel("Event type").fill("hub.end");
+  await page.getByRole("button", { name: "Broadcast" }).click();
+  await page.getByText("not sent: The event type in the parameter").waitFor();
+
+  await page.getByLabel("Channel").fill("another");
+  await page.getByRole("button", { name: "Subscribe" }).click();
+  await page.getByText(`subscribed to ${origin}/channels/another`).waitFor();
+  assert.match(page.url(), /channel=another/);
+  await page.close();
+});
+
+test("the page says what is wrong with its address", { timeout: 60_000 }, async () => {
+  for (const [query, words] of [
+    ["channel=a/b", "the channel has to be 1 to 128 of"],
+    ["channel=..", "the channel has to be 1 to 128 of"],
+    ["server=http://[", "the server has to be"],
+    ["history=-1", "the history has to be"],
+  ]) {
+    const page = await browser.newPage();
+    await page.goto(`${origin}/?${query}`);
+    await page.getByText(words).waitFor();
+    await page.close();
+  }
+});
+
+test("events of a type that EventSource uses itself do not confuse the page", { timeout: 60_000 }, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${origin}/?channel=odd-types&types=error,open`);
+  const subscribed = page.getByText(`subscribed to ${origin}/channels/odd-types`);
+  await subscribed.waitFor();
+  for (const type of ["error", "open"]) {
+    await fetch(`${origin}/channels/odd-types/broadcast?event=${type}`, { method: "POST", body: "x" });
+  }
+  const items = page.locator("#messages .text");
+  await items.nth(1).waitFor();
+  assert.deepEqual(await items.allTextContents(), ["open: x", "error: x"]);
+  await subscribed.waitFor();
+  await page.close();
+});
+
+test("a channel in the address bar leads to the console", { timeout: 60_000 }, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${origin}/channels/in-the-bar`);
+  assert.equal(page.url(), `${origin}/?channel=in-the-bar`);
+  await page.getByText(`subscribed to ${origin}/channels/in-the-bar`).waitFor();
+  await page.close();
+});
+
+test("broadcast.py stops with a clear message", { timeout: 60_000 }, async () => {
+  const failed = await broadcast("--channel", "no/such id").catch((error) => error);
+  assert.equal(failed.code, 1);
+  assert.match(failed.stderr, /^event 1 of 10 was not broadcast: 400 .*1 to 128 characters/s);
+  const nobody = await broadcast("--url", "http://127.0.0.1:1").catch((error) => error);
+  assert.equal(nobody.code, 1);
+  assert.match(nobody.stderr, /^event 1 of 10 was not broadcast: /);
+});
+
+test("a page that is closed is let go of", { timeout: 60_000 }, async () => {
+  // wrangler dev notices at the second heartbeat, of 15 s each.
+  await eventually(() => lines("listener left: id=foo conn=1").length === 1, 31_000);
+});
+
+test("Ctrl-C ends it with streams open; started again, it goes on where it was", { timeout: 90_000 }, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${origin}/?channel=restart`);
+  await page.getByText("subscribed to").waitFor();
+  await broadcast("--channel", "restart", "--count", "1");
+  const items = page.locator("#messages .id");
+  await items.first().waitFor();
+  const [id] = await items.allTextContents();
+  process.kill(-dev.child.pid, "SIGINT");
+  await once(dev.child, "exit");
+  await eventually(() =>
+    fetch(`${origin}/healthz`).then(
+      () => false,
+      () => true,
+    ),
+  );
+  await page.getByText("reconnecting to").waitFor();
+
+  await startDev();
+  await broadcast("--channel", "restart", "--count", "3");
+  await items.nth(3).waitFor();
+  const [epoch, seq] = id.split("-");
+  const expected = [0, 1, 2, 3].map((n) => `${epoch}-${Number(seq) + n}`);
+  assert.deepEqual((await items.allTextContents()).reverse(), expected);
+  const missed = await fetch(`${origin}/channels/restart/events?after=${id}`);
+  assert.deepEqual(
+    (await missed.json()).events.map((event) => event.id),
+    expected.slice(1),
+  );
+  await page.close();
+});

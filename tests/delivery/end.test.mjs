@@ -1,0 +1,193 @@
+// DELETE ends a channel: its streams are told and end, and a browser stops coming back, until there is something new.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { after, test } from "node:test";
+import { EventSource } from "eventsource";
+import { openBrowser } from "../support/browser.mjs";
+import { listen, parseId, resume } from "../support/listener.mjs";
+import { sleep } from "../support/wait.mjs";
+import { editStorage, startWorkerd } from "../support/workerd.mjs";
+
+const hub = await startWorkerd({ LOG_LEVEL: "error" });
+
+/** Checks that whoever wants to listen is told to go away for good. */
+async function assertEnded(channel) {
+  for (const headers of [{}, { "Last-Event-ID": "garbage" }]) {
+    const response = await fetch(channel.url, { headers: { Accept: "text/event-stream", ...headers } });
+    assert.deepEqual([response.status, await response.text()], [204, ""]);
+    assert.equal(response.headers.get("access-control-allow-origin"), "*");
+  }
+}
+
+test("streams hear hub.end and end; the next publish begins a larger epoch", async () => {
+  const channel = hub.channel("match");
+  const streams = [await listen(channel), await listen(channel, { query: "?catch_up=1" })];
+  const { id } = await channel.publishBatch(["7:3", "8:3"]);
+  const response = await fetch(channel.url, { method: "DELETE" });
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get("content-type"), "application/json");
+  assert.equal(response.headers.get("access-control-allow-origin"), "*");
+  assert.deepEqual(await response.json(), { id, subscribers: 2, dropped: 0 });
+  for (const stream of streams) {
+    await stream.until(() => stream.ended, "the end of the stream");
+    assert.deepEqual(stream.events.at(-1), { id, event: "hub.end", data: JSON.stringify({ id }) });
+    assert.deepEqual([stream.account().events.length, stream.account().last], [2, 2]);
+  }
+  await assertEnded(channel);
+  const { history } = await channel.stats();
+  assert.deepEqual([history.oldest, history.events, history.bytes], [null, 0, 0]);
+  await assertEnded(channel);
+
+  const next = await channel.publish("another match");
+  assert.match(next.id, /-1$/);
+  assert.ok(parseId(next.id).epoch > parseId(id).epoch);
+  const late = await resume(channel, id);
+  await late.untilEvents(2);
+  assert.deepEqual(
+    late.events.map(({ event, data }) => event ?? data),
+    ["hub.gap", "another match"],
+  );
+  assert.equal(late.account().unknown, 1);
+  assert.deepEqual((await channel.history()).events, [{ id: next.id, event: "message", data: "another match" }]);
+});
+
+test("a channel stays ended across a restart, and so does what it was", async () => {
+  const other = await startWorkerd({ LOG_LEVEL: "error" });
+  const channel = other.channel("restart");
+  const { id } = await channel.publish("the end is near");
+  await channel.end();
+  await other.restart();
+  await assertEnded(channel);
+  await other.restart();
+  const next = await channel.publish("again");
+  assert.match(next.id, /-1$/);
+  assert.ok(parseId(next.id).epoch > parseId(id).epoch);
+  await other.restart();
+  const stream = await resume(channel, next.id);
+  assert.equal(stream.joinedAfter, next.id, "nothing ends the new epoch");
+});
+
+test("after an hour it is a channel as any other", async () => {
+  const other = await startWorkerd({ LOG_LEVEL: "error" });
+  const channel = other.channel("hour");
+  const { id } = await channel.publish("x");
+  await channel.end();
+  await other.kill();
+  // Nobody waits for that here: the hour is put into the past.
+  editStorage(other, (database) => {
+    const { ended_until } = database.prepare("SELECT ended_until FROM channel").get();
+    const left = ended_until - Date.now();
+    assert.ok(left > 3_500_000 && left <= 3_600_000, left);
+    database.exec("UPDATE channel SET ended_until = ended_until - 3600000");
+  });
+  await other.start();
+  const stream = await resume(channel, id);
+  await stream.untilEvents(1);
+  assert.equal(stream.account().unknown, 1);
+  assert.ok(parseId(stream.lastEventId).epoch > parseId(id).epoch);
+});
+
+test("ending it twice, or before anybody used it, does no harm", async () => {
+  const channel = hub.channel("twice");
+  const { id } = await channel.publish("x");
+  assert.deepEqual(await channel.end(), { id, subscribers: 0, dropped: 0 });
+  const again = await channel.end();
+  assert.deepEqual([again.subscribers, again.dropped], [0, 0]);
+  assert.ok(parseId(again.id).epoch >= parseId(id).epoch);
+  await assertEnded(channel);
+  assert.ok(parseId((await channel.publish("y")).id).epoch > parseId(id).epoch);
+
+  const unused = hub.channel("unused");
+  const early = await listen(unused);
+  assert.equal((await unused.end()).subscribers, 1);
+  await early.until(() => early.ended, "the end of the stream");
+  assert.deepEqual(
+    early.events.map(({ event, id }) => [event, id]),
+    [["hub.end", early.joinedAfter]],
+  );
+  await assertEnded(unused);
+});
+
+test("under load, each epoch is whole, and each stream hears its end", { timeout: 60_000 }, async () => {
+  const channel = hub.channel("load");
+  let open = true;
+  const published = new Map();
+  const publishers = Array.from({ length: 4 }, async (_, publisher) => {
+    for (let n = 0; open; n++) {
+      const { id } = await channel.publish(`${publisher}:${n}`);
+      assert.ok(!published.has(id), "an id that was there before");
+      published.set(id, `${publisher}:${n}`);
+    }
+  });
+  const heard = [];
+  const readers = Array.from({ length: 4 }, async () => {
+    while (open) {
+      const stream = await listen(channel);
+      await stream.until(() => stream.ended, "the end of the stream");
+      if (stream.status === 200) heard.push(stream);
+    }
+  });
+  const ends = [];
+  while (ends.length < 30) {
+    await sleep(20);
+    ends.push((await channel.end()).id);
+  }
+  open = false;
+  await Promise.all(publishers);
+  ends.push((await channel.end()).id);
+  await Promise.all(readers);
+  for (const stream of heard) {
+    assert.equal(stream.events.at(-1).event, "hub.end");
+    assert.ok(stream.account().events.every(({ id, data }) => published.get(id) === data));
+  }
+  // Of each epoch all events, the last of them named by its end.
+  const sum = ends.map((id) => parseId(id).seq).reduce((a, b) => a + b);
+  assert.equal(sum, published.size);
+});
+
+test("a stream that has backed up is told what it cannot have any more", { timeout: 120_000 }, async () => {
+  const large = await startWorkerd({ HISTORY_BYTES: "67108864", LOG_LEVEL: "error" });
+  const channel = large.channel("backed-up");
+  const plain = await listen(channel, { paused: true });
+  const patient = await listen(channel, { query: "?catch_up=1", paused: true });
+  let id;
+  let dropped = 0;
+  for (let i = 0; i < 40; i++) {
+    const receipt = await channel.publishBatch(Array.from({ length: 15 }, () => "x".repeat(50_000)));
+    ({ id } = receipt);
+    dropped += receipt.dropped;
+  }
+  const ended = await channel.end();
+  assert.deepEqual([ended.id, ended.subscribers], [id, 2]);
+  for (const stream of [plain, patient]) {
+    stream.resume();
+    await stream.until(() => stream.ended, "the end of the stream");
+    assert.equal(stream.events.at(-1).event, "hub.end");
+    assert.equal(stream.account().last, 600);
+  }
+  const [ofPlain, ofPatient] = [plain.account(), patient.account()];
+  assert.deepEqual([ofPlain.dropped, ofPlain.gap], [dropped + ended.dropped, 0]);
+  assert.ok(ofPatient.gap > 0 && ofPatient.dropped === 0, "it was reading history, which is no more");
+});
+
+test("Chromium's EventSource hears it and stays away, and so does the npm package", { timeout: 60_000 }, async () => {
+  const channel = hub.channel("browser");
+  const browser = await openBrowser();
+  const page = await browser.newPage();
+  await page.evaluate((url) => {
+    window.heard = [];
+    window.source = new EventSource(url);
+    const note = ({ data }) => window.heard.push(data);
+    for (const type of ["message", "hub.end"]) window.source.addEventListener(type, note);
+    return new Promise((resolve) => (window.source.onopen = resolve));
+  }, channel.url);
+  const source = new EventSource(channel.url);
+  after(() => source.close());
+  await once(source, "open");
+  const { id } = await channel.publish("last words");
+  assert.equal((await channel.end()).subscribers, 2);
+  await page.waitForFunction(() => window.source.readyState === EventSource.CLOSED);
+  assert.deepEqual(await page.evaluate(() => window.heard), ["last words", JSON.stringify({ id })]);
+  while (source.readyState !== EventSource.CLOSED) await once(source, "error");
+  assert.equal((await channel.stats()).connected, 2);
+});

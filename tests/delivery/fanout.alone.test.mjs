@@ -1,0 +1,125 @@
+// Rules 1, 2 and 4 of the README's "What a subscriber may rely on": order, dense ids, no drops for who keeps up.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startHub } from "../support/hub.mjs";
+import { listen } from "../support/listener.mjs";
+
+const hub = await startHub();
+
+test("channels are isolated, and spelling an id differently does not make another", async () => {
+  const [a, b, encoded] = [hub.channel("iso-a"), hub.channel("iso-b"), hub.channel("%69so-%61")];
+  const [onA, onB, onEncoded] = [await listen(a), await listen(b), await listen(encoded)];
+  await a.publish("for a");
+  await b.publish("for b");
+  await a.publish("for a again");
+  await Promise.all([onA.untilEvents(2), onB.untilEvents(1), onEncoded.untilEvents(2)]);
+  assert.deepEqual(
+    onA.events.map((event) => event.data),
+    ["for a", "for a again"],
+  );
+  assert.deepEqual(
+    onB.events.map((event) => event.data),
+    ["for b"],
+  );
+  assert.deepEqual(onEncoded.events, onA.events);
+  assert.equal((await b.stats()).published, 1);
+});
+
+test("ids of every shape that is allowed work", async () => {
+  for (const id of ["A-z.0_9~:@-", "x".repeat(128), "@", "..."]) {
+    const channel = hub.channel(id);
+    const listener = await listen(channel);
+    await channel.publish("x");
+    await listener.untilEvents(1);
+    assert.equal((await channel.stats()).channel, id);
+  }
+});
+
+test("500 streams get every event of 8 publishers, in the same order", { timeout: 120_000 }, async () => {
+  const channel = hub.channel("crowd");
+  const listeners = [];
+  for (let i = 0; i < 10; i++) {
+    listeners.push(...(await Promise.all(Array.from({ length: 50 }, () => listen(channel)))));
+  }
+  assert.equal((await channel.stats()).subscribers, 500);
+  const publishers = Array.from({ length: 8 }, async (_, publisher) => {
+    const ids = [];
+    for (let i = 0; i < 25; i++) {
+      const receipt = await channel.publish(`${publisher}:${i}`);
+      assert.equal(receipt.subscribers, 500);
+      assert.equal(receipt.dropped, 0);
+      ids.push([receipt.id, `${publisher}:${i}`]);
+    }
+    return ids;
+  });
+  const receipts = new Map((await Promise.all(publishers)).flat());
+  assert.equal(receipts.size, 200);
+  await Promise.all(listeners.map((listener) => listener.untilEvents(200)));
+  for (const listener of listeners) {
+    const { events, dropped } = listener.account();
+    assert.equal(dropped, 0);
+    assert.equal(events.length, 200);
+    for (const event of events) assert.equal(event.data, receipts.get(event.id));
+  }
+});
+
+// 200 readers are several groups of a flush.
+for (const [readers, rounds] of [
+  [20, 4],
+  [200, 1],
+]) {
+  test(`bursts larger than the buffer reach ${readers} readers that keep up, whole`, { timeout: 120_000 }, async () => {
+    const channel = hub.channel(`bursts-${readers}`);
+    const listeners = await Promise.all(Array.from({ length: readers }, () => listen(channel)));
+    const batch = Array.from({ length: 256 }, (_, i) => `${i} ${"x".repeat(100)}`);
+    // 12 batches at once, each as large as the whole buffer, from connections of their own.
+    for (let round = 0; round < rounds; round++) {
+      const receipts = await Promise.all(Array.from({ length: 12 }, () => channel.publishBatch(batch)));
+      for (const receipt of receipts) assert.equal(receipt.dropped, 0);
+    }
+    const total = rounds * 12 * 256;
+    await Promise.all(listeners.map((listener) => listener.untilEvents(total)));
+    for (const listener of listeners) {
+      const { events, dropped } = listener.account();
+      assert.equal(dropped, 0);
+      assert.ok(
+        events.every((event, i) => event.data === batch[i % 256]),
+        "batches do not mix",
+      );
+    }
+    assert.equal((await channel.stats()).dropped, 0);
+  });
+}
+
+test("bursts of large events do, too", { timeout: 120_000 }, async () => {
+  const channel = hub.channel("large-bursts");
+  const listeners = await Promise.all(Array.from({ length: 5 }, () => listen(channel)));
+  const batch = Array.from({ length: 15 }, (_, i) => String(i).repeat(60_000 / String(i).length));
+  // Two of them are what one channel may hold at once.
+  for (let wave = 0; wave < 5; wave++) await Promise.all([channel.publishBatch(batch), channel.publishBatch(batch)]);
+  await Promise.all(listeners.map((listener) => listener.untilEvents(150)));
+  for (const listener of listeners) {
+    const { events, dropped } = listener.account();
+    assert.equal(dropped, 0);
+    assert.ok(events.every((event, i) => event.data === batch[i % 15]));
+  }
+});
+
+test("streams that come and go while events flow miss nothing of their time", { timeout: 120_000 }, async () => {
+  const channel = hub.channel("churn");
+  let publishing = true;
+  const publisher = (async () => {
+    for (let i = 0; publishing; i++) await channel.publish(String(i));
+  })();
+  for (let round = 0; round < 15; round++) {
+    const listeners = await Promise.all(Array.from({ length: 10 }, () => listen(channel)));
+    await Promise.all(listeners.map((listener) => listener.untilEvents(3)));
+    for (const [i, listener] of listeners.entries()) {
+      assert.equal(listener.account().dropped, 0);
+      if (i % 2) listener.leave();
+      else listener.reset();
+    }
+  }
+  publishing = false;
+  await publisher;
+});

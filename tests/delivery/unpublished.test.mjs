@@ -1,0 +1,98 @@
+// Channels that nobody has published to: reading stores nothing, and the id that a reader gets stays valid without that.
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { listen, parseId, resume } from "../support/listener.mjs";
+import { eventually, sleep } from "../support/wait.mjs";
+import { startWorkerd } from "../support/workerd.mjs";
+
+const QUIET = { LOG_LEVEL: "error" };
+
+/** Each row of each table that the hub's objects have, and of the runtime's alarms. */
+function storedRows(hub) {
+  const folder = join(hub.stateDir, "channel");
+  const files = readdirSync(folder).filter((name) => name.endsWith(".sqlite"));
+  return files.flatMap((file) => {
+    const database = new DatabaseSync(join(folder, file), { readOnly: true });
+    const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all();
+    const rows = tables.flatMap(({ name }) => database.prepare(`SELECT '${name}' AS found FROM "${name}"`).all());
+    database.close();
+    return rows;
+  });
+}
+
+const readNow = async (hub, path) => {
+  const response = await fetch(hub.origin + path);
+  return response.json();
+};
+
+test("reading a channel that nobody has published to stores no row and sets no alarm", async () => {
+  const hub = await startWorkerd(QUIET);
+  for (let number = 0; number < 20; number++) {
+    const id = `unpublished-${number}`;
+    await readNow(hub, `/channels/${id}/events`);
+    await readNow(hub, `/channels/${id}/events?after=x`);
+    await readNow(hub, `/channels/${id}/stats`);
+    await listen(hub.channel(id), { query: "?history=10&catch_up=1" });
+  }
+  await hub.kill();
+  assert.deepEqual(storedRows(hub), []);
+  await hub.start();
+  await hub.channel("unpublished-0").publish("first");
+  await hub.kill();
+  const tables = new Set(storedRows(hub).map(({ found }) => found));
+  assert.deepEqual([...tables].sort(), ["_cf_ALARM", "_cf_METADATA", "channel", "history_even"]);
+});
+
+test("a reader from before the first event gets all events, also where the object has started anew since", async () => {
+  const hub = await startWorkerd(QUIET);
+  const channel = hub.channel("waiting");
+  const waiting = await listen(channel);
+  const { next } = await channel.history();
+  assert.equal(next, waiting.joinedAfter);
+  await hub.restart();
+  const again = await resume(channel, waiting.joinedAfter);
+  assert.deepEqual([again.events, parseId(again.joinedAfter).seq], [[], 0]);
+  await hub.restart();
+  const page = await channel.history(`?after=${next}`);
+  assert.deepEqual([page.events, page.gap], [[], null]);
+  for (const data of ["one", "two", "three"]) await channel.publish(data);
+  for (const id of [waiting.joinedAfter, again.joinedAfter, page.next]) {
+    const resumed = await resume(channel, id);
+    await resumed.untilEvents(3);
+    const { events, gap, unknown } = resumed.account();
+    assert.deepEqual([events.map(({ data }) => data), gap, unknown], [["one", "two", "three"], 0, 0]);
+    const { events: polled, gap: missed } = await channel.history(`?after=${id}`);
+    assert.deepEqual([polled.map(({ data }) => data), missed], [["one", "two", "three"], null]);
+  }
+  await hub.restart();
+  const late = await resume(channel, waiting.joinedAfter);
+  await late.untilEvents(3);
+  assert.equal(late.account().unknown, 0);
+});
+
+test("a reader from before the first event is told of a gap where events were published and are gone", async () => {
+  const hub = await startWorkerd({ ...QUIET, HISTORY_SECONDS: "2", IDEMPOTENCY_SECONDS: "1" });
+  const ended = hub.channel("ended");
+  const quiet = hub.channel("quiet");
+  const readers = [];
+  for (const channel of [ended, quiet]) {
+    readers.push({ channel, id: (await channel.history()).next });
+    await channel.publish("missed");
+  }
+  await ended.end();
+  await hub.restart();
+  await eventually(async () => (await quiet.stats()).history.events === 0);
+  // The alarm clears what is stored, and the object forgets its epoch.
+  await sleep(1_000);
+  await hub.restart();
+  for (const { channel, id } of readers) {
+    await channel.publish("later");
+    const reader = await resume(channel, id);
+    await reader.untilEvents(2);
+    const { events, unknown } = reader.account();
+    assert.deepEqual([events.map(({ data }) => data), unknown], [["later"], 1]);
+  }
+});

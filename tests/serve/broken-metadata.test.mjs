@@ -1,0 +1,114 @@
+// metadata.sqlite, workerd's file of alarms, is damaged or gone: the hub says so, and takes the alarms from the channels.
+import assert from "node:assert/strict";
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { DatabaseSync } from "node:sqlite";
+import { isEmpty } from "../../scripts/databases.mjs";
+import { startWorkerd } from "../../scripts/workerd.mjs";
+import { Channel } from "../support/hub.mjs";
+import { temporaryFolder } from "../support/folder.mjs";
+import { objectId } from "../support/overdue.mjs";
+import { freePort } from "../support/port.mjs";
+import { Serve, serve } from "../support/serve.mjs";
+import { eventually } from "../support/wait.mjs";
+
+/** So many alarms do not fit one page of a database. */
+const CHANNELS = 60;
+const settings = { ACCESS: "open", LOG_LEVEL: "error" };
+
+/** The storage of a hub that was stopped, or killed: then the databases of its channels have logs. */
+async function storage(end) {
+  const stateDir = temporaryFolder();
+  const hub = await startWorkerd({ settings, stateDir, stdout: "ignore" });
+  after(() => hub.kill());
+  for (let n = 0; n < CHANNELS; n++) await new Channel(hub, `c${n}`).publish(`event of ${n}`);
+  await end(hub);
+  return stateDir;
+}
+const stopped = await storage((hub) => hub.stop());
+const killed = await storage((hub) => {
+  hub.kill();
+  return hub.ended;
+});
+
+/** All alarms, by the ids of their objects. */
+function alarmsIn(file) {
+  const database = new DatabaseSync(file, { readOnly: true });
+  const query = database.prepare("SELECT actor_id AS id, scheduled_time AS time FROM _cf_ALARM");
+  query.setReadBigInts(true);
+  const alarms = Object.fromEntries(query.all().map(({ id, time }) => [id, time]));
+  database.close();
+  return alarms;
+}
+
+const remove = (file) => ["", "-wal", "-shm"].forEach((suffix) => rmSync(file + suffix, { force: true }));
+const CASES = [
+  ["garbage", stopped, (file) => writeFileSync(file, "this is no database"), /is damaged \(file is not a database\)/],
+  ["half as long", stopped, (file) => truncateSync(file, statSync(file).size / 2), /is damaged \(.+\)/],
+  ["empty", stopped, (file) => truncateSync(file, 0), /has lost its content/],
+  ["gone", stopped, (file) => remove(file), /is missing/],
+  ["gone after kill -9", killed, (file) => remove(file), /is missing/],
+];
+
+for (const [what, from, damage, why] of CASES) {
+  test(`metadata.sqlite is ${what}: the hub says so, serves, and no alarm is lost`, { timeout: 60_000 }, async () => {
+    const STATE_DIR = temporaryFolder();
+    cpSync(from, STATE_DIR, { recursive: true });
+    const file = join(STATE_DIR, "channel", "metadata.sqlite");
+    const before = alarmsIn(file);
+    damage(file);
+    const hub = await serve({ ...settings, STATE_DIR });
+    const said = hub.lines().filter((line) => line.includes(file));
+    assert.match(said[0], why);
+    assert.match(said[0], /reading the alarms of 60 channels again/);
+    const { events } = await hub.channel("c0").history();
+    assert.deepEqual(
+      events.map(({ data }) => data),
+      ["event of 0"],
+    );
+    assert.equal((await hub.channel("c1").publish("more")).id.split("-")[1], "2", "the epoch goes on");
+    process.kill(hub.child.pid, "SIGTERM");
+    assert.equal(await hub.end(), 0);
+    const alarms = alarmsIn(file);
+    assert.deepEqual(Object.keys(alarms), Object.keys(before));
+    // The publish may have set its channel's alarm anew, a millisecond earlier.
+    for (const [id, time] of Object.entries(before)) {
+      assert.ok(time >= alarms[id] && time - alarms[id] <= 2_000_000n, `${time} has become ${alarms[id]}`);
+    }
+    const away = readdirSync(join(STATE_DIR, "channel")).filter(
+      (name) => name.includes("damaged") && name.endsWith("Z"),
+    );
+    assert.equal(away.length, what.startsWith("gone") ? 0 : 1, "the damaged file is kept");
+    if (what === "garbage")
+      assert.equal(readFileSync(join(STATE_DIR, "channel", away[0]), "utf8"), "this is no database");
+  });
+}
+
+test("alarms that were read again fire", { timeout: 60_000 }, async () => {
+  const STATE_DIR = temporaryFolder();
+  const short = { ...settings, HISTORY_SECONDS: "3", IDEMPOTENCY_SECONDS: "1", STATE_DIR };
+  const first = await serve(short);
+  await first.channel("c0").publish("x");
+  process.kill(first.child.pid, "SIGTERM");
+  assert.equal(await first.end(), 0);
+  writeFileSync(join(STATE_DIR, "channel", "metadata.sqlite"), "garbage");
+  const second = await serve(short);
+  const database = join(STATE_DIR, "channel", `${objectId("c0")}.sqlite`);
+  await eventually(() => isEmpty(database), 20_000, "the channel is cleared");
+  process.kill(second.child.pid, "SIGTERM");
+  assert.equal(await second.end(), 0);
+});
+
+test("a metadata.sqlite that cannot be opened is named, with what to do", { timeout: 30_000 }, async () => {
+  const STATE_DIR = temporaryFolder();
+  const file = join(STATE_DIR, "channel", "metadata.sqlite");
+  mkdirSync(file, { recursive: true });
+  const hub = new Serve({ PORT: String(await freePort()), ...settings, STATE_DIR });
+  assert.equal(await hub.end(), 1);
+  assert.match(
+    hub.output,
+    new RegExp(`^sse-broadcaster: ${file} cannot be used \\(.+\\); let this user read and write it`, "m"),
+  );
+  assert.ok(!hub.output.includes("    at "), hub.output);
+});

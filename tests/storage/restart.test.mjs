@@ -1,0 +1,152 @@
+// A receipt is a promise: kill -9 at any moment, and what was acknowledged is there, once, and in its place.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { listen, parseId, resume } from "../support/listener.mjs";
+import { serve } from "../support/serve.mjs";
+import { eventually, sleep } from "../support/wait.mjs";
+import { startWorkerd } from "../support/workerd.mjs";
+
+const ROUNDS = 100;
+const PUBLISHERS = 4;
+/** The longest that a round publishes before the end comes. */
+const ROUND_MS = 120;
+
+/** What was acknowledged: data by seq. */
+class Ledger {
+  constructor(channel) {
+    this.channel = channel;
+    this.acknowledged = new Map();
+    this.sent = 0;
+  }
+
+  /** Publishes until the hub is gone: single events and batches, each with data of its own. */
+  async publishUntilKilled() {
+    for (;;) {
+      const number = this.sent++;
+      const size = number % 3 === 0 ? 1 : 1 + (number % 30);
+      const batch = Array.from({ length: size }, (_, i) => `${number}:${i + 1}/${size}`);
+      const publish = size === 1 ? this.channel.publish(batch[0]) : this.channel.publishBatch(batch);
+      const receipt = await publish.catch(() => undefined);
+      if (!receipt) return;
+      const { seq } = parseId(receipt.id);
+      batch.forEach((data, i) => this.acknowledged.set(seq - size + 1 + i, data));
+    }
+  }
+
+  /** Checks that `events` hold all that was acknowledged in their range, and of each batch all or nothing. */
+  check(events) {
+    for (const { id, data } of events) {
+      const { seq } = parseId(id);
+      const expected = this.acknowledged.get(seq) ?? data;
+      assert.equal(data, expected, `event ${seq}`);
+      this.acknowledged.delete(seq);
+    }
+    const batches = events.map(({ data }) => data).filter((data) => data.includes(":"));
+    assert.equal(new Set(batches).size, batches.length, "no event is there twice");
+    for (let i = 0; i < batches.length; ) {
+      const [, number, size] = batches[i].match(/^(\d+):1\/(\d+)$/);
+      const whole = Array.from({ length: Number(size) }, (_, n) => `${number}:${n + 1}/${size}`);
+      assert.deepEqual(batches.slice(i, i + whole.length), whole);
+      i += whole.length;
+    }
+  }
+}
+
+for (const [what, settings] of [
+  ["all that was acknowledged is there", { HISTORY_EVENTS: "1000000" }],
+  ["nothing is missing without a notice where the history is short", { HISTORY_EVENTS: "200" }],
+]) {
+  test(`${ROUNDS / 2} rounds of publishing, kill -9 and resuming: ${what}`, { timeout: 240_000 }, async () => {
+    const hub = await startWorkerd({ ...settings, LOG_LEVEL: "error" });
+    const channel = hub.channel("rounds");
+    const ledger = new Ledger(channel);
+    let { joinedAfter: from } = await listen(channel);
+    let [acknowledged, gaps] = [0, 0];
+    for (let round = 0; round < ROUNDS / 2; round++) {
+      const live = await resume(channel, from);
+      const publishers = Array.from({ length: PUBLISHERS }, () => ledger.publishUntilKilled());
+      await sleep(Math.random() * ROUND_MS);
+      await hub.kill();
+      await Promise.all(publishers);
+      await live.until(() => live.ended, "the end of the stream");
+      acknowledged += ledger.acknowledged.size;
+      await hub.start();
+
+      // Two clients come back: one that was listening when it happened, and one that has slept through the round.
+      const back = await resume(channel, live.lastEventId);
+      const slept = await resume(channel, from);
+      const { id } = await channel.publish(`round ${round}`);
+      await Promise.all([back.untilId(id), slept.untilId(id)]);
+      const heard = live.account();
+      const rest = back.account();
+      assert.deepEqual([heard.dropped + heard.unknown, rest.gap + rest.dropped + rest.unknown], [0, 0]);
+      const all = [...heard.events, ...rest.events];
+      const { events, gap, unknown, dropped } = slept.account();
+      assert.deepEqual(events, all.slice(gap), "what a stream saw is what the history has");
+      assert.deepEqual([unknown, dropped], [0, 0]);
+      ledger.check(all);
+      assert.equal(ledger.acknowledged.size, 0, "acknowledged events are lost");
+      gaps += gap;
+      for (const stream of [live, back, slept]) stream.leave();
+      from = id;
+    }
+    assert.equal(gaps > 0, settings.HISTORY_EVENTS === "200");
+    console.log(`# ${acknowledged} events acknowledged in ${ROUNDS / 2} rounds; ${gaps} told to be gone`);
+  });
+}
+
+for (const [what, victim] of [
+  ["what npm runs", (serve) => serve.script],
+  ["npm itself", (serve) => serve.child.pid],
+]) {
+  test(`after kill -9 of ${what} npm run serve starts at once, and nothing is lost`, { timeout: 60_000 }, async () => {
+    const first = await serve({ LOG_LEVEL: "error" });
+    const stream = await listen(first.channel("served"));
+    const ledger = new Ledger(first.channel("served"));
+    const publishers = Array.from({ length: PUBLISHERS }, () => ledger.publishUntilKilled());
+    await stream.untilEvents(100);
+    process.kill(victim(first), "SIGKILL");
+    const second = await serve({ PORT: new URL(first.origin).port, LOG_LEVEL: "error" });
+    await eventually(() => first.left().length === 0, 5_000, "all that it started ends, too");
+    await Promise.all(publishers);
+    await stream.until(() => stream.ended, "the end of the stream");
+
+    const channel = second.channel("served");
+    const back = await resume(channel, stream.lastEventId);
+    const { id } = await channel.publish("back");
+    await back.untilId(id);
+    assert.equal(back.account().gap, 0);
+    ledger.check([...stream.account().events, ...back.account().events]);
+    assert.equal(ledger.acknowledged.size, 0, "acknowledged events are lost");
+    // That looks at what both have left behind, too.
+    process.kill(second.child.pid, "SIGTERM");
+    assert.equal(await second.end(), 0);
+  });
+}
+
+test("a restart with other settings keeps what they allow, and ids grow all the same", async () => {
+  const hub = await startWorkerd({ LOG_LEVEL: "error" });
+  const channel = hub.channel("settings");
+  const ids = [];
+  const publish = async () => ids.push((await channel.publish(String(ids.length + 1))).id);
+  while (ids.length < 20) await publish();
+  const { epoch } = parseId(ids[0]);
+
+  await hub.restart({ HISTORY_EVENTS: "10", LOG_LEVEL: "error" });
+  await publish();
+  const shorter = await resume(channel, `${epoch}-0`);
+  await shorter.untilId(ids.at(-1));
+  assert.deepEqual([shorter.account().gap, shorter.account().events.length], [11, 10]);
+
+  // Without history, nobody knows where the channel was.
+  for (const HISTORY_EVENTS of ["0", "0", "1000"]) {
+    await hub.restart({ HISTORY_EVENTS, LOG_LEVEL: "error" });
+    await publish();
+    const stream = await resume(channel, ids.at(-2));
+    await stream.untilId(ids.at(-1));
+    const { unknown, events } = stream.account();
+    assert.deepEqual([unknown, events.at(-1).data], [1, String(ids.length)]);
+  }
+  const order = (a, b) => parseId(a).epoch - parseId(b).epoch || parseId(a).seq - parseId(b).seq;
+  assert.deepEqual(ids, [...ids].sort(order));
+});

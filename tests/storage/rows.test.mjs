@@ -1,0 +1,43 @@
+// What is stored, as the platform bills it: rows.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseId, resume } from "../support/listener.mjs";
+import { editStorage, startWorkerd } from "../support/workerd.mjs";
+
+const MEBIBYTE = 1_048_576;
+
+test("publishes that come while a commit runs are stored as one row", async () => {
+  const PUBLISHES = 100;
+  const hub = await startWorkerd({ LOG_LEVEL: "error" });
+  const channel = hub.channel("groups");
+  const { id } = await channel.publish("first");
+  const before = (await channel.stats()).history.rows_written;
+  await Promise.all(Array.from({ length: PUBLISHES }, (_, n) => channel.publish(String(n))));
+  const { seq, history } = await channel.stats();
+  assert.deepEqual([seq, history.events], [parseId(id).seq + PUBLISHES, PUBLISHES + 1]);
+  const rows = history.rows_written - before;
+  assert.ok(rows > 0 && rows < 0.6 * PUBLISHES, `${rows} rows`);
+  console.log(`# ${PUBLISHES} publishes at once wrote ${rows} rows`);
+});
+
+test("no row is larger than 1 MiB, however large a batch is", async () => {
+  const limit = String(4 * MEBIBYTE);
+  const hub = await startWorkerd({ BUFFER_BYTES: limit, MAX_BATCH_BYTES: limit, LOG_LEVEL: "error" });
+  const channel = hub.channel("split");
+  // 3 MiB: rows do not end where a multiple of an event's size would have them end.
+  const batch = Array.from({ length: 64 }, (_, n) => `${n} `.padEnd(49_000, "x"));
+  const { id } = await channel.publishBatch(batch);
+  await hub.restart();
+  const stream = await resume(channel, `${parseId(id).epoch}-0`);
+  await stream.untilId(id);
+  assert.deepEqual(
+    stream.account().events.map(({ data }) => data),
+    batch,
+  );
+  const { rows, largest } = editStorage(hub, (database) => {
+    const tables = database.prepare("SELECT name FROM sqlite_master WHERE name LIKE 'history%'").all();
+    const all = tables.map(({ name }) => `SELECT length(wire) AS bytes FROM ${name}`).join(" UNION ALL ");
+    return database.prepare(`SELECT count(*) AS rows, max(bytes) AS largest FROM (${all})`).get();
+  });
+  assert.ok(rows >= 3 && largest <= MEBIBYTE, `${rows} rows, the largest of ${largest} bytes`);
+});

@@ -1,0 +1,211 @@
+// A storage that cannot be written to, as on a full disk: publishers are told, and no stream hears what is not stored.
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { listen, parseId, resume } from "../support/listener.mjs";
+import { editStorage, startWorkerd } from "../support/workerd.mjs";
+
+// util-linux; what it does to a running process cannot be done to a disk without being root.
+const skip = spawnSync("prlimit", ["--version"]).error ? "this machine has no prlimit" : false;
+// What writes beyond its limit is killed, unless it ignores the signal, as a shell can have it do: then writes fail.
+const THROUGH = ["sh", "-c", `trap "" XFSZ; exec "$@"`, "sh"];
+const STORAGE_FAILED = "urn:sse-broadcaster:problem:storage-failed";
+const problems = [STORAGE_FAILED, "urn:sse-broadcaster:problem:channel-unavailable"];
+
+const hub = skip || (await startWorkerd({ LOG_LEVEL: "error" }, { through: THROUGH }));
+
+/** From now on no file of the hub grows beyond `bytes`. */
+const limitFiles = (bytes) => execFileSync("prlimit", [`--pid=${hub.pid}`, `--fsize=${bytes}:`]);
+
+/** How large the largest of the storage's files is. */
+function largestFile() {
+  const folder = join(hub.stateDir, "channel");
+  return Math.max(...readdirSync(folder).map((name) => statSync(join(folder, name)).size));
+}
+
+/** Publishes, and returns the receipt, or the problem's type where the storage fails: { receipt, problem }. */
+async function attempt(channel, body, headers = {}) {
+  const response = await fetch(`${channel.url}/broadcast`, { method: "POST", body, headers });
+  const answer = await response.json();
+  if (response.status === 200) return { receipt: answer };
+  assert.equal(response.status, 503, JSON.stringify(answer));
+  assert.ok(problems.includes(answer.type), answer.type);
+  assert.ok(Number(response.headers.get("retry-after")) > 0);
+  return { problem: answer.type };
+}
+
+test("streams hear what is stored, and later all goes on", { skip, timeout: 60_000 }, async () => {
+  const channel = hub.channel("full");
+  let stream = await listen(channel);
+  const { joinedAfter } = stream;
+  const acknowledged = new Map();
+  const refused = [];
+  const heard = [];
+  const publish = async (what, length) => {
+    const data = `${what} ${acknowledged.size + refused.length} `.padEnd(length, "x");
+    const { receipt, problem } = await attempt(channel, data);
+    if (receipt) acknowledged.set(receipt.id, data);
+    else refused.push({ data, problem });
+    return receipt;
+  };
+  // No room at all, none but what the files have already, and some more.
+  for (const room of [() => 0, largestFile, () => largestFile() + 100_000]) {
+    for (let n = 0; n < 3; n++) assert.ok(await publish("before"));
+    limitFiles(room());
+    for (let n = 0; n < 5; n++) await publish("alone", n * 10_000);
+    await Promise.all(Array.from({ length: 40 }, (_, n) => publish(`at once, ${n},`, n * 1_000)));
+    limitFiles("unlimited");
+    const { id } = await publish("after");
+    // The runtime may have given the object up, and its streams with it.
+    await stream.until(() => stream.ended || stream.lastEventId === id);
+    heard.push(...stream.account().events);
+    stream = await resume(channel, stream.lastEventId);
+  }
+  const all = await resume(channel, joinedAfter);
+  await all.untilId([...acknowledged.keys()].at(-1));
+  const { events, ...told } = all.account();
+  assert.deepEqual(told, { dropped: 0, gap: 0, unknown: 0, last: events.length });
+  const stored = new Map(events.map(({ id, data }) => [id, data]));
+  for (const [id, data] of acknowledged) assert.equal(stored.get(id), data);
+  for (const { id, data } of heard) assert.equal(stored.get(id), data, "heard, but not stored");
+  assert.equal(new Set(stored.values()).size, stored.size, "stored twice");
+  // The runtime gives up the whole object: at once with others, one may have been stored whose answer was lost when the
+  // next one failed. But not where the hub says that it was not.
+  const lost = refused.filter(({ data, problem }) => data.startsWith("alone") || problem === STORAGE_FAILED);
+  assert.ok(lost.length >= 5);
+  for (const { data } of lost) assert.ok(!events.some((event) => event.data === data), "refused, but stored");
+  console.log(`# ${acknowledged.size} publishes were acknowledged, ${refused.length} refused`);
+});
+
+test("a stream that was open hears nothing of what was refused", { skip, timeout: 60_000 }, async () => {
+  const channel = hub.channel("deaf");
+  const stream = await listen(channel);
+  const { id } = await channel.publish("stored");
+  await stream.untilId(id);
+  limitFiles(0);
+  for (let n = 0; n < 3; n++) assert.ok((await attempt(channel, "lost")).problem);
+  limitFiles("unlimited");
+  const next = await channel.publish("after that");
+  assert.equal(parseId(next.id).seq, parseId(id).seq + 1, "what was refused has taken no id");
+  await stream.until(() => stream.ended || stream.lastEventId === next.id);
+  assert.ok(!stream.text.includes("lost"));
+  stream.account();
+});
+
+test("a publish that could not be stored is not remembered either", { skip, timeout: 60_000 }, async () => {
+  const channel = hub.channel("key");
+  const headers = { "Idempotency-Key": "a" };
+  await channel.publish("first");
+  limitFiles(0);
+  assert.ok((await attempt(channel, "second", headers)).problem);
+  limitFiles("unlimited");
+  const { receipt } = await attempt(channel, "second", headers);
+  assert.equal(parseId(receipt.id).seq, 2);
+  assert.deepEqual(await attempt(channel, "second", headers), { receipt });
+  assert.deepEqual(
+    (await channel.history()).events.map((event) => event.data),
+    ["first", "second"],
+  );
+});
+
+test("a channel that could not be ended goes on", { skip, timeout: 60_000 }, async () => {
+  const channel = hub.channel("end");
+  const stream = await listen(channel);
+  const { id } = await channel.publish("stored");
+  await stream.untilId(id);
+  limitFiles(0);
+  assert.equal((await fetch(channel.url, { method: "DELETE" })).status, 503);
+  limitFiles("unlimited");
+  await stream.until(() => stream.ended, "the runtime gives the object up");
+  assert.deepEqual(
+    stream.events.map((event) => event.event),
+    [undefined],
+    "nobody is told of an end",
+  );
+  const back = await resume(channel, id);
+  const next = await channel.publish("more");
+  await back.untilId(next.id);
+  assert.equal(back.account().last, 2);
+});
+
+test("a browser that comes just then is told to come again", { skip, timeout: 60_000 }, async () => {
+  // Nothing is stored of it: whoever listens first makes it store its epoch.
+  const channel = hub.channel("browser");
+  limitFiles(0);
+  const refused = await listen(channel, { headers: { Accept: "text/event-stream" } });
+  limitFiles("unlimited");
+  assert.equal(refused.status, 200);
+  await refused.until(() => refused.ended, "the end of the stream");
+  assert.deepEqual(
+    refused.events.map(({ event }) => event),
+    ["hub.error"],
+  );
+  assert.ok(problems.includes(JSON.parse(refused.events[0].data).type), refused.text);
+  assert.ok(refused.retry >= 5_000 && refused.retry <= 15_000, refused.retry);
+  const stream = await listen(channel);
+  await channel.publish("stored");
+  await stream.untilEvents(1);
+  assert.equal(stream.account().events[0].data, "stored");
+});
+
+test("what the hub says is not stored is not, and streams go on", async () => {
+  const other = await startWorkerd({ LOG_LEVEL: "error" });
+  const channel = other.channel("refused");
+  const stream = await listen(channel);
+  await channel.publish("stored");
+  // A failure that the runtime leaves to the object.
+  const rename = (from, to) => editStorage(other, (database) => database.exec(`ALTER TABLE ${from} RENAME TO ${to}`));
+  rename("history_even", "hidden");
+  const attempts = Array.from({ length: 5 }, () => attempt(channel, "lost", { "Idempotency-Key": "a" }));
+  for (const { problem } of await Promise.all(attempts)) assert.equal(problem, STORAGE_FAILED);
+  rename("hidden", "history_even");
+  const { receipt } = await attempt(channel, "more", { "Idempotency-Key": "a" });
+  await stream.untilId(receipt.id);
+  assert.deepEqual(
+    stream.account().events.map(({ data }) => data),
+    ["stored", "more"],
+  );
+  await other.restart();
+  assert.deepEqual(
+    (await channel.history()).events.map(({ data }) => data),
+    ["stored", "more"],
+  );
+});
+
+test("an object that cannot read its storage breaks its streams off, and a new one goes on", {
+  timeout: 60_000,
+}, async () => {
+  const other = await startWorkerd({ HEARTBEAT_SECONDS: "1", LOG_LEVEL: "error" });
+  const channel = other.channel("unreadable");
+  const stream = await listen(channel);
+  const { id } = await channel.publish("x");
+  await stream.untilId(id);
+  const since = performance.now();
+  // As for an object that the platform has replaced: nothing but its heartbeat would find out.
+  editStorage(other, (database) => database.exec("ALTER TABLE channel RENAME TO hidden"));
+  await stream.until(() => stream.ended, "the end of the stream");
+  assert.ok(performance.now() - since < 3_000);
+  editStorage(other, (database) => database.exec("ALTER TABLE hidden RENAME TO channel"));
+  const late = await resume(channel, stream.lastEventId);
+  const next = await channel.publish("y");
+  await late.untilId(next.id);
+  assert.deepEqual(
+    late.account().events.map(({ data }) => data),
+    ["y"],
+  );
+});
+
+test("an object that gives up while it publishes holds up no other", { timeout: 60_000 }, async () => {
+  const hub = await startWorkerd({ HEARTBEAT_SECONDS: "1", LOG_LEVEL: "error" });
+  const [channel, other] = [hub.channel("unreadable"), hub.channel("other")];
+  const stream = await listen(channel);
+  await channel.publish("x");
+  editStorage(hub, (database) => database.exec("ALTER TABLE channel RENAME TO hidden"));
+  // The object looks at its storage at the first publish after a heartbeat's time.
+  while (!stream.ended) await fetch(`${channel.url}/broadcast`, { method: "POST", body: "y" });
+  const listener = await listen(other);
+  const { id } = await other.publish("z");
+  await listener.untilId(id);
+});
