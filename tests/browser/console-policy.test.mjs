@@ -1,7 +1,16 @@
 // The console's Content-Security-Policy, as a browser applies it, under `wrangler dev` and on bare workerd.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { broadcast, hub as closed, item, minute, newPage, openChannel, status, subscribe } from "../support/console.mjs";
+import {
+  broadcast,
+  hub as closed,
+  item,
+  minute,
+  newPage,
+  openChannel,
+  status,
+  subscribe,
+} from "../support/console.mjs";
 import { startHub } from "../support/hub.mjs";
 import { startRecorder } from "../support/recorder.mjs";
 import { ALL, mint } from "../support/tokens.mjs";
