@@ -1,7 +1,7 @@
 // public/openapi.yaml: it is served, it is OpenAPI 3.1, it leaves nothing out, and the hub answers as it says.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
@@ -9,14 +9,14 @@ import { root } from "../../scripts/install.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { startHub } from "../support/hub.mjs";
 import { listen } from "../support/listener.mjs";
-import { ALL, mint, now, SECRET } from "../support/tokens.mjs";
 import { pythonPath } from "../support/python.mjs";
+import { documentation, read, rustSources } from "../support/sources.mjs";
+import { ALL, SECRET, mint, now } from "../support/tokens.mjs";
 import { startClosed, startWorkerd } from "../support/workerd.mjs";
 
 const FILE = join(root, "public", "openapi.yaml");
 const SUPPORT = join(root, "tests", "support");
 
-const read = (...path) => readFileSync(join(root, ...path), "utf8");
 const text = read("public", "openapi.yaml");
 
 /** Runs a Python program; returns what it printed, also where it fails. */
@@ -49,8 +49,8 @@ test("it is valid OpenAPI 3.1, of this version, and names no server", async () =
   );
 });
 
-test("it has all requests of the table in docs/api.md, with HEAD and OPTIONS", () => {
-  const rows = [...read("docs", "api.md").matchAll(/^\| `([A-Z]+) (\/\S*)` +\|/gm)];
+test("openapi.yaml has all requests of the documentation's table, with HEAD and OPTIONS", () => {
+  const rows = [...documentation().matchAll(/^\| `([A-Z]+) (\/\S*)` +\|/gm)];
   assert.ok(rows.length > 6);
   for (const [, method, path] of rows) {
     assert.ok(api.paths[path]?.[method.toLowerCase()], `${method} ${path}`);
@@ -64,7 +64,9 @@ const lines = (problems) => [...new Set(problems.map(([status, type]) => `${stat
 const TYPE = "urn:sse-broadcaster:problem:";
 
 test("it has all problems, each with its status, and no other", () => {
-  const [, table] = read("src", "http", "problem.rs").match(/fn kind\(&self\)(.*?)\n {4}}\n/s);
+  const [, table] = rustSources()
+    .join("\n")
+    .match(/fn kind\(&self\)(.*?)\n {4}}\n/s);
   const known = [...table.matchAll(/\(\s*(\d{3}),\s*"([a-z0-9-]+)"/g)].map(([, status, type]) => [status, type]);
   assert.ok(known.length > 15);
   const described = Object.values(api.components.responses).flatMap(({ content }) => {
@@ -78,7 +80,11 @@ test("it has all problems, each with its status, and no other", () => {
 });
 
 test("it has all notices", () => {
-  const notices = new Set(read("crates", "hub", "src", "sse.rs").match(/(?<=")hub\.[a-z]+(?=")/g));
+  const notices = new Set(
+    rustSources()
+      .join("\n")
+      .match(/(?<=")hub\.(?!example)[a-z]+(?=")/g),
+  );
   assert.ok(notices.size > 3);
   const { description } = api.paths["/channels/{id}"].get;
   for (const notice of notices) assert.ok(description.includes(`\`${notice}\``), notice);
