@@ -1,17 +1,17 @@
-// The Host and the request line: what is no host or no path is refused on every path, with a 4xx, and chooses nothing.
-// On bare workerd, which puts both into the URL as they are.
+// The header Host and the target of the request line: the hub refuses invalid ones on every path. These tests run on bare
+// workerd, which copies both into the URL without a check.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { startHub } from "../support/hub.mjs";
 import { rawRequest } from "../support/raw.mjs";
-import { startClosed, startWorkerd } from "../support/workerd.mjs";
+import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 
 const hub = await startWorkerd({ LOG_LEVEL: "info" }, { withConsole: true });
 const channel = hub.channel("foo");
 await channel.publish("secret");
 
-/** Every kind of path, with a method that it takes; none of them streams. */
+/** Requests of every kind, without streams. */
 const REQUESTS = [
   ["GET", "/healthz"],
   ["GET", "/"],
@@ -41,25 +41,25 @@ const GOOD_HOSTS = [
   ...["xn--bcher-kva.example", "my_hub-1", "x:", "x:0", "x:65535"],
 ];
 
-/** Sends a request with these lines of header, and returns its answer: { status, headers, body }. */
-async function ask(method, target, lines, version = "1.1") {
+/** Sends a request with these header lines, and returns the status, the headers and the body of its answer. */
+async function send(method, target, lines, version = "1.1") {
   const head = [`${method} ${target} HTTP/${version}`, ...lines, "Connection: close", "Content-Length: 0"];
   const text = await rawRequest(hub.origin, Buffer.from(`${head.join("\r\n")}\r\n\r\n`, "latin1"));
   const [, status, headers, body] = text.match(/^HTTP\/1\.[01] (\d+) (.*?)\r\n\r\n(.*)$/s) ?? [];
   return { status: Number(status), headers, body };
 }
 
-/** Checks that nobody has used the channel since it was made, but to ask for its counters. */
+/** Checks that the channel has had no publish since the first one, and no subscriber. */
 async function assertUntouched() {
   const { published, connected, history } = await channel.stats();
   assert.deepEqual([published, connected, history.events], [1, 0, 1]);
 }
 
-test("a Host that is no host is refused on every path, and named", { timeout: 60_000 }, async () => {
+test("an invalid Host is answered with 400 invalid-host on every path", { timeout: 60_000 }, async () => {
   for (const host of BAD_HOSTS) {
     for (const [method, path] of REQUESTS) {
       const what = `${method} ${path} at ${JSON.stringify(host)}`;
-      const { status, headers, body } = await ask(method, path, [`Host: ${host}`]);
+      const { status, headers, body } = await send(method, path, [`Host: ${host}`]);
       assert.equal(status, 400, what);
       assert.match(headers, /^content-type: application\/problem\+json$/im, what);
       if (method === "HEAD") continue;
@@ -71,31 +71,31 @@ test("a Host that is no host is refused on every path, and named", { timeout: 60
   await assertUntouched();
 });
 
-test("so are two of them, none and an empty one", async () => {
+test("a request with two Hosts, no Host or an empty Host is answered with 400", async () => {
   for (const lines of [["Host: x", "Host: y"], ["Host: x", "Host: x"], [], ["Host:"], ["Host: \xff"]]) {
-    assert.equal((await ask("GET", "/healthz", lines)).status, 400, `${lines}`);
+    assert.equal((await send("GET", "/healthz", lines)).status, 400, `${lines}`);
   }
-  assert.equal((await ask("GET", "/healthz", [], "1.0")).status, 400);
+  assert.equal((await send("GET", "/healthz", [], "1.0")).status, 400);
 });
 
-test("a hub with settings that it cannot use looks at the Host first, too", async () => {
-  const broken = await startClosed({ JWT_SECRET: "short" });
+test("an invalid Host is reported before an invalid setting", async () => {
+  const broken = await startTokenHub({ JWT_SECRET: "short" });
   const request = (host) => `GET /healthz HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
   assert.match(await rawRequest(broken.origin, request("a,b")), /^HTTP\/1\.1 400 .*invalid-host/s);
   assert.match(await rawRequest(broken.origin, request("x")), /^HTTP\/1\.1 500 .*invalid-setting/s);
 });
 
-test("hosts that browsers and other clients send are hosts", async () => {
+test("names, IPv4 and IPv6 addresses with or without a port are valid Hosts", async () => {
   for (const host of GOOD_HOSTS) {
     for (const path of ["/healthz", "/", "/openapi.yaml", "/channels/bar/stats"]) {
-      const { status } = await ask("GET", path, [`Host: ${host}`]);
+      const { status } = await send("GET", path, [`Host: ${host}`]);
       assert.equal(status, 200, `${path} at ${host}`);
     }
   }
-  assert.equal((await ask("GET", "/healthz", ["Host: x"], "1.0")).status, 200);
+  assert.equal((await send("GET", "/healthz", ["Host: x"], "1.0")).status, 200);
 });
 
-test("curl reaches the hub by every name that it has", () => {
+test("curl reaches the hub by different host names", () => {
   const { port } = new URL(hub.origin);
   for (const host of ["localhost", "127.0.0.1", "127.1", "my_hub.example", "Hub-1.example.", "xn--bcher-kva.example"]) {
     const resolve = ["--resolve", `*:${port}:127.0.0.1`];
@@ -104,52 +104,51 @@ test("curl reaches the hub by every name that it has", () => {
   }
 });
 
-test("a target is a path, the whole URL, or * for OPTIONS; anything else is a 4xx", async () => {
+test("a request target is a path, a whole URL, or * for OPTIONS, and anything else is answered with 4xx", async () => {
   for (const method of ["GET", "HEAD", "POST", "DELETE"]) {
-    const { status, body } = await ask(method, "*", ["Host: x"]);
+    const { status, body } = await send(method, "*", ["Host: x"]);
     assert.equal(status, 400, method);
     if (method !== "HEAD") assert.equal(JSON.parse(body).type, "urn:sse-broadcaster:problem:invalid-target");
   }
-  const options = await ask("OPTIONS", "*", ["Host: x"]);
+  const options = await send("OPTIONS", "*", ["Host: x"]);
   assert.equal(options.status, 204);
   assert.match(options.headers, /^allow: GET, HEAD, POST, DELETE, OPTIONS$/im);
-  // In a whole URL the path counts; workerd takes the host from the header.
+  // workerd takes the path from a whole URL, and the host from the header.
   for (const url of ["http://other/healthz", "https://u@other:99999/healthz"]) {
-    const { body } = await ask("GET", url, ["Host: x"]);
+    const { body } = await send("GET", url, ["Host: x"]);
     assert.equal(body, "ok", url);
   }
   for (const target of ["?x", "/a b", "/\x01", "/\xe9", "http:/healthz", "@x/healthz", ":80/healthz", "//x/healthz"]) {
-    const { status } = await ask("GET", target, ["Host: x"]);
+    const { status } = await send("GET", target, ["Host: x"]);
     assert.ok(status >= 400 && status < 500, `${target}: ${status}`);
   }
   await assertUntouched();
 });
 
-// workerd answers CONNECT by itself: with 500 where the Worker has no handler, and with 200, before it calls one, where
-// it has. The 500 at least says that there is no tunnel.
+// The hub has no handler for CONNECT, so workerd answers with 500. With a handler, workerd would answer with 200 first.
 test("CONNECT opens no tunnel", async () => {
   for (const target of ["x:80", "127.0.0.1:1", "/channels/foo/broadcast"]) {
-    const { status } = await ask("CONNECT", target, ["Host: x"]);
+    const { status } = await send("CONNECT", target, ["Host: x"]);
     assert.ok(status >= 400, `${target}: ${status}`);
   }
   await assertUntouched();
 });
 
-test("a redirect keeps the query, in which the console may have a token", async () => {
-  const { status, headers } = await ask("GET", "/index.html?channel=foo&token=a.b.c", ["Host: x"]);
+test("a redirect to the console keeps the query", async () => {
+  const { status, headers } = await send("GET", "/index.html?channel=foo&token=a.b.c", ["Host: x"]);
   assert.equal(status, 307);
   assert.match(headers, /^location: \/\?channel=foo&token=a\.b\.c$/im);
-  assert.match((await ask("GET", "/index.html", ["Host: x"])).headers, /^location: \/$/im);
+  assert.match((await send("GET", "/index.html", ["Host: x"])).headers, /^location: \/$/im);
 });
 
-test("a file that a client has is not sent again by wrangler's assets, and a redirect keeps its query", async () => {
-  const dev = await startHub();
-  const first = await dev.fetch("/openapi.yaml");
+test("wrangler's assets answer If-None-Match with 304, and their redirects keep the query", async () => {
+  const wrangler = await startHub();
+  const first = await wrangler.fetch("/openapi.yaml");
   const etag = first.headers.get("etag");
   assert.ok(etag);
   assert.ok((await first.text()).length > 1_000);
-  const again = await dev.fetch("/openapi.yaml", { headers: { "If-None-Match": etag } });
+  const again = await wrangler.fetch("/openapi.yaml", { headers: { "If-None-Match": etag } });
   assert.deepEqual([again.status, await again.text()], [304, ""]);
-  const redirect = await dev.fetch("/index.html?channel=foo", { redirect: "manual" });
+  const redirect = await wrangler.fetch("/index.html?channel=foo", { redirect: "manual" });
   assert.deepEqual([redirect.status, redirect.headers.get("location")], [307, "/?channel=foo"]);
 });

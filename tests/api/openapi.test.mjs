@@ -1,4 +1,4 @@
-// public/openapi.yaml: it is served, it is OpenAPI 3.1, it leaves nothing out, and the hub answers as it says.
+// public/openapi.yaml: the hub serves it, it is complete, and the hub answers as it describes.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -8,18 +8,18 @@ import { promisify } from "node:util";
 import { root } from "../../scripts/install.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { startHub } from "../support/hub.mjs";
-import { listen } from "../support/listener.mjs";
 import { pythonPath } from "../support/python.mjs";
 import { documentation, read, rustSources } from "../support/sources.mjs";
-import { ALL, SECRET, mint, now } from "../support/tokens.mjs";
-import { startClosed, startWorkerd } from "../support/workerd.mjs";
+import { subscribe } from "../support/subscriber.mjs";
+import { FULL_ACCESS, mint, now, SECRET } from "../support/tokens.mjs";
+import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 
 const FILE = join(root, "public", "openapi.yaml");
 const SUPPORT = join(root, "tests", "support");
 
 const text = read("public", "openapi.yaml");
 
-/** Runs a Python program; returns what it printed, also where it fails. */
+/** Runs Python. Returns what it has printed, and whether it has failed. */
 async function python(args, options = {}) {
   const run = promisify(execFile)(pythonPath(), args, { maxBuffer: 2 ** 26, ...options });
   const result = await run.catch((error) => error);
@@ -29,7 +29,7 @@ async function python(args, options = {}) {
 const TO_JSON = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1], encoding='utf-8'))))";
 const api = JSON.parse((await python(["-c", TO_JSON, FILE])).output);
 
-test("it is served", async () => {
+test("the hub serves openapi.yaml", async () => {
   for (const hub of [await startHub(), await startWorkerd({}, { withConsole: true })]) {
     const response = await fetch(`${hub.origin}/openapi.yaml`);
     assert.equal(response.status, 200);
@@ -38,7 +38,7 @@ test("it is served", async () => {
   }
 });
 
-test("it is valid OpenAPI 3.1, of this version, and names no server", async () => {
+test("openapi.yaml is valid OpenAPI 3.1, has the version of the package, and names no server", async () => {
   assert.match(api.openapi, /^3\.1\./);
   const { failed, output } = await python(["-m", "openapi_spec_validator", FILE]);
   assert.ok(!failed, output);
@@ -59,11 +59,11 @@ test("openapi.yaml has all requests of the documentation's table, with HEAD and 
   }
 });
 
-/** Problems, given as [status, last part of the type], as sorted lines, each once. */
+/** Returns problems, each given as its status and the last part of its type, as sorted and unique lines. */
 const lines = (problems) => [...new Set(problems.map(([status, type]) => `${status} ${type}`))].sort();
 const TYPE = "urn:sse-broadcaster:problem:";
 
-test("it has all problems, each with its status, and no other", () => {
+test("openapi.yaml has exactly the problems of the code, each with its status", () => {
   const [, table] = rustSources()
     .join("\n")
     .match(/fn kind\(&self\)(.*?)\n {4}}\n/s);
@@ -79,7 +79,7 @@ test("it has all problems, each with its status, and no other", () => {
   assert.deepEqual(types.toSorted(), [...new Set(known.map(([, type]) => TYPE + type))].sort());
 });
 
-test("it has all notices", () => {
+test("openapi.yaml has all notices of the code", () => {
   const notices = new Set(
     rustSources()
       .join("\n")
@@ -90,7 +90,7 @@ test("it has all notices", () => {
   for (const notice of notices) assert.ok(description.includes(`\`${notice}\``), notice);
 });
 
-test("objects have just the members that it names", () => {
+test("openapi.yaml permits no other members in objects than it names", () => {
   const objects = Object.entries(api.components.schemas).filter(([, { type }]) => type === "object");
   assert.ok(objects.length > 6);
   for (const [name, { additionalProperties, required, properties }] of objects) {
@@ -100,10 +100,21 @@ test("objects have just the members that it names", () => {
 });
 
 /**
- * Runs schemathesis against a hub, and fails where it finds anything. `good` and `bad` are the statuses of requests
- * that are as described, and that are not. `without` are checks that are left out; `config`, more lines of its config.
+ * @typedef {object} Expectations
+ * @property {string[]} good the statuses of valid requests
+ * @property {string[]} bad the statuses of invalid requests
+ * @property {object} [claims] the claims of a token for all requests
+ * @property {string[]} [without] checks of schemathesis to leave out
+ * @property {string} [config] lines to add to the configuration of schemathesis
+ * @property {string[]} [args]
  */
-async function conforms(hub, { good, bad, claims, without = [], config = "", args = [] }) {
+
+/**
+ * Checks with schemathesis that a hub answers as described.
+ * @param {{ origin: string }} hub
+ * @param {Expectations} expectations
+ */
+async function assertConforms(hub, { good, bad, claims, without = [], config = "", args = [] }) {
   const folder = temporaryFolder();
   const file = join(folder, "schemathesis.toml");
   const statuses = `[checks]
@@ -119,65 +130,66 @@ negative_data_rejection.expected-statuses = ${JSON.stringify(bad)}
   if (without.length > 0) more.push("--exclude-checks", without.join(","));
   const { failed, output } = await python(
     ["-m", "schemathesis.cli", "--config-file", file, "--no-color", "run", FILE, "--url", hub.origin, ...more],
-    // What it keeps for its next run goes with the folder.
+    // It stores data for its next run in the working directory.
     { cwd: folder, env: { ...process.env, PYTHONPATH: SUPPORT, PYTHONDONTWRITEBYTECODE: "1" } },
   );
   assert.ok(!failed, output);
-  // That nobody with a token of no use gets through is a warning, as it would be a mistake elsewhere.
+  // It also warns if no request succeeds, which is intended in some of these tests. Warnings do not count.
   assert.match(output, / (\d{2,}) generated, \1 passed/);
 }
 
-// 422: an `Idempotency-Key` that came before, with other events.
-const fine = { good: ["2xx", "3xx", "422"], bad: ["400", "404", "413", "415", "422"] };
-// A case for each word of the description; random ones only with a token.
-const briefly = ["--phases", "coverage"];
-// Where the answer is always the same, without those that the description forbids.
-const most = [...briefly, "--mode", "positive"];
+// The status 422 answers an Idempotency-Key that was sent before with other events.
+const usual = { good: ["2xx", "3xx", "422"], bad: ["400", "404", "413", "415", "422"] };
+/** Only requests that cover the description systematically, and none at random. */
+const coverage = ["--phases", "coverage"];
+/** Only valid requests. */
+const valid = [...coverage, "--mode", "positive"];
+/** Only requests that need permissions. */
 const restricted = ["--include-path-regex", "^/channels/", "--exclude-method", "OPTIONS"];
-const only = (operation) => [...briefly, "--include-operation-id", operation];
-// The description is of the default, where there are tokens.
+const only = (operation) => [...coverage, "--include-operation-id", operation];
+/** The description requires tokens, as the hub does by default. */
 const open = { without: ["ignored_auth"] };
 const options = { timeout: 120_000 };
 
-test("with a token for everything, it answers as described, and to nobody without", options, async () => {
-  const hub = await startClosed({ JWT_SECRET: SECRET }, { withConsole: true });
-  await conforms(hub, { ...fine, claims: ALL });
+test("the hub answers requests with a token as described, and refuses them without one", options, async () => {
+  const hub = await startTokenHub({ JWT_SECRET: SECRET }, { withConsole: true });
+  await assertConforms(hub, { ...usual, claims: FULL_ACCESS });
 });
 
-test("without a token, and with one for other channels, the refusals are as described", options, async () => {
-  const hub = await startClosed({ JWT_SECRET: SECRET }, { withConsole: true });
+test("the hub refuses requests without a token, and with one for other channels, as described", options, async () => {
+  const hub = await startTokenHub({ JWT_SECRET: SECRET }, { withConsole: true });
   const claims = { publish: ["elsewhere", "elsewhere-*"], subscribe: [] };
   await Promise.all([
-    conforms(hub, { good: ["401"], bad: ["400", "401", "404"], args: [...briefly, ...restricted] }),
-    conforms(hub, { claims, good: ["403"], bad: [], args: [...most, ...restricted] }),
+    assertConforms(hub, { good: ["401"], bad: ["400", "401", "404"], args: [...coverage, ...restricted] }),
+    assertConforms(hub, { claims, good: ["403"], bad: [], args: [...valid, ...restricted] }),
   ]);
 });
 
-test("open, it answers as described", options, async () => {
+test("a hub with ACCESS=open answers as described", options, async () => {
   const hub = await startWorkerd({ ACCESS: "open" }, { withConsole: true });
-  await conforms(hub, { ...fine, ...open, args: briefly });
+  await assertConforms(hub, { ...usual, ...open, args: coverage });
 });
 
-test("at its limits, it answers as described", options, async () => {
+test("a hub with a full channel or too many publishes answers as described", options, async () => {
   const settings = { ACCESS: "open", MAX_SUBSCRIBERS: "1", PUBLISH_PER_SECOND: "1" };
   const hub = await startWorkerd(settings, { withConsole: true });
   const channel = hub.channel("full");
-  await listen(channel);
+  await subscribe(channel);
   const pinned = `[parameters]\nid = "${channel.id}"\n`;
-  // Every answer, to other methods too.
+  // This also applies to requests with other methods.
   const config = `not_a_server_error.expected-statuses = ["400", "405", "503"]\n${pinned}`;
-  await conforms(hub, { good: ["503"], bad: ["400"], ...open, config, args: only("subscribe") });
+  await assertConforms(hub, { good: ["503"], bad: ["400"], ...open, config, args: only("subscribe") });
 
-  // So that it is known to have met its limit: ten take no nine seconds.
+  // Ten publishes take less than nine seconds, so they exceed the limit of one a second.
   const ten = Array.from({ length: 10 }, () => fetch(`${channel.url}/broadcast`, { method: "POST", body: "x" }));
   assert.ok((await Promise.all(ten)).some(({ status }) => status === 429));
-  const limited = { good: [...fine.good, "429"], bad: [...fine.bad, "429"] };
-  await conforms(hub, { ...limited, ...open, config: pinned, args: only("publish") });
+  const limited = { good: [...usual.good, "429"], bad: [...usual.bad, "429"] };
+  await assertConforms(hub, { ...limited, ...open, config: pinned, args: only("publish") });
 });
 
-test("with settings that it cannot use, it says so as described", options, async () => {
-  const hub = await startClosed({ JWT_SECRET: "short" }, { withConsole: true });
+test("a hub with invalid settings answers as described", options, async () => {
+  const hub = await startTokenHub({ JWT_SECRET: "short" }, { withConsole: true });
   const config = 'not_a_server_error.expected-statuses = ["500"]\n';
-  // To methods that a path does not take, too, which unsupported_method has as 405.
-  await conforms(hub, { good: ["500"], bad: [], without: ["unsupported_method"], config, args: most });
+  // The check unsupported_method expects 405, but the hub reports the setting first.
+  await assertConforms(hub, { good: ["500"], bad: [], without: ["unsupported_method"], config, args: valid });
 });

@@ -1,18 +1,18 @@
-// The headers that tell a browser how to treat the answers, under `wrangler dev` and on bare workerd.
+// The security headers of responses, with wrangler and on bare workerd.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "../../scripts/install.mjs";
-import { ask } from "../support/ask.mjs";
 import { startHub } from "../support/hub.mjs";
+import { sendRequest } from "../support/request.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
 const html = readFileSync(join(root, "public", "index.html"), "utf8");
-const hubs = { "wrangler dev": await startHub(), "bare workerd": await startWorkerd({}, { withConsole: true }) };
+const hubs = { wrangler: await startHub(), "bare workerd": await startWorkerd({}, { withConsole: true }) };
 
-/** The hash of the page's only element of this name. */
+/** Returns the hash of the page's only element with this name. */
 function hashOf(element) {
   const [, content] = html.match(new RegExp(`<${element}>(.*?)</${element}>`, "s"));
   return `'sha256-${createHash("sha256").update(content).digest("base64")}'`;
@@ -29,16 +29,16 @@ const POLICY = {
   "frame-ancestors": "'none'",
 };
 
-/** The directives of a policy. */
+/** Returns the directives of a policy. */
 function directives(policy) {
   return Object.fromEntries(policy.split("; ").map((text) => text.split(/ (.*)/).slice(0, 2)));
 }
 
 for (const [name, hub] of Object.entries(hubs)) {
   for (const method of ["GET", "HEAD"]) {
-    test(`${name}: ${method} of the page has a policy with the hashes of its script and style`, async () => {
+    test(`${method} of the console has a Content-Security-Policy with the hashes of its script and style (${name})`, async () => {
       for (const path of ["/", "/?channel=foo"]) {
-        const { status, headers, text } = await ask(hub.origin, path, { method });
+        const { status, headers, text } = await sendRequest(hub.origin, path, { method });
         assert.equal(status, 200);
         assert.deepEqual(directives(headers["content-security-policy"]), POLICY);
         assert.equal(headers["x-frame-options"], "DENY");
@@ -49,8 +49,8 @@ for (const [name, hub] of Object.entries(hubs)) {
       }
     });
 
-    test(`${name}: ${method} of another file has nosniff, and nothing else of this`, async () => {
-      const { status, headers } = await ask(hub.origin, "/openapi.yaml", { method });
+    test(`${method} of another file has nosniff and no Content-Security-Policy (${name})`, async () => {
+      const { status, headers } = await sendRequest(hub.origin, "/openapi.yaml", { method });
       assert.equal(status, 200);
       assert.equal(headers["x-content-type-options"], "nosniff");
       for (const header of ["content-security-policy", "x-frame-options", "referrer-policy"]) {
@@ -59,17 +59,18 @@ for (const [name, hub] of Object.entries(hubs)) {
     });
   }
 
-  test(`${name}: a path that only leads to the page has no policy`, async () => {
-    const { status, headers } = await ask(hub.origin, "/index.html");
+  test(`a redirect to the console has no Content-Security-Policy (${name})`, async () => {
+    const { status, headers } = await sendRequest(hub.origin, "/index.html");
     assert.equal(status, 307);
     assert.equal(headers["content-security-policy"], undefined);
   });
 
-  test(`${name}: every answer of the API has nosniff`, async () => {
+  test(`every response of the API has nosniff (${name})`, async () => {
     const stream = { Accept: "text/event-stream" };
     const batch = { "Content-Type": "text/event-stream" };
     const key = { "Idempotency-Key": "1" };
-    for (const [path, status, options] of [
+    /** @type {[path: string, status: number, options?: import("../support/request.mjs").RequestOptions][]} */
+    const requests = [
       ["/no-such-file", 404],
       ["/healthz", 200],
       ["/channels/foo", 200, { headers: stream }],
@@ -87,8 +88,9 @@ for (const [name, hub] of Object.entries(hubs)) {
       ["/channels/foo", 200, { method: "DELETE" }],
       ["/channels/foo", 204, { headers: stream }],
       ["/channels/foo", 204, { method: "OPTIONS" }],
-    ]) {
-      const answer = await ask(hub.origin, path, options);
+    ];
+    for (const [path, status, options] of requests) {
+      const answer = await sendRequest(hub.origin, path, options);
       const what = `${options?.method ?? "GET"} ${path}`;
       assert.equal(answer.status, status, what);
       assert.equal(answer.headers["x-content-type-options"], "nosniff", what);
@@ -96,16 +98,16 @@ for (const [name, hub] of Object.entries(hubs)) {
   });
 }
 
-test("without settings that can be used, the error has nosniff, too", async () => {
+test("the error about an invalid setting has nosniff", async () => {
   const hub = await startWorkerd({ JWT_SECRET: "short" });
-  const { status, headers } = await ask(hub.origin, "/");
+  const { status, headers } = await sendRequest(hub.origin, "/");
   assert.deepEqual([status, headers["x-content-type-options"]], [500, "nosniff"]);
 });
 
-test("304 has no policy, which would replace that of the page which the browser has stored", async () => {
-  const { origin } = hubs["wrangler dev"];
-  const { headers } = await ask(origin, "/");
+test("a response with status 304 has no Content-Security-Policy, which would replace that of the stored page", async () => {
+  const { origin } = hubs.wrangler;
+  const { headers } = await sendRequest(origin, "/");
   assert.ok(headers["content-security-policy"]);
-  const again = await ask(origin, "/", { headers: { "If-None-Match": headers.etag } });
+  const again = await sendRequest(origin, "/", { headers: { "If-None-Match": headers.etag } });
   assert.deepEqual([again.status, again.headers["content-security-policy"]], [304, undefined]);
 });

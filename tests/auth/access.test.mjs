@@ -1,12 +1,17 @@
-// Who may do what: every request of the API, with every kind of token, for each value of ACCESS.
+// Permissions: every request of the API with every kind of token, for each value of ACCESS.
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { PLACES, SECRET, bearer, mint, now, secretKey } from "../support/tokens.mjs";
-import { startClosed, startWorkerd } from "../support/workerd.mjs";
+import { bearer, mint, now, PLACES, SECRET, secretKey } from "../support/tokens.mjs";
+import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 
-/** [method, path, whom it is for], with the channel's id for CHANNEL. */
+/**
+ * A request, and the permission that it needs. CHANNEL stands for the channel's id.
+ * @typedef {[method: string, path: string, permission: string]} Request
+ */
+
+/** @type {Request[]} */
 const REQUESTS = [
   ["GET", "/channels/CHANNEL", "subscribe"],
   ["HEAD", "/channels/CHANNEL", "subscribe"],
@@ -28,24 +33,24 @@ const REQUESTS = [
   ["OPTIONS", "/channels/CHANNEL/events", "all"],
 ];
 
-/** For whom no token is needed. */
-const FREE = {
+/** The requests that need no token, by the value of ACCESS. */
+const WITHOUT_TOKEN = {
   "": ["all"],
   token: ["all"],
   "publish-token": ["all", "subscribe"],
   open: ["all", "subscribe", "publish"],
 };
 
-/** What a token says of a channel, and what it allows. `undefined`: there is none. */
+/** The claims of tokens, and the permissions that they give for CHANNEL. "none" stands for a request without a token. */
 const TOKENS = {
   none: { allows: [] },
   bad: { claims: { publish: ["*"], subscribe: ["*"], exp: 1 }, allows: [] },
   "nothing at all": { claims: {}, allows: [] },
   "empty lists": { claims: { publish: [], subscribe: [] }, allows: [] },
   "to publish": { claims: { publish: ["CHANNEL"] }, allows: ["publish"] },
-  "to listen": { claims: { subscribe: ["CHANNEL"] }, allows: ["subscribe"] },
+  "to subscribe": { claims: { subscribe: ["CHANNEL"] }, allows: ["subscribe"] },
   both: { claims: { publish: ["CHANNEL"], subscribe: ["CHANNEL"] }, allows: ["publish", "subscribe"] },
-  "of other channels": { claims: { publish: ["other", "x*"], subscribe: ["other", "x*"] }, allows: [] },
+  "for other channels": { claims: { publish: ["other", "x*"], subscribe: ["other", "x*"] }, allows: [] },
   "for all": { claims: { publish: ["*"], subscribe: ["*"] }, allows: ["publish", "subscribe"] },
 };
 
@@ -57,15 +62,15 @@ const PROBLEMS = {
   403: () => ({ kind: "forbidden", authenticate: 'Bearer error="insufficient_scope"' }),
 };
 
-/** The files of the objects that there have been. The folder is there as soon as workerd is, and has one of its own. */
+/** Returns the database files of all objects that the hub has made. */
 function objects(hub) {
   return readdirSync(join(hub.stateDir, "channel")).filter((name) => /^[0-9a-f]{64}\.sqlite$/.test(name));
 }
 
 let channels = 0;
 
-/** Sends a request of the table with a token. Checks its answer, and that no object was touched where it is refused. */
-async function check(hub, access, [method, path, whom], name, accept) {
+/** Sends a request with a token, and checks the answer. A request that is refused must not make an object. */
+async function check(hub, access, [method, path, permission], name, accept) {
   const id = `c-${channels++}`;
   const forChannel = (text) => text.replaceAll("CHANNEL", id);
   const { claims, allows } = TOKENS[name];
@@ -77,24 +82,27 @@ async function check(hub, access, [method, path, whom], name, accept) {
   const what = `ACCESS=${access}: ${method} ${path} with token "${name}", Accept ${accept}`;
   const good = method === "OPTIONS" ? 204 : 200;
   const refused = ["none", "bad"].includes(name) ? 401 : 403;
-  const status = FREE[access].includes(whom) || allows.includes(whom) ? good : refused;
+  const isPermitted = WITHOUT_TOKEN[access].includes(permission) || allows.includes(permission);
+  const status = isPermitted ? good : refused;
   assert.equal(response.status, status, what);
-  if (status === good) return response.body?.cancel();
+  if (isPermitted) return response.body?.cancel();
   const { kind, authenticate } = PROBLEMS[status](name);
   assert.equal(response.headers.get("www-authenticate"), authenticate, what);
   assert.equal(response.headers.get("access-control-allow-origin"), "*", what);
   const text = await response.text();
-  assert.equal(objects(hub).length, before, `${what}: it has made an object`);
+  assert.equal(objects(hub).length, before, `${what}: the request has made an object`);
   assert.equal(response.headers.get("content-type"), "application/problem+json", what);
   if (method === "HEAD") return assert.equal(text, "", what);
   const problem = JSON.parse(text);
   assert.deepEqual([problem.type, problem.status], [`urn:sse-broadcaster:problem:${kind}`, status], what);
   assert.ok(problem.detail.length > 30, `${what}: ${problem.detail}`);
-  assert.match(problem.detail, status === 401 && name !== "none" ? /expired/ : new RegExp(`"${whom}"`), what);
+  assert.match(problem.detail, status === 401 && name !== "none" ? /expired/ : new RegExp(`"${permission}"`), what);
 }
 
-for (const ACCESS of Object.keys(FREE)) {
-  test(`ACCESS=${ACCESS}: every request with every kind of token`, { timeout: 60_000 }, async () => {
+for (const ACCESS of Object.keys(WITHOUT_TOKEN)) {
+  test(`with ACCESS=${ACCESS} each request succeeds only with the permission that it needs`, {
+    timeout: 60_000,
+  }, async () => {
     const settings = { ACCESS, JWT_SECRET: SECRET, LOG_LEVEL: "error" };
     const hub = await startWorkerd(settings, { withConsole: true });
     for (const request of REQUESTS) {
@@ -102,12 +110,12 @@ for (const ACCESS of Object.keys(FREE)) {
         for (const accept of ["*/*", "text/event-stream"]) await check(hub, ACCESS, request, name, accept);
       }
     }
-    assert.ok(objects(hub).length > 0, "what is allowed makes objects");
+    assert.ok(objects(hub).length > 0, "permitted requests have made objects");
   });
 }
 
-test("what is refused makes no object, and no request brings one into being before its token is seen", async () => {
-  const hub = await startClosed({ ACCESS: "", JWT_SECRET: SECRET });
+test("a request that is refused makes no object", async () => {
+  const hub = await startTokenHub({ ACCESS: "", JWT_SECRET: SECRET });
   const stranger = await mint({ publish: ["*"], subscribe: ["*"] }, secretKey("somebody else's secret, of 32 bytes"));
   for (const [method, path] of REQUESTS) {
     for (const place of Object.keys(PLACES)) {
@@ -123,10 +131,11 @@ test("what is refused makes no object, and no request brings one into being befo
   assert.equal(objects(hub).length, 1);
 });
 
-test("patterns are exact, or the beginning of an id", async () => {
-  const hub = await startClosed({ JWT_SECRET: SECRET });
+test("a pattern matches an id exactly, or as a prefix if it ends in *", async () => {
+  const hub = await startTokenHub({ JWT_SECRET: SECRET });
   const longest = "x".repeat(128);
-  for (const [patterns, allowed, forbidden] of [
+  /** @type {[patterns: string[], allowed: string[], forbidden: string[]][]} */
+  const cases = [
     [["foo"], ["foo", "%66oo"], ["fo", "fooo", "Foo", "FOO", "foo.", "f%6F%6F%6F"]],
     [["foo*"], ["foo", "fooo", "foo-bar", "foo%7Ebar"], ["fo", "Foo", "xfoo", "%46oo"]],
     [
@@ -140,32 +149,30 @@ test("patterns are exact, or the beginning of an id", async () => {
     [[longest], [longest], [longest.slice(1)]],
     [[`${longest.slice(1)}*`], [longest, longest.slice(1)], [longest.slice(2)]],
     [Array.from({ length: 500 }, (_, n) => `c${n}`), ["c0", "c499"], ["c500", "c"]],
-  ]) {
+  ];
+  for (const [patterns, allowed, forbidden] of cases) {
     const ask = async (id, claim, path) => {
       const headers = bearer(await mint({ [claim]: patterns }));
       return (await fetch(`${hub.origin}/channels/${id}${path}`, { method: "HEAD", headers })).status;
     };
-    for (const [ids, status] of [
-      [allowed, 200],
-      [forbidden, 403],
-    ]) {
-      for (const id of ids) {
-        assert.equal(await ask(id, "subscribe", ""), status, `${patterns.slice(0, 9)} subscribe ${id}`);
-        assert.equal(await ask(id, "publish", "/stats"), status, `${patterns.slice(0, 9)} publish ${id}`);
-      }
+    for (const id of [...allowed, ...forbidden]) {
+      const status = allowed.includes(id) ? 200 : 403;
+      assert.equal(await ask(id, "subscribe", ""), status, `${patterns.slice(0, 9)} subscribe ${id}`);
+      assert.equal(await ask(id, "publish", "/stats"), status, `${patterns.slice(0, 9)} publish ${id}`);
     }
   }
 });
 
-test("a path or id that cannot be is told before any token is looked at; queries and bodies after it", async () => {
-  const hub = await startClosed({ JWT_SECRET: SECRET }, { withConsole: true });
-  for (const [token, refused] of [
-    [undefined, 401],
-    ["nonsense", 401],
-    [await mint({ publish: ["*"], exp: now() - 1 }), 401],
-    [await mint({}), 403],
+test("an invalid path, method or id is reported before the token is checked, and a query or body after that", async () => {
+  const hub = await startTokenHub({ JWT_SECRET: SECRET }, { withConsole: true });
+  for (const { token, refused } of [
+    { token: undefined, refused: 401 },
+    { token: "nonsense", refused: 401 },
+    { token: await mint({ publish: ["*"], exp: now() - 1 }), refused: 401 },
+    { token: await mint({}), refused: 403 },
   ]) {
     const headers = token ? bearer(token) : {};
+    /** @type {(method: string, path: string, body?: BodyInit, more?: Record<string, string>) => Promise<number>} */
     const ask = async (method, path, body, more) =>
       (await fetch(hub.origin + path, { method, body, headers: { ...headers, ...more } })).status;
     assert.equal(await ask("GET", "/nothing"), 404);
@@ -181,7 +188,8 @@ test("a path or id that cannot be is told before any token is looked at; queries
     ]) {
       assert.equal(await ask(method, `/channels/a%2Fb${path}`), 400);
     }
-    for (const [method, path, body, more] of [
+    /** @type {Parameters<typeof ask>[]} */
+    const invalid = [
       ["GET", "/channels/a?history=x"],
       ["GET", "/channels/a?catch_up=7"],
       ["GET", "/channels/a/events?limit=0"],
@@ -190,8 +198,7 @@ test("a path or id that cannot be is told before any token is looked at; queries
       ["POST", "/channels/a/broadcast", new Uint8Array([0xff])],
       ["POST", "/channels/a/broadcast", "x", { "Content-Encoding": "gzip" }],
       ["POST", "/channels/a/broadcast", "x", { "Idempotency-Key": "x".repeat(200) }],
-    ]) {
-      assert.equal(await ask(method, path, body, more), refused, `${method} ${path}`);
-    }
+    ];
+    for (const request of invalid) assert.equal(await ask(...request), refused, `${request.slice(0, 2)}`);
   }
 });

@@ -1,53 +1,52 @@
-// Tokens that are signed well, and say what no token may say: each is refused as a whole, and a good one is taken right
-// beside it.
+// Tokens with a valid signature and invalid claims. The hub refuses the whole token.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FEW, attackOnFew, claims, header, mapValues } from "../support/attacks.mjs";
-import { ALL, bearer, forge, mint, now } from "../support/tokens.mjs";
+import { claims, header, mapValues, ONE_OF_EACH, testRefusalOnce } from "../support/attacks.mjs";
+import { bearer, FULL_ACCESS, forge, mint, now } from "../support/tokens.mjs";
 
-/** Tokens that are signed well, with `payloads`: an object of claims, or of JSON as it stands. */
+/** Returns tokens with a valid signature of these payloads: objects of claims, or JSON. */
 const signed = (key, payloads) => mapValues(payloads, (payload) => forge(header(key), payload, key));
 
-/** JSON of good claims, in which `more` stands, too. */
+/** Returns the JSON of good claims, with more JSON before them. */
 const withText = (more) => `{${more},${JSON.stringify(claims()).slice(1)}`;
 
-/** JSON of good claims, but with `text` as the value of `claim`. */
+/** Returns the JSON of good claims with `text` as the value of `claim`. */
 function withValue(claim, text) {
   const others = JSON.stringify({ ...claims(), [claim]: undefined });
   return `{"${claim}":${text},${others.slice(1)}`;
 }
 
-attackOnFew("expired, by a second or just now", /expired/, (key) => ({
-  "by a second": mint({ ...ALL, exp: now() - 1 }, key),
-  "just now": mint({ ...ALL, exp: now() }, key),
-  "by a millisecond": mint({ ...ALL, exp: Date.now() / 1_000 - 0.001 }, key),
-  "long ago": mint({ ...ALL, exp: 1 }, key),
-  "at the beginning": mint({ ...ALL, exp: 0 }, key),
-  "before it": mint({ ...ALL, exp: -1 }, key),
-  "before it by far": mint({ ...ALL, exp: -1e300 }, key),
+testRefusalOnce("tokens that have expired, also by a millisecond", /expired/, (key) => ({
+  "by a second": mint({ ...FULL_ACCESS, exp: now() - 1 }, key),
+  "in this second": mint({ ...FULL_ACCESS, exp: now() }, key),
+  "by a millisecond": mint({ ...FULL_ACCESS, exp: Date.now() / 1_000 - 0.001 }, key),
+  "long ago": mint({ ...FULL_ACCESS, exp: 1 }, key),
+  "in 1970": mint({ ...FULL_ACCESS, exp: 0 }, key),
+  "before 1970": mint({ ...FULL_ACCESS, exp: -1 }, key),
+  "long before 1970": mint({ ...FULL_ACCESS, exp: -1e300 }, key),
 }));
 
-attackOnFew("not valid yet", /nbf|not valid (before|yet)/, (key) => ({
-  "for a moment": mint({ ...ALL, nbf: now() + 2 }, key),
-  "for an hour": mint({ ...ALL, exp: now() + 7_200, nbf: now() + 3_600 }, key),
-  "for ever": mint({ ...ALL, nbf: 1e300 }, key),
+testRefusalOnce("tokens before their nbf", /nbf|not valid (before|yet)/, (key) => ({
+  "by two seconds": mint({ ...FULL_ACCESS, nbf: now() + 2 }, key),
+  "by an hour": mint({ ...FULL_ACCESS, exp: now() + 7_200, nbf: now() + 3_600 }, key),
+  "for ever": mint({ ...FULL_ACCESS, nbf: 1e300 }, key),
 }));
 
-attackOnFew("without exp", /\bexp\b/, (key) =>
+testRefusalOnce("tokens without exp", /\bexp\b/, (key) =>
   signed(key, {
-    "without it": ALL,
-    "with others": { ...ALL, iat: now(), nbf: now() - 1 },
-    "in another case": { ...ALL, Exp: now() + 60, EXP: now() + 60 },
-    "somewhere else": { ...ALL, claims: { exp: now() + 60 } },
-    "with a space": { ...ALL, "exp ": now() + 60 },
-    "with nothing": {},
+    "no time at all": FULL_ACCESS,
+    "only iat and nbf": { ...FULL_ACCESS, iat: now(), nbf: now() - 1 },
+    "exp in another case": { ...FULL_ACCESS, Exp: now() + 60, EXP: now() + 60 },
+    "exp inside another claim": { ...FULL_ACCESS, claims: { exp: now() + 60 } },
+    "exp with a space": { ...FULL_ACCESS, "exp ": now() + 60 },
+    "no claims": {},
   }),
 );
 
 for (const claim of ["exp", "nbf"]) {
   const values = { text: `"${now() + 60}"`, "other text": '"never"', true: "true", null: "null", object: "{}" };
   values.list = `[${now() + 60}]`;
-  attackOnFew(`${claim} that is no number`, new RegExp(`\\b${claim}\\b`), (key) =>
+  testRefusalOnce(`tokens whose ${claim} is not a number`, new RegExp(`\\b${claim}\\b`), (key) =>
     signed(
       key,
       mapValues(values, (text) => withValue(claim, text)),
@@ -55,7 +54,7 @@ for (const claim of ["exp", "nbf"]) {
   );
 
   const numbers = { "too large to be one": "1e400", Infinity: "Infinity", NaN: "NaN", hexadecimal: "0xffffffff" };
-  attackOnFew(`${claim} that is no number of JSON`, new RegExp(`\\b${claim}\\b|JSON`), (key) =>
+  testRefusalOnce(`tokens whose ${claim} is not a number in JSON`, new RegExp(`\\b${claim}\\b|JSON`), (key) =>
     signed(
       key,
       mapValues(numbers, (text) => withValue(claim, text)),
@@ -64,15 +63,15 @@ for (const claim of ["exp", "nbf"]) {
 }
 
 for (const claim of ["publish", "subscribe"]) {
-  attackOnFew(`${claim} that is no list of texts`, new RegExp(claim), (key) =>
+  testRefusalOnce(`tokens whose ${claim} is not a list of strings`, new RegExp(claim), (key) =>
     signed(
       key,
       Object.fromEntries(
         [
-          ["a text", "foo"],
-          ["a text for all", "*"],
-          ["texts in one", "foo,*"],
-          ["empty", ""],
+          ["string", "foo"],
+          ["string for all channels", "*"],
+          ["list in a string", "foo,*"],
+          ["empty string", ""],
           ["number", 5],
           ["true", true],
           ["null", null],
@@ -82,13 +81,13 @@ for (const claim of ["publish", "subscribe"]) {
           ["list of null", [null]],
           ["list of a list", [["*"]]],
           ["list of an object", [{ pattern: "*" }]],
-          ["a good one and a bad one", ["*", 5]],
+          ["list of a pattern and a number", ["*", 5]],
         ].map(([name, value]) => [name, claims({ [claim]: value })]),
       ),
     ),
   );
 
-  attackOnFew(`${claim} with a * that is not at the end`, new RegExp(`${claim}|\\*`), (key) =>
+  testRefusalOnce(`tokens with an invalid * in a pattern of ${claim}`, new RegExp(`${claim}|\\*`), (key) =>
     signed(
       key,
       Object.fromEntries(
@@ -101,17 +100,17 @@ for (const claim of ["publish", "subscribe"]) {
   );
 }
 
-test("what only looks like a pattern permits nothing", async () => {
+test("a pattern that only resembles a channel id permits nothing", async () => {
   const spaced = ["", " ", "victim ", " victim", "vic tim", "victim\n", "victim\0", "\0victim", "victim\u200b"];
   const spelled = ["Victim", "v\u0456ctim", "%76ictim", "\uff0a", "%2A", "x".repeat(5_000), "~"];
   const clever = ["/channels/victim", "victim/", "victim,x", "victi?", "victi.", "victi_", "victi%", "[a-z]+", ".+"];
-  const { hub, key } = FEW[0];
+  const { hub, key } = ONE_OF_EACH[0];
   const ask = async (patterns) => {
     const headers = bearer(await mint({ publish: patterns, subscribe: patterns }, key));
-    const listening = await fetch(`${hub.origin}/channels/victim`, { headers });
-    await listening.body.cancel();
+    const subscribing = await fetch(`${hub.origin}/channels/victim`, { headers });
+    await subscribing.body.cancel();
     const published = await fetch(`${hub.origin}/channels/victim/broadcast`, { method: "POST", body: "x", headers });
-    return [listening.status, published.status];
+    return [subscribing.status, published.status];
   };
   for (const pattern of [...spaced, ...spelled, ...clever]) {
     for (const status of await ask([pattern])) assert.ok([401, 403].includes(status), `${pattern}: ${status}`);
@@ -119,7 +118,7 @@ test("what only looks like a pattern permits nothing", async () => {
   assert.deepEqual(await ask(["victi*"]), [200, 200]);
 });
 
-attackOnFew("sub that is no text", /\bsub\b/, (key) =>
+testRefusalOnce("tokens whose sub is not a string", /\bsub\b/, (key) =>
   signed(
     key,
     Object.fromEntries([5, true, null, [], ["alice"], {}].map((sub) => [JSON.stringify(sub), claims({ sub })])),
@@ -127,12 +126,12 @@ attackOnFew("sub that is no text", /\bsub\b/, (key) =>
 );
 
 const DUPLICATES = {
-  "exp, the first one over": () => withText('"exp":1'),
-  "exp, the last one over": () => `${JSON.stringify(claims()).slice(0, -1)},"exp":1}`,
+  "exp, the first one expired": () => withText('"exp":1'),
+  "exp, the last one expired": () => `${JSON.stringify(claims()).slice(0, -1)},"exp":1}`,
   "exp, both the same": () => withText(`"exp":${claims().exp}`),
   "exp, one with an escape": () => withText('"\\u0065xp":1'),
   nbf: () => withText('"nbf":1,"nbf":2'),
-  "nbf, one ahead": () => withText(`"nbf":${now() + 3_600},"nbf":1`),
+  "nbf, one in the future": () => withText(`"nbf":${now() + 3_600},"nbf":1`),
   "publish, the first one harmless": () => withText('"publish":["harmless"]'),
   "publish, the last one harmless": () => `${JSON.stringify(claims()).slice(0, -1)},"publish":["harmless"]}`,
   "publish, one with an escape": () => withText('"\\u0070ublish":["harmless"]'),
@@ -144,14 +143,14 @@ const DUPLICATES = {
   aud: () => withText('"aud":"a","aud":["b"]'),
 };
 
-attackOnFew("claims that stand twice", /twice|duplicate|once/, (key) =>
+testRefusalOnce("tokens that have a claim twice", /twice|duplicate|once/, (key) =>
   signed(
     key,
     mapValues(DUPLICATES, (text) => text()),
   ),
 );
 
-attackOnFew("a header whose members stand twice", /twice|duplicate|once|header|algorithm|none/, (key) => {
+testRefusalOnce("tokens whose header has a member twice", /twice|duplicate|once|header|algorithm|none/, (key) => {
   const good = JSON.stringify(header(key));
   const kid = key.kid ?? "rsa-1";
   const texts = {

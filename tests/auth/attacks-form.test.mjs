@@ -1,14 +1,14 @@
-// What has not the form of a token, or is too long for one: each is refused, and a good one is taken right beside it.
+// Texts that are not tokens, or are too long for one.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SIGNERS, attackOnFew, claims, header } from "../support/attacks.mjs";
-import { ALL, PLACES, forge, mint } from "../support/tokens.mjs";
+import { claims, header, SIGNERS, testRefusalOnce } from "../support/attacks.mjs";
+import { FULL_ACCESS, forge, mint, PLACES } from "../support/tokens.mjs";
 
 const MAX_CHARS = 8_192;
-/** Where the signature is looked at first, what it is of has been changed. */
+/** The details that may report these faults. A changed text may also fail the check of its signature. */
 const FORM = /JWT|base64|dot|part|JSON|UTF-8|character|header|payload|claims|signature/;
 
-/** The last character of base64url changed so that only bits differ that mean nothing. */
+/** Changes the last character of base64url so that only unused bits differ. */
 function otherPadding(text) {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   const changed = text.slice(0, -1) + alphabet[alphabet.indexOf(text.at(-1)) ^ 1];
@@ -16,18 +16,18 @@ function otherPadding(text) {
   return changed;
 }
 
-/** A good token that has characters of base64url which base64 has not, and whose first parts could be padded. */
-async function telling(key) {
+/** Returns a good token with characters that only base64url has, and with a header and payload that could be padded. */
+async function tokenWithAllFeatures(key) {
   for (let n = 0; n < 200; n++) {
     const token = await forge(header(key, { typ: "x".repeat(n % 3) }), claims({ pad: "~?>ÿ".repeat(n) }), key);
     const [head, payload] = token.split(".");
     if (/[-_]/.test(token) && head.length % 4 && payload.length % 4) return token;
   }
-  throw new Error("no token has all of that");
+  throw new Error("no token has all of these features");
 }
 
-attackOnFew("base64 that is none, or not that of a token", FORM, async (key) => {
-  const token = await telling(key);
+testRefusalOnce("tokens with invalid base64url", FORM, async (key) => {
+  const token = await tokenWithAllFeatures(key);
   const [head, payload, signature] = token.split(".");
   const padded = (text) => text.padEnd(Math.ceil(text.length / 4) * 4, "=");
   return {
@@ -35,14 +35,14 @@ attackOnFew("base64 that is none, or not that of a token", FORM, async (key) => 
     "padded payload": `${head}.${padded(payload)}.${signature}`,
     "padded signature": `${head}.${payload}.${padded(signature)}`,
     "all padded": [head, payload, signature].map(padded).join("."),
-    "too much of it": `${token}====`,
+    "padded after the end": `${token}====`,
     "the other alphabet": token.replaceAll("-", "+").replaceAll("_", "/"),
-    "other bits that mean nothing, header": `${otherPadding(head)}.${payload}.${signature}`,
-    "other bits that mean nothing, payload": `${head}.${otherPadding(payload)}.${signature}`,
+    "other unused bits in the header": `${otherPadding(head)}.${payload}.${signature}`,
+    "other unused bits in the payload": `${head}.${otherPadding(payload)}.${signature}`,
     "a space in the header": `${head.slice(0, 5)} ${head.slice(5)}.${payload}.${signature}`,
     "a tab in the payload": `${head}.${payload.slice(0, 5)}\t${payload.slice(5)}.${signature}`,
     "a space around a dot": `${head} . ${payload}.${signature}`,
-    "a line's end": `${head}.${payload}\r\n.${signature}`,
+    "a line end": `${head}.${payload}\r\n.${signature}`,
     "NUL at the end": `${token}\0`,
     "one character too many": `${head}.${payload}A.${signature}`,
     "no base64 at all": `${head}.!!!!.${signature}`,
@@ -56,13 +56,13 @@ attackOnFew("base64 that is none, or not that of a token", FORM, async (key) => 
   };
 });
 
-attackOnFew("a signature with other bits that mean nothing", FORM, async (key) => {
-  const [head, payload, signature] = (await mint(ALL, key)).split(".");
+testRefusalOnce("a signature with other unused bits", FORM, async (key) => {
+  const [head, payload, signature] = (await mint(FULL_ACCESS, key)).split(".");
   return { "the last character": `${head}.${payload}.${otherPadding(signature)}` };
 });
 
-attackOnFew("too many dots, or too few", FORM, async (key) => {
-  const token = await mint(ALL, key);
+testRefusalOnce("tokens with too many or too few parts", FORM, async (key) => {
+  const token = await mint(FULL_ACCESS, key);
   const [head, payload, signature] = token.split(".");
   return {
     before: `.${token}`,
@@ -86,7 +86,7 @@ attackOnFew("too many dots, or too few", FORM, async (key) => {
   };
 });
 
-attackOnFew("parts that are not JSON objects", FORM, async (key) => {
+testRefusalOnce("tokens whose header or payload is not a JSON object", FORM, async (key) => {
   const texts = {
     list: "[]",
     text: '"x"',
@@ -113,12 +113,12 @@ attackOnFew("parts that are not JSON objects", FORM, async (key) => {
     "a comma at its end": good.replace(/}$/, ",}"),
     "a comment": `${good.slice(0, -1)}/* */}`,
     "NUL after it": `${good}\0`,
-    "a mark of its order first": `\ufeff${good}`,
+    "a byte order mark before it": `\ufeff${good}`,
     "UTF-16": Buffer.from(good, "utf16le"),
     "Latin-1": Buffer.from(good.replace("{", '{"sub":"\u00e9",'), "latin1"),
-    "half a character": `${good.slice(0, -1)},"sub":"\\ud83d"}`,
-    "half a character as bytes": Buffer.from(good.replace("{", '{"sub":"\xed\xa0\x80",'), "latin1"),
-    "a line's end in a text": `${good.slice(0, -1)},"sub":"a\nb"}`,
+    "half a surrogate pair": `${good.slice(0, -1)},"sub":"\\ud83d"}`,
+    "half a surrogate pair as bytes": Buffer.from(good.replace("{", '{"sub":"\xed\xa0\x80",'), "latin1"),
+    "a line end in a string": `${good.slice(0, -1)},"sub":"a\nb"}`,
     "too deep": `${good.slice(0, -1)},"sub":${"[".repeat(2_000)}${"]".repeat(2_000)}}`,
   })) {
     cases[`payload: ${name}`] = forge(header(key), payload, key);
@@ -126,8 +126,8 @@ attackOnFew("parts that are not JSON objects", FORM, async (key) => {
   return cases;
 });
 
-attackOnFew("characters that only look like those of a token", FORM, async (key) => {
-  const token = await mint(ALL, key);
+testRefusalOnce("tokens with characters that resemble those of base64url", FORM, async (key) => {
+  const token = await mint(FULL_ACCESS, key);
   const [head, payload, signature] = token.split(".");
   return {
     "fullwidth dots": `${head}\uff0e${payload}\uff0e${signature}`,
@@ -135,18 +135,18 @@ attackOnFew("characters that only look like those of a token", FORM, async (key)
     "an ideographic full stop": `${head}\u3002${payload}\u3002${signature}`,
     "a fullwidth letter": `\uff45${token.slice(1)}`,
     "a Cyrillic letter": token.replace("e", "\u0435"),
-    "a space of no width": `${token.slice(0, 9)}\u200b${token.slice(9)}`,
-    "a mark of its order": `\ufeff${token}`,
-    "a space that does not break": `${token}\u00a0`,
-    "a key": `\u{1f511}${token}`,
+    "a zero-width space": `${token.slice(0, 9)}\u200b${token.slice(9)}`,
+    "a byte order mark": `\ufeff${token}`,
+    "a no-break space": `${token}\u00a0`,
+    "an emoji": `\u{1f511}${token}`,
     accents: token.replace("e", "\u00e9"),
-    "the other direction": `\u202e${token}`,
-    "nothing but": "\u{1f511}.\u{1f511}.\u{1f511}",
+    "a right-to-left override": `\u202e${token}`,
+    "only emojis": "\u{1f511}.\u{1f511}.\u{1f511}",
   };
 });
 
-attackOnFew("something before or after it", FORM, async (key) => {
-  const token = await mint(ALL, key);
+testRefusalOnce("tokens with a text before or after them", FORM, async (key) => {
+  const token = await mint(FULL_ACCESS, key);
   return {
     "the scheme twice": `Bearer ${token}`,
     "another word": `token ${token}`,
@@ -156,7 +156,7 @@ attackOnFew("something before or after it", FORM, async (key) => {
   };
 });
 
-/** A token that is signed well and has `length` characters. */
+/** Returns a token of `length` characters with a valid signature. */
 async function ofLength(key, length) {
   for (let typ = 0; typ < 4; typ++) {
     const make = (pad) => forge(header(key, { typ: "x".repeat(typ) }), claims({ pad: "x".repeat(pad) }), key);
@@ -169,20 +169,20 @@ async function ofLength(key, length) {
   throw new Error(`no token has ${length} characters`);
 }
 
-attackOnFew("a token that is signed well, and too long", /8192/, (key) => ({
-  "by a character": ofLength(key, MAX_CHARS + 1),
-  "by as much again": ofLength(key, 2 * MAX_CHARS),
+testRefusalOnce("tokens of more than 8192 characters", /8192/, (key) => ({
+  "one character more": ofLength(key, MAX_CHARS + 1),
+  "twice as long": ofLength(key, 2 * MAX_CHARS),
 }));
 
-attackOnFew(
-  "100 KB of token",
+testRefusalOnce(
+  "tokens of 100 KB",
   /8192/,
-  (key) => ({ "signed well": ofLength(key, 100_000), "one letter": "x".repeat(100_000) }),
-  // Where the server itself takes no such line, it says so.
+  (key) => ({ "valid signature": ofLength(key, 100_000), "one letter": "x".repeat(100_000) }),
+  // The server itself may refuse so long a line.
   { statuses: [401, 414, 431] },
 );
 
-test("a token may have 8192 characters", async () => {
+test("the hub accepts tokens of 8192 characters", async () => {
   for (const { hub, key } of SIGNERS) {
     const token = await ofLength(key, MAX_CHARS);
     for (const place of ["header", "query", "cookie"]) {

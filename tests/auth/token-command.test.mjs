@@ -1,4 +1,4 @@
-// `npm run token`: what it prints is a token that others verify, and what it is asked wrongly it says.
+// `npm run token`: it prints a token that other software verifies, and reports invalid options.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
@@ -7,9 +7,10 @@ import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
 import { root } from "../../scripts/install.mjs";
+import { cases } from "../support/cases.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
-import { SECRET, now } from "../support/tokens.mjs";
-import { startClosed } from "../support/workerd.mjs";
+import { now, SECRET } from "../support/tokens.mjs";
+import { startTokenHub } from "../support/workerd.mjs";
 
 const folder = temporaryFolder();
 const secret = new TextEncoder().encode(SECRET);
@@ -27,7 +28,13 @@ function start(command, args, { env = {}, cwd = root } = {}) {
 
 const run = (args, env) => start(process.execPath, ["scripts/token.mjs", ...args], { env });
 
-/** Runs it with the secret, checks that it prints one line alone, and returns that. */
+/** @typedef {Record<string, string>} Environment */
+
+/**
+ * Runs it with these arguments, checks that it prints exactly one line, and returns the line.
+ * @param {string[]} args
+ * @param {Environment} env
+ */
 async function printed(args, env = { JWT_SECRET: SECRET }) {
   const { status, stdout, stderr } = await run(args, env);
   assert.deepEqual([status, stderr], [0, ""]);
@@ -35,13 +42,19 @@ async function printed(args, env = { JWT_SECRET: SECRET }) {
   return stdout.trim();
 }
 
-/** Checks that it refuses in one line, which says what `message` says, and prints nothing. */
+/**
+ * Checks that it prints nothing but one line of error that matches `message`, and exits with `status`.
+ * @param {string[]} args
+ * @param {number} status
+ * @param {RegExp} message
+ * @param {Environment} env
+ */
 async function refused(args, status, message, env = { JWT_SECRET: SECRET }) {
   const answer = await run(args, env);
   assert.deepEqual([answer.status, answer.stdout], [status, ""], `${args}: ${answer.stderr}`);
   assert.match(answer.stderr, /^sse-broadcaster: .+\n$/);
   assert.match(answer.stderr, message);
-  assert.ok(!answer.stderr.includes(env.JWT_SECRET || SECRET), "it shows the secret");
+  assert.ok(!answer.stderr.includes(env.JWT_SECRET || SECRET), "the message shows the secret");
 }
 
 function file(name, content) {
@@ -50,9 +63,11 @@ function file(name, content) {
   return path;
 }
 
-/** Files of a new private key: { pem, jwk, publicPem }, and the key itself. */
-function keyFiles(type, options) {
-  const { privateKey, publicKey } = generateKeyPairSync(type, options);
+/**
+ * Writes files that have a key in different formats.
+ * @param {import("node:crypto").KeyPairKeyObjectResult} pair
+ */
+function keyFiles({ privateKey, publicKey }) {
   const name = `key-${keys++}`;
   return {
     publicKey,
@@ -65,12 +80,12 @@ function keyFiles(type, options) {
 }
 
 const ALGORITHMS = {
-  RS256: ["rsa", { modulusLength: 2_048 }],
-  ES256: ["ec", { namedCurve: "P-256" }],
-  EdDSA: ["ed25519", {}],
+  RS256: () => generateKeyPairSync("rsa", { modulusLength: 2_048 }),
+  ES256: () => generateKeyPairSync("ec", { namedCurve: "P-256" }),
+  EdDSA: () => generateKeyPairSync("ed25519"),
 };
 
-test("as the README has it: the token alone on stdout, signed with JWT_SECRET, for an hour", async () => {
+test("npm run token prints only a token on stdout, signed with JWT_SECRET and valid for --ttl", async () => {
   const args = ["run", "-s", "token", "--", "--publish", "foo", "--subscribe", "foo*", "--ttl", "1h"];
   const before = now();
   const { status, stdout, stderr } = await start("npm", args, { env: { JWT_SECRET: SECRET } });
@@ -84,7 +99,7 @@ test("as the README has it: the token alone on stdout, signed with JWT_SECRET, f
   assert.equal(exp, iat + 3_600);
 });
 
-test("options are repeated, times have units, and the environment names the hub", async () => {
+test("the token has the patterns of repeated options, iss and aud of the environment, and the time of --ttl", async () => {
   const id = "x".repeat(128);
   const args = ["--publish", "a", "--publish=b-._~:@9*", "--publish", "*", "--subscribe", id, "--sub", "alicé"];
   const env = { JWT_SECRET: SECRET, JWT_ISSUER: "https://issuer.example", JWT_AUDIENCE: "hub" };
@@ -97,24 +112,24 @@ test("options are repeated, times have units, and the environment names the hub"
     iss: "https://issuer.example",
     aud: "hub",
   });
-  assert.equal(exp - iat, 3_600, "what it says of the default");
+  assert.equal(exp - iat, 3_600, "an hour is the default");
   const other = await printed([...SOME, "--issuer", "me", "--audience", "you"], env);
   await jwtVerify(other, secret, { issuer: "me", audience: "you" });
-  for (const [ttl, seconds] of [
+  for (const [ttl, seconds] of cases([
     ["90s", 90],
     ["30m", 1_800],
     ["1h", 3_600],
     ["7d", 604_800],
     ["0100d", 8_640_000],
-  ]) {
+  ])) {
     const { payload } = await jwtVerify(await printed([...SOME, "--ttl", ttl]), secret);
     assert.equal(payload.exp - payload.iat, seconds);
   }
 });
 
-for (const [alg, kind] of Object.entries(ALGORITHMS)) {
-  test(`a private key says that it is ${alg}, and its public half is what verifies`, async () => {
-    const files = keyFiles(...kind);
+for (const [alg, generate] of Object.entries(ALGORITHMS)) {
+  test(`a private key for ${alg} signs tokens that the key set of --jwks verifies`, async () => {
+    const files = keyFiles(generate());
     const published = await printed(["--key", files.pem, "--jwks"], {});
     const [jwk, ...others] = JSON.parse(published).keys;
     assert.deepEqual([jwk.alg, jwk.use, others], [alg, "sig", []]);
@@ -127,7 +142,7 @@ for (const [alg, kind] of Object.entries(ALGORITHMS)) {
     assert.deepEqual(decodeProtectedHeader(token), { alg, kid: jwk.kid, typ: "JWT" });
     const { payload } = await jwtVerify(token, createLocalJWKSet(JSON.parse(published)), { algorithms: [alg] });
     assert.deepEqual([payload.publish, payload.sub], [["foo"], "bob"]);
-    // As a JWK it is the same key, and has the same name, or one of its own, or the one that is asked for.
+    // The same key as a JWK has the same kid, unless the JWK or the option --kid has another one.
     assert.equal(await printed(["--key", files.jwk(), "--jwks"], {}), published);
     const named = files.jwk({ kid: "2026-11", alg });
     assert.equal(JSON.parse(await printed(["--key", named, "--jwks"], {})).keys[0].kid, "2026-11");
@@ -136,18 +151,18 @@ for (const [alg, kind] of Object.entries(ALGORITHMS)) {
     assert.ok(!("kid" in decodeProtectedHeader(await printed(["--key", named, ...SOME, "--kid", ""], {}))));
     assert.ok(!("kid" in JSON.parse(await printed(["--key", named, "--jwks", "--kid", ""], {})).keys[0]));
 
-    const hub = await startClosed({ JWT_KEYS: published });
+    const hub = await startTokenHub({ JWT_KEYS: published });
     const init = { method: "POST", body: "x" };
     const publish = (id, token) => fetch(`${hub.channel(id).url}/broadcast?token=${token}`, init);
     assert.equal((await publish("foo", token)).status, 200);
     assert.equal((await publish("bar", token)).status, 403);
-    const stranger = await printed(["--key", keyFiles(...kind).pem, `--kid=${jwk.kid}`, ...SOME], {});
+    const stranger = await printed(["--key", keyFiles(generate()).pem, `--kid=${jwk.kid}`, ...SOME], {});
     assert.equal((await publish("foo", stranger)).status, 401);
   });
 }
 
-test("what it prints of JWT_SECRET a hub takes", async () => {
-  const hub = await startClosed({ JWT_SECRET: SECRET });
+test("a hub accepts tokens of npm run token and applies their patterns", async () => {
+  const hub = await startTokenHub({ JWT_SECRET: SECRET });
   const stats = async (id, token) => (await fetch(`${hub.channel(id).url}/stats?token=${token}`)).status;
   const longest = "x".repeat(128);
   const token = await printed(["--publish", "foo*", "--publish", `${longest}*`]);
@@ -156,7 +171,7 @@ test("what it prints of JWT_SECRET a hub takes", async () => {
   assert.equal(await stats("anything", await printed(["--publish", "*"])), 200);
 });
 
-test("options that cannot be are refused, by name, with what would be right", async () => {
+test("an invalid option is refused with its name and what is valid", async () => {
   const long = "x".repeat(129);
   for (const pattern of ["", "**", "a*b", "*a", "a**", "a b", "a/b", "é", "a,b", "a\n", long, `${long}*`]) {
     const message = /--(publish|subscribe) is ".*": a pattern is 1 to 128 characters of A-Z a-z 0-9 \. _ ~ : @ -/;
@@ -166,7 +181,7 @@ test("options that cannot be are refused, by name, with what would be right", as
   for (const ttl of ["", "1", "0s", "-1s", "1.5h", "h", "1w", "1 h", "1H", "1h30m", "1e3s", "9999999999s", "forever"]) {
     await refused([...SOME, `--ttl=${ttl}`], 2, /--ttl is ".*": it has to be a whole number .* 90s, 30m, 1h or 7d/);
   }
-  for (const [args, message] of [
+  for (const [args, message] of cases([
     [[], /would allow nothing: give --publish PATTERN, --subscribe PATTERN/],
     [["--ttl", "1h"], /would allow nothing/],
     [["--publish"], /'--publish.*argument missing/],
@@ -181,7 +196,7 @@ test("options that cannot be are refused, by name, with what would be right", as
     [["--jwks"], /--jwks .* --key FILE/],
     [["--jwks", "--key", "x", ...SOME], /--publish .*leave one of them away/],
     [["--jwks=1"], /--jwks/],
-  ]) {
+  ])) {
     await refused(args, 2, message);
     await refused(args, 2, /All options: npm run token -- --help/);
   }
@@ -189,15 +204,15 @@ test("options that cannot be are refused, by name, with what would be right", as
   await refused(many, 1, /would have \d+ characters, and a hub takes 8192; give it fewer patterns/);
 });
 
-test("a secret or key that cannot sign is refused, with what would", async () => {
+test("a secret or key that cannot sign is refused with the reason", async () => {
   await refused(SOME, 1, /JWT_SECRET is not set: .*at least 32 bytes, or give a private key: --key FILE/, {});
   await refused(SOME, 1, /JWT_SECRET is not set/, { JWT_SECRET: "" });
   await refused(SOME, 1, /JWT_SECRET has 31 bytes: .*at least 32 bytes/, { JWT_SECRET: "x".repeat(31) });
   await refused(SOME, 1, /JWT_SECRET has 30 bytes/, { JWT_SECRET: "é".repeat(15) });
   await printed(SOME, { JWT_SECRET: "é".repeat(16) });
 
-  const good = keyFiles(...ALGORITHMS.ES256);
-  for (const [path, message] of [
+  const good = keyFiles(ALGORITHMS.ES256());
+  for (const [path, message] of cases([
     [join(folder, "nothing"), /cannot be read \(ENOENT\); name a file/],
     [folder, /cannot be read \(EISDIR\)/],
     [file("empty", ""), /holds no private key; it has to be PEM .* or a JWK/],
@@ -210,17 +225,20 @@ test("a secret or key that cannot sign is refused, with what would", async () =>
     [good.publicPem, /holds no private key/],
     [good.encrypted(), /is encrypted; decrypt it first: openssl pkey/],
     [good.jwk({ alg: "ES384" }), /says alg ES384; for such a key it has to be ES256/],
-    [keyFiles("ec", { namedCurve: "P-384" }).pem, /is of type ec secp384r1; it has to be RSA, EC P-256/],
-    [keyFiles("ed448", {}).pem, /is of type ed448; it has to be/],
-    [keyFiles("rsa", { modulusLength: 1_024 }).pem, /has 1024 bits; an RSA key needs 2048/],
-    [keyFiles("rsa-pss", { modulusLength: 2_048 }).pem, /is of type rsa-pss; it has to be/],
-  ]) {
+    [
+      keyFiles(generateKeyPairSync("ec", { namedCurve: "P-384" })).pem,
+      /is of type ec secp384r1; it has to be RSA, EC P-256/,
+    ],
+    [keyFiles(generateKeyPairSync("ed448")).pem, /is of type ed448; it has to be/],
+    [keyFiles(generateKeyPairSync("rsa", { modulusLength: 1_024 })).pem, /has 1024 bits; an RSA key needs 2048/],
+    [keyFiles(generateKeyPairSync("rsa-pss", { modulusLength: 2_048 })).pem, /is of type rsa-pss; it has to be/],
+  ])) {
     await refused(["--key", path, ...SOME], 1, message);
     await refused(["--key", path, "--jwks"], 1, /^sse-broadcaster: --key: /);
   }
 });
 
-test("--help shows every option, and is not an error", async () => {
+test("--help shows every option and exits with status 0", async () => {
   const { status, stdout, stderr } = await run(["--help"], {});
   assert.deepEqual([status, stderr], [0, ""]);
   const code = readFileSync(join(root, "scripts", "token.mjs"), "utf8");
@@ -230,13 +248,13 @@ test("--help shows every option, and is not an error", async () => {
   assert.ok(stdout.split("\n").every((line) => line.length <= 120));
 });
 
-test("where nothing is installed, what the installation says is not on stdout", async () => {
+test("the messages of an installation do not appear on stdout", async () => {
   const clone = join(folder, "clone");
   mkdirSync(join(clone, "bin"), { recursive: true });
   for (const name of ["scripts", "package.json", "package-lock.json"]) {
     cpSync(join(root, name), join(clone, name), { recursive: true });
   }
-  // It says more than npm does, and lends the packages that are here.
+  // This npm prints a message, and uses the installed packages.
   const npm = join(clone, "bin", "npm");
   writeFileSync(npm, `#!/bin/sh\necho "npm says $*"\nln -s '${join(root, "node_modules")}' node_modules\n`);
   chmodSync(npm, 0o755);
@@ -248,8 +266,8 @@ test("where nothing is installed, what the installation says is not on stdout", 
   assert.equal(stdout.split("\n").length, 2);
 });
 
-test("a key file is looked for where its user is", async () => {
-  const { pem } = keyFiles(...ALGORITHMS.EdDSA);
+test("the path of a key file is relative to the user's working directory", async () => {
+  const { pem } = keyFiles(ALGORITHMS.EdDSA());
   const args = ["--prefix", root, "run", "-s", "token", "--", "--key", pem.slice(folder.length + 1), "--jwks"];
   const { status, stdout, stderr } = await start("npm", args, { cwd: folder });
   assert.equal(status, 0, stderr);

@@ -5,12 +5,12 @@ import { test } from "node:test";
 import { draw, lineOf } from "../../bench/chart.mjs";
 import { figuresOf, wrongOf } from "../../bench/figures.mjs";
 import { buildGenerator, measure } from "../../bench/generator.mjs";
-import { REPLAYS, ROWS, SWEEP, WRITES, argumentsOf, keptUp, secondsOf, sweepLoads } from "../../bench/loads.mjs";
+import { argumentsOf, keptUp, REPLAYS, ROWS, SWEEP, secondsOf, sweepLoads, WRITES } from "../../bench/loads.mjs";
 import { pointOf } from "../../bench/measure.mjs";
 import { readOptions } from "../../bench/options.mjs";
 import { markdown, merge, pointsOf, today } from "../../bench/report.mjs";
-import { REQUIREMENTS, isJudged, judge, judgeHistory, judgeSoak } from "../../bench/requirements.mjs";
-import { SERVERS, missingServers, serverOf } from "../../bench/servers.mjs";
+import { isJudged, judge, judgeHistory, judgeSoak, REQUIREMENTS } from "../../bench/requirements.mjs";
+import { missingServers, SERVERS, serverOf } from "../../bench/servers.mjs";
 import { markdownHistory, markdownRow, plainHistory, plainRow, plainSoak } from "../../bench/table.mjs";
 
 const MISSING = { nchan: "nginx is not installed" };

@@ -2,24 +2,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  broadcast,
+  clickBroadcast,
+  clickSubscribe,
+  connectionState,
   hub,
-  item,
-  items,
+  itemTexts,
   minute,
   newPage,
   openChannel,
   setCookie,
-  state,
-  status,
-  subscribe,
+  waitForItem,
+  waitForStatus,
 } from "../support/console.mjs";
-import { ALL, mint } from "../support/tokens.mjs";
+import { FULL_ACCESS, mint } from "../support/tokens.mjs";
 import { eventually } from "../support/wait.mjs";
 
 /** A token that is valid for so many milliseconds. */
-const brief = (ms, claims = ALL) => mint({ ...claims, exp: (Date.now() + ms) / 1000 });
-const ended = (claims = ALL) => brief(-1000, claims);
+const brief = (ms, claims = FULL_ACCESS) => mint({ ...claims, exp: (Date.now() + ms) / 1000 });
+const ended = (claims = FULL_ACCESS) => brief(-1000, claims);
 
 test("a token in its address fills the field, and is nowhere to be seen from then on", minute, async () => {
   const channel = await openChannel("query");
@@ -28,7 +28,7 @@ test("a token in its address fills the field, and is nowhere to be seen from the
   const requests = [];
   page.on("request", (request) => requests.push(request));
   await page.goto(`${hub.origin}/?channel=query&token=${token}&types=score`, { waitUntil: "commit" });
-  await status(page, `subscribed to ${channel.url}`);
+  await waitForStatus(page, `subscribed to ${channel.url}`);
   assert.equal(page.url(), `${hub.origin}/?channel=query&types=score`);
   const field = page.getByLabel("Token");
   assert.equal(await field.inputValue(), token);
@@ -36,12 +36,12 @@ test("a token in its address fills the field, and is nowhere to be seen from the
     [await field.getAttribute("type"), await field.getAttribute("autocomplete")],
     ["password", "new-password"],
   );
-  await broadcast(page, "from the page");
-  await item(page, "message: from the page");
+  await clickBroadcast(page, "from the page");
+  await waitForItem(page, "message: from the page");
 
-  await subscribe(page);
-  await status(page, `subscribed to ${channel.url}`);
-  assert.deepEqual(await items(page), [], "a new subscription begins with an empty list");
+  await clickSubscribe(page);
+  await waitForStatus(page, `subscribed to ${channel.url}`);
+  assert.deepEqual(await itemTexts(page), [], "a new subscription begins with an empty list");
   assert.deepEqual(new URL(page.url()).searchParams.getAll("token"), []);
   assert.equal(new URL(page.url()).searchParams.get("channel"), "query");
   assert.ok(!(await page.content()).includes(token), "it is not in the page either");
@@ -70,7 +70,7 @@ test("a channel in the address bar leads to the console, with its token, which i
   const token = await mint({ subscribe: ["bar"] });
   const page = await newPage();
   await page.goto(`${hub.origin}/channels/bar?token=${token}`);
-  await status(page, `subscribed to ${hub.origin}/channels/bar`);
+  await waitForStatus(page, `subscribed to ${hub.origin}/channels/bar`);
   assert.equal(page.url(), `${hub.origin}/?channel=bar`);
   await page.context().close();
 });
@@ -79,12 +79,12 @@ test("with nothing in the field, the cookie listens; it does not publish", minut
   const channel = await openChannel("cookie");
   const page = await newPage(await mint());
   await page.goto(`${hub.origin}/?channel=cookie`);
-  await status(page, `subscribed to ${channel.url}`);
+  await waitForStatus(page, `subscribed to ${channel.url}`);
   await channel.publish("heard");
-  await item(page, "message: heard");
-  await broadcast(page, "not by cookie");
-  await item(page, "not sent: ");
-  assert.deepEqual((await items(page)).length, 2);
+  await waitForItem(page, "message: heard");
+  await clickBroadcast(page, "not by cookie");
+  await waitForItem(page, "not sent: ");
+  assert.deepEqual((await itemTexts(page)).length, 2);
   const { id } = await channel.publish("next");
   assert.match(id, /-2$/);
   await page.context().close();
@@ -97,24 +97,24 @@ test("no token, an expired one, a wrong one: refused with the hub's words; a goo
     const { detail } = await (await fetch(`${channel.url}?token=${token}`)).json();
     const page = await newPage();
     await page.goto(`${hub.origin}/?channel=refused&token=${token}`);
-    await status(page, `${channel.url} was refused: ${detail}`);
-    assert.equal(await state(page), "closed");
+    await waitForStatus(page, `${channel.url} was refused: ${detail}`);
+    assert.equal(await connectionState(page), "closed");
     assert.equal(page.url(), `${hub.origin}/?channel=refused`);
-    await broadcast(page, "refused");
-    await item(page, "not sent: ");
-    await subscribe(page, await mint());
-    await status(page, `subscribed to ${channel.url}`);
+    await clickBroadcast(page, "refused");
+    await waitForItem(page, "not sent: ");
+    await clickSubscribe(page, await mint());
+    await waitForStatus(page, `subscribed to ${channel.url}`);
     await page.context().close();
   }
   const page = await newPage(await ended());
   await page.goto(`${hub.origin}/?channel=refused`);
-  await status(page, `${channel.url} was refused: `);
+  await waitForStatus(page, `${channel.url} was refused: `);
   await page.context().close();
   assert.match((await channel.publish("x")).id, /-1$/, "nothing was published");
 });
 
-for (const claims of [ALL, { subscribe: ["renewed*"] }]) {
-  const id = claims.publish ? "renewed" : "renewed-listener";
+for (const claims of [FULL_ACCESS, { subscribe: ["renewed*"] }]) {
+  const id = claims.publish ? "renewed" : "renewed-subscriber";
   test(`${id}: what comes after a token has expired is there with the next one, nothing twice`, minute, async () => {
     const channel = await openChannel(id);
     await channel.publish("0");
@@ -122,25 +122,25 @@ for (const claims of [ALL, { subscribe: ["renewed*"] }]) {
     const streams = [];
     page.on("request", (request) => request.resourceType() === "eventsource" && streams.push(request.url()));
     await page.goto(`${hub.origin}/?channel=${id}&history=1&token=${await brief(5_000, claims)}`);
-    await item(page, "message: 0");
+    await waitForItem(page, "message: 0");
     await channel.publish("1");
-    await item(page, "message: 1");
-    await status(page, "the token has expired");
-    assert.equal(await state(page), "closed");
+    await waitForItem(page, "message: 1");
+    await waitForStatus(page, "the token has expired");
+    assert.equal(await connectionState(page), "closed");
     // Nothing comes back by itself: with the same token it would be refused.
     await channel.publish("2");
     await eventually(async () => (await channel.stats()).subscribers === 0);
     await page.waitForTimeout(5_000);
     assert.equal(streams.length, 1);
 
-    await subscribe(page, await ended(claims));
-    await status(page, "was refused: ");
+    await clickSubscribe(page, await ended(claims));
+    await waitForStatus(page, "was refused: ");
     await channel.publish("3");
-    await subscribe(page, await mint(claims));
-    await status(page, `subscribed to ${channel.url}`);
+    await clickSubscribe(page, await mint(claims));
+    await waitForStatus(page, `subscribed to ${channel.url}`);
     await channel.publish("4");
-    await item(page, "message: 4");
-    assert.deepEqual(await items(page), [
+    await waitForItem(page, "message: 4");
+    assert.deepEqual(await itemTexts(page), [
       "message: 0",
       "message: 1",
       "hub.expired: the token has expired",
@@ -153,24 +153,24 @@ for (const claims of [ALL, { subscribe: ["renewed*"] }]) {
   });
 }
 
-test("a listener that has heard nothing goes on after the notice", minute, async () => {
+test("a subscriber that has heard nothing goes on after the notice", minute, async () => {
   const channel = await openChannel("silent");
   const claims = { subscribe: ["silent"] };
   const page = await newPage();
   await page.goto(`${hub.origin}/?channel=silent&token=${await brief(5_000, claims)}`);
-  await status(page, "the token has expired");
+  await waitForStatus(page, "the token has expired");
   await channel.publish("missed");
-  await subscribe(page, await mint(claims));
-  await item(page, "message: missed");
-  assert.deepEqual(await items(page), ["hub.expired: the token has expired", "message: missed"]);
-  await subscribe(page);
-  await status(page, `subscribed to ${channel.url}`);
-  assert.deepEqual(await items(page), [], "from then on it is a subscription as any other");
+  await clickSubscribe(page, await mint(claims));
+  await waitForItem(page, "message: missed");
+  assert.deepEqual(await itemTexts(page), ["hub.expired: the token has expired", "message: missed"]);
+  await clickSubscribe(page);
+  await waitForStatus(page, `subscribed to ${channel.url}`);
+  assert.deepEqual(await itemTexts(page), [], "from then on it is a subscription as any other");
 
   // Another channel has nothing to do with what this one was refused.
   await page.getByLabel("Channel").fill("silent-2");
-  await subscribe(page);
-  await status(page, "silent-2 was refused: ");
+  await clickSubscribe(page);
+  await waitForStatus(page, "silent-2 was refused: ");
   await page.context().close();
 });
 
@@ -178,40 +178,40 @@ test("a cookie that was renewed before it expired goes on by itself, nothing los
   const channel = await openChannel("cookie-renewed");
   const page = await newPage(await brief(5_000));
   await page.goto(`${hub.origin}/?channel=cookie-renewed`);
-  await status(page, `subscribed to ${channel.url}`);
+  await waitForStatus(page, `subscribed to ${channel.url}`);
   await channel.publish("1");
-  await item(page, "message: 1");
+  await waitForItem(page, "message: 1");
   await setCookie(page.context(), await brief(12_000));
-  await status(page, "the token has expired; reconnecting to");
+  await waitForStatus(page, "the token has expired; reconnecting to");
   await channel.publish("2");
-  await status(page, `subscribed to ${channel.url}`);
-  await item(page, "message: 2");
+  await waitForStatus(page, `subscribed to ${channel.url}`);
+  await waitForItem(page, "message: 2");
 
   // This time nobody renews it.
-  await status(page, `${channel.url} was refused: `);
+  await waitForStatus(page, `${channel.url} was refused: `);
   await channel.publish("3");
   await setCookie(page.context(), await mint());
-  await subscribe(page);
-  await item(page, "message: 3");
+  await clickSubscribe(page);
+  await waitForItem(page, "message: 3");
   const expired = "hub.expired: the token has expired";
-  assert.deepEqual(await items(page), ["message: 1", expired, "message: 2", expired, "message: 3"]);
+  assert.deepEqual(await itemTexts(page), ["message: 1", expired, "message: 2", expired, "message: 3"]);
   await page.context().close();
 });
 
 test("a token that may only listen listens; what it may not is said in the hub's words", minute, async () => {
-  const channel = await openChannel("listener");
+  const channel = await openChannel("subscriber");
   const page = await newPage();
-  await page.goto(`${hub.origin}/?channel=listener&token=${await mint({ subscribe: ["listener"] })}`);
-  await status(page, `subscribed to ${channel.url}`);
-  await broadcast(page, "forbidden");
-  await item(page, "not sent: ");
-  assert.match((await items(page))[0], /publish/);
+  await page.goto(`${hub.origin}/?channel=subscriber&token=${await mint({ subscribe: ["subscriber"] })}`);
+  await waitForStatus(page, `subscribed to ${channel.url}`);
+  await clickBroadcast(page, "forbidden");
+  await waitForItem(page, "not sent: ");
+  assert.match((await itemTexts(page))[0], /publish/);
   await channel.publish("1");
-  await item(page, "message: 1");
+  await waitForItem(page, "message: 1");
 
   await page.getByLabel("Channel").fill("another");
-  await subscribe(page);
-  await status(page, "/channels/another was refused: ");
+  await clickSubscribe(page);
+  await waitForStatus(page, "/channels/another was refused: ");
   assert.match(await page.locator("#status").textContent(), /subscribe/);
   await page.context().close();
 });

@@ -1,7 +1,16 @@
 // Pages of other origins, the console among them: which of them hear something, with a token as query or as cookie.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { broadcast, item, items, minute, newPage, openChannel, startConsole, status } from "../support/console.mjs";
+import {
+  clickBroadcast,
+  itemTexts,
+  minute,
+  newPage,
+  openChannel,
+  startConsole,
+  waitForItem,
+  waitForStatus,
+} from "../support/console.mjs";
 import { mint } from "../support/tokens.mjs";
 import { startWebsite } from "../support/website.mjs";
 
@@ -13,9 +22,9 @@ test("ALLOWED_ORIGINS: the console of an origin on the list works, that of anoth
   const query = `?server=${strict.origin}&channel=origins&token=${await mint()}`;
   const page = await newPage();
   await page.goto(`${site}/${query}`);
-  await status(page, `subscribed to ${channel.url}`);
-  await broadcast(page, "allowed");
-  await item(page, "message: allowed");
+  await waitForStatus(page, `subscribed to ${channel.url}`);
+  await clickBroadcast(page, "allowed");
+  await waitForItem(page, "message: allowed");
   const address = new URL(page.url());
   assert.deepEqual([address.origin, address.searchParams.has("token")], [site, false]);
   await page.context().close();
@@ -23,20 +32,20 @@ test("ALLOWED_ORIGINS: the console of an origin on the list works, that of anoth
   const other = site.replace("127.0.0.1", "localhost");
   const foreign = await newPage();
   await foreign.goto(`${other}/${query}`);
-  await status(foreign, `no answer, or none that a page of ${other} may read; reconnecting to ${channel.url}`);
-  await broadcast(foreign, "not allowed");
-  await item(foreign, "not sent: ");
+  await waitForStatus(foreign, `no answer, or none that a page of ${other} may read; reconnecting to ${channel.url}`);
+  await clickBroadcast(foreign, "not allowed");
+  await waitForItem(foreign, "not sent: ");
   assert.match((await channel.publish("2")).id, /-2$/, "the browser has asked first, and not published");
   await foreign.waitForTimeout(4_000);
-  assert.equal((await items(foreign)).length, 1);
+  assert.equal((await itemTexts(foreign)).length, 1);
   await foreign.context().close();
 
   // The hub's own console needs no list.
   const own = await newPage();
   await own.goto(`${strict.origin}/${query}`);
-  await status(own, `subscribed to ${channel.url}`);
-  await broadcast(own, "own");
-  await item(own, "message: own");
+  await waitForStatus(own, `subscribed to ${channel.url}`);
+  await clickBroadcast(own, "own");
+  await waitForItem(own, "message: own");
   await own.context().close();
 });
 

@@ -2,18 +2,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  broadcast,
+  clickBroadcast,
+  clickSubscribe,
   hub as closed,
-  item,
   minute,
   newPage,
   openChannel,
-  status,
-  subscribe,
+  waitForItem,
+  waitForStatus,
 } from "../support/console.mjs";
 import { startHub } from "../support/hub.mjs";
 import { startRecorder } from "../support/recorder.mjs";
-import { ALL, mint } from "../support/tokens.mjs";
+import { FULL_ACCESS, mint } from "../support/tokens.mjs";
 import { eventually } from "../support/wait.mjs";
 import { startWebsite } from "../support/website.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
@@ -39,22 +39,22 @@ async function watchedPage() {
 }
 
 for (const [name, hub] of Object.entries(hubs)) {
-  test(`${name}: listening, publishing, the end and a reload violate nothing`, minute, async () => {
+  test(`${name}: subscribing, publishing, the end and a reload violate nothing`, minute, async () => {
     const channel = hub.channel("ordinary");
     const { page, violations } = await watchedPage();
     for (const visit of ["first", "second"]) {
       if (visit === "first") await open(page, `${hub.origin}/?channel=ordinary`);
       // Under `wrangler dev` the answer is 304: the browser shows the page that it has stored.
       else await page.reload();
-      await status(page, `subscribed to ${channel.url}`);
-      await broadcast(page, `${visit} <b>bold</b>`);
-      await item(page, `message: ${visit} <b>bold</b>`);
+      await waitForStatus(page, `subscribed to ${channel.url}`);
+      await clickBroadcast(page, `${visit} <b>bold</b>`);
+      await waitForItem(page, `message: ${visit} <b>bold</b>`);
     }
     const styled = await page.locator("#messages").evaluate((list) => getComputedStyle(list).listStyleType);
     assert.equal(styled, "none", "its style applies");
     await channel.end();
-    await item(page, "hub.end: ");
-    await status(page, "has ended");
+    await waitForItem(page, "hub.end: ");
+    await waitForStatus(page, "has ended");
     assert.deepEqual(violations, []);
     await page.context().close();
   });
@@ -65,7 +65,7 @@ for (const [name, hub] of Object.entries(hubs)) {
     await page.goto(`${hub.origin}/?channel=injected`);
     // The policy of a page that the browser has stored is still there.
     await page.reload();
-    await status(page, "subscribed to");
+    await waitForStatus(page, "subscribed to");
     await page.evaluate((origin) => {
       const script = document.createElement("script");
       script.textContent = "window.ran = 'script'";
@@ -112,17 +112,17 @@ for (const [name, hub] of Object.entries(hubs)) {
 test("a token, its end, the next one, and another hub's server violate nothing", minute, async () => {
   const channel = await openChannel("policy");
   const { page, violations } = await watchedPage();
-  const brief = await mint({ ...ALL, exp: Date.now() / 1_000 + 4 });
+  const brief = await mint({ ...FULL_ACCESS, exp: Date.now() / 1_000 + 4 });
   const { origin } = hubs["bare workerd"];
   // The console of one hub, for another one.
   await open(page, `${origin}/?server=${closed.origin}&channel=policy&token=${brief}`);
-  await status(page, `subscribed to ${channel.url}`);
-  await broadcast(page, "1");
-  await item(page, "message: 1");
-  await status(page, "the token has expired");
+  await waitForStatus(page, `subscribed to ${channel.url}`);
+  await clickBroadcast(page, "1");
+  await waitForItem(page, "message: 1");
+  await waitForStatus(page, "the token has expired");
   await channel.publish("2");
-  await subscribe(page, await mint());
-  await item(page, "message: 2");
+  await clickSubscribe(page, await mint());
+  await waitForItem(page, "message: 2");
   assert.deepEqual(violations, []);
   await page.context().close();
 });

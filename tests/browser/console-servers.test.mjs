@@ -3,21 +3,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  broadcast,
+  clickBroadcast,
+  clickSubscribe,
+  connectionState,
   hub,
-  item,
-  items,
+  itemTexts,
   minute,
   newPage,
   openChannel,
   startConsole,
-  state,
-  status,
-  subscribe,
+  waitForItem,
+  waitForStatus,
 } from "../support/console.mjs";
-import { listen } from "../support/listener.mjs";
 import { redirectTo, startRecorder } from "../support/recorder.mjs";
-import { ALL, mint } from "../support/tokens.mjs";
+import { subscribe } from "../support/subscriber.mjs";
+import { FULL_ACCESS, mint } from "../support/tokens.mjs";
 import { eventually } from "../support/wait.mjs";
 import { startWebsite } from "../support/website.mjs";
 
@@ -25,7 +25,7 @@ const site = await startWebsite();
 const other = await startRecorder();
 /** A token that no other is equal to: within a second, two of the same claims are. */
 let tokens = 0;
-const newToken = () => mint({ ...ALL, sub: `token ${++tokens}` });
+const newToken = () => mint({ ...FULL_ACCESS, sub: `token ${++tokens}` });
 const note = (page) => page.locator("#note").textContent();
 
 /** Fills in the field Server as somebody who then goes on to the next field. */
@@ -58,17 +58,17 @@ for (const [what, server] of Object.entries(SERVERS)) {
     const before = other.requests.length;
     const token = await newToken();
     await page.goto(`${hub.origin}/?server=${encodeURIComponent(server)}&token=${token}`);
-    await status(page, words);
-    assert.equal(await state(page), "closed");
-    await broadcast(page, "x");
-    await item(page, "not sent: subscribe to a channel first");
+    await waitForStatus(page, words);
+    assert.equal(await connectionState(page), "closed");
+    await clickBroadcast(page, "x");
+    await waitForItem(page, "not sent: subscribe to a channel first");
 
     // The same in the field.
     await page.goto(`${hub.origin}/?channel=servers&token=${token}`);
-    await status(page, "subscribed to");
+    await waitForStatus(page, "subscribed to");
     requests.length = 0;
     await page.getByLabel("Server").fill(server);
-    await subscribe(page);
+    await clickSubscribe(page);
     assert.match(await page.getByLabel("Server").evaluate((field) => field.validationMessage), words);
     await page.waitForTimeout(300);
     assert.deepEqual(requests, []);
@@ -83,22 +83,22 @@ test("a token does not go along to another server, nor come back by itself", min
   const token = await newToken();
   const page = await newPage();
   await page.goto(`${hub.origin}/?channel=servers`);
-  await status(page, "was refused: ");
+  await waitForStatus(page, "was refused: ");
   const field = page.getByLabel("Token");
   assert.equal(await field.getAttribute("placeholder"), `for ${hub.origin}`);
-  await subscribe(page, token);
-  await status(page, `subscribed to ${channel.url}`);
+  await clickSubscribe(page, token);
+  await waitForStatus(page, `subscribed to ${channel.url}`);
 
   const before = other.requests.length;
   await page.getByLabel("Server").fill(other.origin);
   assert.equal(await field.getAttribute("placeholder"), `for ${other.origin}`);
   await page.getByLabel("Server").press("Enter");
   await asked("/channels/servers", before);
-  await status(page, `${other.origin}/channels/servers was refused: a token is needed`);
+  await waitForStatus(page, `${other.origin}/channels/servers was refused: a token is needed`);
   assert.equal(await field.inputValue(), "");
   const removed = `The token was removed: it was for ${hub.origin}. Enter one for ${other.origin}, if it needs one.`;
   assert.equal(await note(page), removed);
-  await broadcast(page, "for the other");
+  await clickBroadcast(page, "for the other");
   await asked("/channels/servers/broadcast", before);
   assert.equal(other.has(token), false);
 
@@ -109,13 +109,13 @@ test("a token does not go along to another server, nor come back by itself", min
   assert.match(await note(page), new RegExp(`it was for ${other.origin}\\. Enter one for ${hub.origin},`));
   const requests = [];
   page.on("request", (request) => requests.push(request));
-  await subscribe(page);
-  await status(page, `${channel.url} was refused: `);
+  await clickSubscribe(page);
+  await waitForStatus(page, `${channel.url} was refused: `);
   for (const request of requests) {
     assert.ok(!JSON.stringify([request.url(), await request.allHeaders()]).includes("not-for-the-hub"));
   }
-  await subscribe(page, token);
-  await status(page, `subscribed to ${channel.url}`);
+  await clickSubscribe(page, token);
+  await waitForStatus(page, `subscribed to ${channel.url}`);
   assert.equal(await note(page), "");
   assert.equal(other.has(token), false);
   await page.context().close();
@@ -125,14 +125,14 @@ test("a token that was entered for the next server is not published with to the 
   const token = await newToken();
   const page = await newPage();
   await page.goto(`${hub.origin}/?server=${other.origin}&channel=servers`);
-  await status(page, "a token is needed");
+  await waitForStatus(page, "a token is needed");
   await enterServer(page, hub.origin);
   await page.getByLabel("Token").fill(token);
   // Nobody has subscribed there yet: this goes to the server before.
   const before = other.requests.length;
-  await broadcast(page, "x");
+  await clickBroadcast(page, "x");
   await asked("/channels/servers/broadcast", before);
-  await item(page, "not sent: a token is needed");
+  await waitForItem(page, "not sent: a token is needed");
   assert.equal(other.has(token), false);
   await page.context().close();
 });
@@ -140,7 +140,7 @@ test("a token that was entered for the next server is not published with to the 
 test("a server that is changed and put back keeps its token; another path is another server", minute, async () => {
   const page = await newPage();
   await page.goto(`${hub.origin}/?channel=servers&token=${await newToken()}`);
-  await status(page, "subscribed to");
+  await waitForStatus(page, "subscribed to");
   const server = page.getByLabel("Server");
   await server.press("End");
   await server.pressSequentially("/x");
@@ -161,7 +161,7 @@ test("a token that comes in an address goes to the server of the same address al
   const toHub = [];
   page.on("request", (request) => request.url().startsWith(`${hub.origin}/channels`) && toHub.push(request));
   await page.goto(`${hub.origin}/?server=${other.origin}&channel=linked&token=${token}`);
-  await status(page, "a token is needed");
+  await waitForStatus(page, "a token is needed");
   await asked("/channels/linked", before);
   assert.equal(other.has(token), true);
   assert.deepEqual(toHub, []);
@@ -173,8 +173,8 @@ test("a token that comes in an address goes to the server of the same address al
   await page.goto(`${hub.origin}/?server=ws:&channel=linked&token=${lost}`);
   await enterServer(page, other.origin);
   assert.match(await note(page), /^The token was removed: it was entered before there was a server\./);
-  await subscribe(page);
-  await status(page, "a token is needed");
+  await clickSubscribe(page);
+  await waitForStatus(page, "a token is needed");
   assert.equal(other.has(lost), false);
   await page.context().close();
 });
@@ -182,7 +182,7 @@ test("a token that comes in an address goes to the server of the same address al
 test("neither a token nor a server that was not subscribed to comes back with the page", minute, async () => {
   const page = await newPage();
   await page.goto(`${hub.origin}/?channel=servers`);
-  await status(page, "was refused: ");
+  await waitForStatus(page, "was refused: ");
   await enterServer(page, other.origin);
   await page.getByLabel("Token").fill("typed");
   await page.reload();
@@ -198,8 +198,8 @@ test("neither a token nor a server that was not subscribed to comes back with th
   page.on("request", (request) => request.url().startsWith(`${hub.origin}/channels`) && requests.push(request));
   // Whatever the fields are now, a token for one server is not sent to another.
   await enterServer(page, hub.origin);
-  await subscribe(page);
-  await status(page, `${hub.origin}/channels/servers was refused: `);
+  await clickSubscribe(page);
+  await waitForStatus(page, `${hub.origin}/channels/servers was refused: `);
   assert.ok(requests.length > 0);
   for (const request of requests) {
     assert.ok(!JSON.stringify([request.url(), await request.allHeaders()]).includes("typed"));
@@ -217,10 +217,15 @@ for (const all of [false, true]) {
     const page = await newPage();
     await page.goto(`${hub.origin}/?server=${redirecting.origin}&channel=moved&token=${token}`);
     const url = `${redirecting.origin}/channels/moved`;
-    if (all) await status(page, `no answer, or none that a page of ${hub.origin} may read; reconnecting to ${url}`);
-    else await status(page, `${url} redirects to another address, which this page does not follow: enter that server`);
-    await broadcast(page, "x");
-    await item(page, all ? "not sent: " : `not sent: ${url} redirects`);
+    if (all)
+      await waitForStatus(page, `no answer, or none that a page of ${hub.origin} may read; reconnecting to ${url}`);
+    else
+      await waitForStatus(
+        page,
+        `${url} redirects to another address, which this page does not follow: enter that server`,
+      );
+    await clickBroadcast(page, "x");
+    await waitForItem(page, all ? "not sent: " : `not sent: ${url} redirects`);
     await page.waitForTimeout(all ? 3_500 : 500);
     assert.equal(other.requests.length, before);
     await page.context().close();
@@ -248,7 +253,7 @@ for (const [when, answer] of Object.entries(MOVING)) {
       moving.requests.some(({ url }) => new URLSearchParams(url.split("?")[1]).get("token") === token);
     await eventually(stream, 10_000, "a stream is asked for");
     moving.answer = redirectTo(other.origin);
-    await status(page, "redirects to another address");
+    await waitForStatus(page, "redirects to another address");
     assert.equal(other.requests.length, before);
     await page.context().close();
   });
@@ -259,30 +264,30 @@ test("with a token, the console goes on after a restart, nothing lost or twice",
   const channel = await openChannel("restart", own);
   const page = await newPage();
   await page.goto(`${own.origin}/?channel=restart&token=${await newToken()}`);
-  await status(page, `subscribed to ${channel.url}`);
+  await waitForStatus(page, `subscribed to ${channel.url}`);
   await channel.publish("1");
-  await item(page, "message: 1");
+  await waitForItem(page, "message: 1");
   await own.restart();
-  await status(page, `connection lost; reconnecting to ${channel.url}`);
+  await waitForStatus(page, `connection lost; reconnecting to ${channel.url}`);
   await channel.publish("2");
-  await status(page, `subscribed to ${channel.url}`);
+  await waitForStatus(page, `subscribed to ${channel.url}`);
   await channel.publish("3");
-  await item(page, "message: 3");
-  assert.deepEqual(await items(page), ["message: 1", "message: 2", "message: 3"]);
+  await waitForItem(page, "message: 3");
+  assert.deepEqual(await itemTexts(page), ["message: 1", "message: 2", "message: 3"]);
   await page.context().close();
 });
 
 test("with a token, the console waits where a channel is full, as the hub asks it to", minute, async () => {
   const full = await startConsole({ MAX_SUBSCRIBERS: "1", HEARTBEAT_SECONDS: "1" });
   const channel = await openChannel("full", full);
-  const first = await listen(channel, { headers: channel.headers });
+  const first = await subscribe(channel, { headers: channel.headers });
   const page = await newPage();
   const streams = [];
   page.on("request", (request) => request.resourceType() === "eventsource" && streams.push(Date.now()));
   await page.goto(`${full.origin}/?channel=full&token=${await newToken()}`);
-  await status(page, /MAX_SUBSCRIBERS.*reconnecting to/);
-  first.leave();
-  await status(page, `subscribed to ${channel.url}`);
+  await waitForStatus(page, /MAX_SUBSCRIBERS.*reconnecting to/);
+  first.close();
+  await waitForStatus(page, `subscribed to ${channel.url}`);
   assert.equal(streams.length, 2);
   assert.ok(streams[1] - streams[0] >= 5_000);
   await page.context().close();

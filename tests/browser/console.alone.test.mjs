@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";
-import { startWorkerd } from "../support/workerd.mjs";
 import { eventually } from "../support/wait.mjs";
+import { startWorkerd } from "../support/workerd.mjs";
 
 const browser = await openBrowser();
 

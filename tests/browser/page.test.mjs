@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";
 import { namedBlock } from "../support/markdown.mjs";
-import { ALL, authorized, mint, SECRET } from "../support/tokens.mjs";
+import { authorized, FULL_ACCESS, mint, SECRET } from "../support/tokens.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 import { startWebsite } from "../support/website.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
@@ -18,7 +18,7 @@ test("they lose nothing where a token expires, in the middle or while the hub is
   const browser = await openBrowser();
   const site = await startWebsite();
   const hub = await startWorkerd({ ACCESS: "token", JWT_SECRET: SECRET, ALLOWED_ORIGINS: site });
-  const channel = authorized(hub.channel("foo"), await mint({ ...ALL, exp: Date.now() / 1_000 + 600 }));
+  const channel = authorized(hub.channel("foo"), await mint({ ...FULL_ACCESS, exp: Date.now() / 1_000 + 600 }));
   const page = await browser.newPage();
   let expires = 0;
   let tokens = 0;

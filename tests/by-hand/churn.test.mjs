@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { listen } from "../support/listener.mjs";
+import { subscribe } from "../support/subscriber.mjs";
 import { eventually } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -27,7 +27,7 @@ async function visit(port, path, n) {
 test("100,000 connects and leaves", { timeout: 1_800_000 }, async () => {
   const hub = await startWorkerd({ HEARTBEAT_SECONDS: "1", LOG_LEVEL: "error" });
   const channel = hub.channel("churn");
-  const witness = await listen(channel);
+  const witness = await subscribe(channel);
   const { port, pathname } = new URL(channel.url);
   let warm;
   for (let done = 0; done < TOTAL; done += WAVE) {

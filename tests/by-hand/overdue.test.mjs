@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { temporaryFolder } from "../support/folder.mjs";
-import { SHORT_LIVED, makeOverdue } from "../support/overdue.mjs";
+import { makeOverdue, SHORT_LIVED } from "../support/overdue.mjs";
 import { serve } from "../support/serve.mjs";
 import { sleep } from "../support/wait.mjs";
 
@@ -31,8 +31,7 @@ async function publish(hub) {
 const quantile = (times, share) => times.sort((a, b) => a - b)[Math.floor(times.length * share)];
 
 async function stop(hub) {
-  process.kill(hub.child.pid, "SIGTERM");
-  assert.equal(await hub.end(), 0);
+  await hub.stop();
 }
 
 test(`${CHANNELS} overdue channels: it starts in time, and publishers notice nothing`, {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startHub } from "../support/hub.mjs";
-import { listen } from "../support/listener.mjs";
+import { subscribe } from "../support/subscriber.mjs";
 import { eventually } from "../support/wait.mjs";
 
 const hub = await startHub({ BUFFER_EVENTS: "64", MAX_BATCH_EVENTS: "64" });
@@ -23,8 +23,8 @@ async function flood(channel) {
 
 test("a stalled reader drops, is told exactly what, and finds the newest events", { timeout: 120_000 }, async () => {
   const channel = hub.channel("stalled");
-  const healthy = await listen(channel);
-  const stalled = await listen(channel, { paused: true });
+  const healthy = await subscribe(channel);
+  const stalled = await subscribe(channel, { paused: true });
   const dropped = await flood(channel);
   assert.ok(dropped > 0);
 
@@ -35,7 +35,7 @@ test("a stalled reader drops, is told exactly what, and finds the newest events"
   const stats = await channel.stats();
   assert.deepEqual([stats.busy, stats.dropped, stats.subscribers], [1, dropped, 2]);
 
-  stalled.resume();
+  stalled.unpause();
   await stalled.untilId(healthy.events.at(-1).id);
   const told = stalled.account();
   assert.equal(told.dropped, dropped, "notices and receipts speak of the same events");
@@ -55,9 +55,9 @@ test("a stalled reader drops, is told exactly what, and finds the newest events"
 test("BUFFER_EVENTS bounds what waits, too", { timeout: 120_000 }, async () => {
   const narrow = await startHub({ BUFFER_EVENTS: "10" });
   const channel = narrow.channel("narrow");
-  const stalled = await listen(channel, { paused: true });
+  const stalled = await subscribe(channel, { paused: true });
   const dropped = await flood(channel);
-  stalled.resume();
+  stalled.unpause();
   await stalled.until(() => stalled.events.length && stalled.account().last === FLOOD_EVENTS);
   assert.equal(stalled.account().dropped, dropped);
   const notice = stalled.events.findLastIndex((event) => event.event === "hub.dropped");
@@ -67,9 +67,9 @@ test("BUFFER_EVENTS bounds what waits, too", { timeout: 120_000 }, async () => {
 
 test("being busy and catching up is logged once each", { timeout: 120_000 }, async () => {
   const channel = hub.channel("busy-log");
-  const stalled = await listen(channel, { paused: true });
+  const stalled = await subscribe(channel, { paused: true });
   const dropped = await flood(channel);
-  stalled.resume();
+  stalled.unpause();
   await stalled.until(() => stalled.events.length && stalled.account().last === FLOOD_EVENTS);
   await eventually(async () => (await channel.stats()).busy === 0);
   const lines = () => hub.logLines().filter((line) => /^channel .*id=busy-log/.test(line));
@@ -82,12 +82,12 @@ test("being busy and catching up is logged once each", { timeout: 120_000 }, asy
 
 test("a reader that stalls again and again stays accounted for", { timeout: 120_000 }, async () => {
   const channel = hub.channel("on-and-off");
-  const reader = await listen(channel);
+  const reader = await subscribe(channel);
   let dropped = 0;
   for (let round = 0; round < 3; round++) {
-    reader.stall();
+    reader.pause();
     dropped += await flood(channel);
-    reader.resume();
+    reader.unpause();
     await reader.until(() => reader.events.length > 0 && reader.account().last > round * FLOOD_EVENTS);
   }
   const { id } = await channel.publish("end");
@@ -99,9 +99,9 @@ test("a reader that stalls again and again stays accounted for", { timeout: 120_
 
 test("drops of streams that leave untold are in the receipts all the same", { timeout: 120_000 }, async () => {
   const channel = hub.channel("untold");
-  const stalled = await listen(channel, { paused: true });
+  const stalled = await subscribe(channel, { paused: true });
   const dropped = await flood(channel);
-  stalled.leave();
+  stalled.close();
   await eventually(async () => (await channel.stats()).subscribers === 0);
   const stats = await channel.stats();
   assert.deepEqual([stats.dropped, stats.busy], [dropped, 0]);

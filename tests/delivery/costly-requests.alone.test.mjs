@@ -2,8 +2,8 @@
 // memory. On bare workerd, whose memory is the hub's alone, as `npm run serve` sets it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hammer } from "../support/hammer.mjs";
-import { listen } from "../support/listener.mjs";
+import { repeatRequest } from "../support/repeat.mjs";
+import { subscribe } from "../support/subscriber.mjs";
 import { sleep } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -35,12 +35,12 @@ for (const [what, attack] of Object.entries(ATTACKS)) {
   test(`${what} delay no publish to another channel`, { timeout: 60_000 }, async () => {
     const hub = await startWorkerd(SETTINGS);
     const channel = hub.channel("other");
-    const listener = await listen(channel);
+    const subscriber = await subscribe(channel);
     // As JSON these take six times as many bytes.
     for (let number = 0; number < 20; number++) await hub.channel("large").publish("\u0001".repeat(60_000));
     const times = [];
     let ends = false;
-    const attacking = hammer(hub.workerd.port, { ms: MS, ...attack }).then(() => (ends = true));
+    const attacking = repeatRequest(hub.workerd.port, { ms: MS, ...attack }).then(() => (ends = true));
     while (!ends) {
       const started = performance.now();
       await channel.publish("tick");
@@ -56,6 +56,6 @@ for (const [what, attack] of Object.entries(ATTACKS)) {
     );
     assert.ok(p99 < 500, `${p99} ms`);
     assert.ok(peak < 1e9, `${peak} bytes`);
-    await listener.untilEvents(times.length);
+    await subscriber.untilEvents(times.length);
   });
 }

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { after, test } from "node:test";
 import { EventSource } from "eventsource";
 import { openBrowser } from "../support/browser.mjs";
-import { listen, parseId, resume } from "../support/listener.mjs";
+import { parseId, resume, subscribe } from "../support/subscriber.mjs";
 import { sleep } from "../support/wait.mjs";
 import { editStorage, startWorkerd } from "../support/workerd.mjs";
 
@@ -21,7 +21,7 @@ async function assertEnded(channel) {
 
 test("streams hear hub.end and end; the next publish begins a larger epoch", async () => {
   const channel = hub.channel("match");
-  const streams = [await listen(channel), await listen(channel, { query: "?catch_up=1" })];
+  const streams = [await subscribe(channel), await subscribe(channel, { query: "?catch_up=1" })];
   const { id } = await channel.publishBatch(["7:3", "8:3"]);
   const response = await fetch(channel.url, { method: "DELETE" });
   assert.equal(response.status, 200);
@@ -29,7 +29,7 @@ test("streams hear hub.end and end; the next publish begins a larger epoch", asy
   assert.equal(response.headers.get("access-control-allow-origin"), "*");
   assert.deepEqual(await response.json(), { id, subscribers: 2, dropped: 0 });
   for (const stream of streams) {
-    await stream.until(() => stream.ended, "the end of the stream");
+    await stream.untilEnded();
     assert.deepEqual(stream.events.at(-1), { id, event: "hub.end", data: JSON.stringify({ id }) });
     assert.deepEqual([stream.account().events.length, stream.account().last], [2, 2]);
   }
@@ -64,7 +64,7 @@ test("a channel stays ended across a restart, and so does what it was", async ()
   assert.ok(parseId(next.id).epoch > parseId(id).epoch);
   await other.restart();
   const stream = await resume(channel, next.id);
-  assert.equal(stream.joinedAfter, next.id, "nothing ends the new epoch");
+  assert.equal(stream.startId, next.id, "nothing ends the new epoch");
 });
 
 test("after an hour it is a channel as any other", async () => {
@@ -98,12 +98,12 @@ test("ending it twice, or before anybody used it, does no harm", async () => {
   assert.ok(parseId((await channel.publish("y")).id).epoch > parseId(id).epoch);
 
   const unused = hub.channel("unused");
-  const early = await listen(unused);
+  const early = await subscribe(unused);
   assert.equal((await unused.end()).subscribers, 1);
-  await early.until(() => early.ended, "the end of the stream");
+  await early.untilEnded();
   assert.deepEqual(
     early.events.map(({ event, id }) => [event, id]),
-    [["hub.end", early.joinedAfter]],
+    [["hub.end", early.startId]],
   );
   await assertEnded(unused);
 });
@@ -122,8 +122,8 @@ test("under load, each epoch is whole, and each stream hears its end", { timeout
   const heard = [];
   const readers = Array.from({ length: 4 }, async () => {
     while (open) {
-      const stream = await listen(channel);
-      await stream.until(() => stream.ended, "the end of the stream");
+      const stream = await subscribe(channel);
+      await stream.untilEnded();
       if (stream.status === 200) heard.push(stream);
     }
   });
@@ -148,8 +148,8 @@ test("under load, each epoch is whole, and each stream hears its end", { timeout
 test("a stream that has backed up is told what it cannot have any more", { timeout: 120_000 }, async () => {
   const large = await startWorkerd({ HISTORY_BYTES: "67108864", LOG_LEVEL: "error" });
   const channel = large.channel("backed-up");
-  const plain = await listen(channel, { paused: true });
-  const patient = await listen(channel, { query: "?catch_up=1", paused: true });
+  const plain = await subscribe(channel, { paused: true });
+  const patient = await subscribe(channel, { query: "?catch_up=1", paused: true });
   let id;
   let dropped = 0;
   for (let i = 0; i < 40; i++) {
@@ -160,8 +160,8 @@ test("a stream that has backed up is told what it cannot have any more", { timeo
   const ended = await channel.end();
   assert.deepEqual([ended.id, ended.subscribers], [id, 2]);
   for (const stream of [plain, patient]) {
-    stream.resume();
-    await stream.until(() => stream.ended, "the end of the stream");
+    stream.unpause();
+    await stream.untilEnded();
     assert.equal(stream.events.at(-1).event, "hub.end");
     assert.equal(stream.account().last, 600);
   }

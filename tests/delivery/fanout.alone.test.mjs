@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startHub } from "../support/hub.mjs";
-import { listen } from "../support/listener.mjs";
+import { subscribe } from "../support/subscriber.mjs";
 
 const hub = await startHub();
 
 test("channels are isolated, and spelling an id differently does not make another", async () => {
   const [a, b, encoded] = [hub.channel("iso-a"), hub.channel("iso-b"), hub.channel("%69so-%61")];
-  const [onA, onB, onEncoded] = [await listen(a), await listen(b), await listen(encoded)];
+  const [onA, onB, onEncoded] = [await subscribe(a), await subscribe(b), await subscribe(encoded)];
   await a.publish("for a");
   await b.publish("for b");
   await a.publish("for a again");
@@ -28,18 +28,18 @@ test("channels are isolated, and spelling an id differently does not make anothe
 test("ids of every shape that is allowed work", async () => {
   for (const id of ["A-z.0_9~:@-", "x".repeat(128), "@", "..."]) {
     const channel = hub.channel(id);
-    const listener = await listen(channel);
+    const subscriber = await subscribe(channel);
     await channel.publish("x");
-    await listener.untilEvents(1);
+    await subscriber.untilEvents(1);
     assert.equal((await channel.stats()).channel, id);
   }
 });
 
 test("500 streams get every event of 8 publishers, in the same order", { timeout: 120_000 }, async () => {
   const channel = hub.channel("crowd");
-  const listeners = [];
+  const subscribers = [];
   for (let i = 0; i < 10; i++) {
-    listeners.push(...(await Promise.all(Array.from({ length: 50 }, () => listen(channel)))));
+    subscribers.push(...(await Promise.all(Array.from({ length: 50 }, () => subscribe(channel)))));
   }
   assert.equal((await channel.stats()).subscribers, 500);
   const publishers = Array.from({ length: 8 }, async (_, publisher) => {
@@ -54,9 +54,9 @@ test("500 streams get every event of 8 publishers, in the same order", { timeout
   });
   const receipts = new Map((await Promise.all(publishers)).flat());
   assert.equal(receipts.size, 200);
-  await Promise.all(listeners.map((listener) => listener.untilEvents(200)));
-  for (const listener of listeners) {
-    const { events, dropped } = listener.account();
+  await Promise.all(subscribers.map((subscriber) => subscriber.untilEvents(200)));
+  for (const subscriber of subscribers) {
+    const { events, dropped } = subscriber.account();
     assert.equal(dropped, 0);
     assert.equal(events.length, 200);
     for (const event of events) assert.equal(event.data, receipts.get(event.id));
@@ -70,7 +70,7 @@ for (const [readers, rounds] of [
 ]) {
   test(`bursts larger than the buffer reach ${readers} readers that keep up, whole`, { timeout: 120_000 }, async () => {
     const channel = hub.channel(`bursts-${readers}`);
-    const listeners = await Promise.all(Array.from({ length: readers }, () => listen(channel)));
+    const subscribers = await Promise.all(Array.from({ length: readers }, () => subscribe(channel)));
     const batch = Array.from({ length: 256 }, (_, i) => `${i} ${"x".repeat(100)}`);
     // 12 batches at once, each as large as the whole buffer, from connections of their own.
     for (let round = 0; round < rounds; round++) {
@@ -78,9 +78,9 @@ for (const [readers, rounds] of [
       for (const receipt of receipts) assert.equal(receipt.dropped, 0);
     }
     const total = rounds * 12 * 256;
-    await Promise.all(listeners.map((listener) => listener.untilEvents(total)));
-    for (const listener of listeners) {
-      const { events, dropped } = listener.account();
+    await Promise.all(subscribers.map((subscriber) => subscriber.untilEvents(total)));
+    for (const subscriber of subscribers) {
+      const { events, dropped } = subscriber.account();
       assert.equal(dropped, 0);
       assert.ok(
         events.every((event, i) => event.data === batch[i % 256]),
@@ -93,13 +93,13 @@ for (const [readers, rounds] of [
 
 test("bursts of large events do, too", { timeout: 120_000 }, async () => {
   const channel = hub.channel("large-bursts");
-  const listeners = await Promise.all(Array.from({ length: 5 }, () => listen(channel)));
+  const subscribers = await Promise.all(Array.from({ length: 5 }, () => subscribe(channel)));
   const batch = Array.from({ length: 15 }, (_, i) => String(i).repeat(60_000 / String(i).length));
   // Two of them are what one channel may hold at once.
   for (let wave = 0; wave < 5; wave++) await Promise.all([channel.publishBatch(batch), channel.publishBatch(batch)]);
-  await Promise.all(listeners.map((listener) => listener.untilEvents(150)));
-  for (const listener of listeners) {
-    const { events, dropped } = listener.account();
+  await Promise.all(subscribers.map((subscriber) => subscriber.untilEvents(150)));
+  for (const subscriber of subscribers) {
+    const { events, dropped } = subscriber.account();
     assert.equal(dropped, 0);
     assert.ok(events.every((event, i) => event.data === batch[i % 15]));
   }
@@ -112,12 +112,12 @@ test("streams that come and go while events flow miss nothing of their time", { 
     for (let i = 0; publishing; i++) await channel.publish(String(i));
   })();
   for (let round = 0; round < 15; round++) {
-    const listeners = await Promise.all(Array.from({ length: 10 }, () => listen(channel)));
-    await Promise.all(listeners.map((listener) => listener.untilEvents(3)));
-    for (const [i, listener] of listeners.entries()) {
-      assert.equal(listener.account().dropped, 0);
-      if (i % 2) listener.leave();
-      else listener.reset();
+    const subscribers = await Promise.all(Array.from({ length: 10 }, () => subscribe(channel)));
+    await Promise.all(subscribers.map((subscriber) => subscriber.untilEvents(3)));
+    for (const [i, subscriber] of subscribers.entries()) {
+      assert.equal(subscriber.account().dropped, 0);
+      if (i % 2) subscriber.close();
+      else subscriber.reset();
     }
   }
   publishing = false;

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startBurst } from "../support/burst.mjs";
-import { listen, resume } from "../support/listener.mjs";
 import { rawConnection } from "../support/raw.mjs";
 import { smallMemoryModules } from "../support/small-memory.mjs";
+import { resume, subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -44,7 +44,7 @@ for (const [what, load] of Object.entries({
     // The least that `npm run serve` sets, and a short time for bodies, so that those that never end do not last for longer than this.
     const hub = await startWorkerd({ ...QUIET, MEMORY_BYTES: String(128 * MIB), BODY_SECONDS: "10" });
     const [other, loaded] = [hub.channel("other"), hub.channel("loaded")];
-    const listener = await listen(other);
+    const subscriber = await subscribe(other);
     await other.publish("before");
     const burst = await startBurst(hub.workerd.port, `${loaded.path}/broadcast`, load);
     let answers;
@@ -56,8 +56,8 @@ for (const [what, load] of Object.entries({
     console.log(`# ${what}: ${JSON.stringify(answers)}; ${times.length} other publishes: ${figures}`);
     assert.ok(p99 < 500, figures);
     assert.ok(peak < 1e9, figures);
-    await listener.untilEvents(times.length + 1);
-    assert.equal(listener.account().events.length, times.length + 1);
+    await subscriber.untilEvents(times.length + 1);
+    assert.equal(subscriber.account().events.length, times.length + 1);
     assert.ok(answers[503] > 0, "some were refused");
     const { history, seq } = await loaded.stats();
     if (!load.unfinished)
@@ -74,7 +74,7 @@ test("a body that does not arrive in time is answered with 408, and gives its ro
   const declared = await unfinishedPublish(channel, "Content-Length: 50000", "x");
   const chunked = await unfinishedPublish(channel, "Transfer-Encoding: chunked", "5\r\nhello\r\n");
   for (const connection of [declared, chunked]) {
-    const answer = await connection.rest();
+    const answer = await connection.untilClosed();
     assert.match(answer, /^HTTP\/1\.1 408 /);
     assert.match(answer, /"type":"urn:sse-broadcaster:problem:body-too-slow".*BODY_SECONDS/);
   }
@@ -92,7 +92,7 @@ test("beyond the limit a publish is refused by its declared length, before its b
   );
   const answered = () => held.filter((connection) => connection.received());
   await eventually(() => answered().length === 4);
-  const refused = await answered()[0].rest();
+  const refused = await answered()[0].untilClosed();
   assert.match(refused, /^HTTP\/1\.1 503 /);
   assert.match(refused, /^Retry-After: 1\r$/m);
   assert.match(refused, /"type":"urn:sse-broadcaster:problem:memory-full".*MEMORY_BYTES/);
@@ -130,13 +130,13 @@ test("clients that break off in the middle of a body leave nothing behind", asyn
 
 /** Publishes 0.9 MB to each of `count` channels with a stream each, whose logs keep that. Returns the streams. */
 async function fillLogs(hub, count) {
-  const listeners = [];
+  const subscribers = [];
   for (let number = 0; number < count; number++) {
     const channel = hub.channel(`log-${number}`);
-    listeners.push(await listen(channel));
+    subscribers.push(await subscribe(channel));
     await channel.publishBatch(BATCH);
   }
-  return listeners;
+  return subscribers;
 }
 
 for (const HISTORY_EVENTS of ["1000", "0"]) {
@@ -146,16 +146,16 @@ for (const HISTORY_EVENTS of ["1000", "0"]) {
     // 100 logs of 0.9 MB do not fit into the 64 MiB of this instance, but what it may count does.
     const settings = { ...QUIET, HISTORY_EVENTS, MEMORY_BYTES: String(16 * MIB) };
     const hub = await startWorkerd(settings, { worker: smallMemoryModules(64 * MIB) });
-    const listeners = await fillLogs(hub, 100);
-    for (const listener of listeners) {
-      await listener.channel.publish("after");
-      await listener.untilEvents(BATCH.length + 1);
-      const { events, dropped, gap } = listener.account();
-      assert.deepEqual([events.length, dropped, gap, listener.ended], [BATCH.length + 1, 0, 0, false]);
+    const subscribers = await fillLogs(hub, 100);
+    for (const subscriber of subscribers) {
+      await subscriber.channel.publish("after");
+      await subscriber.untilEvents(BATCH.length + 1);
+      const { events, dropped, gap } = subscriber.account();
+      assert.deepEqual([events.length, dropped, gap, subscriber.ended], [BATCH.length + 1, 0, 0, false]);
     }
-    const first = listeners[0].channel;
-    const resumed = await resume(first, listeners[0].joinedAfter);
-    await resumed.untilId(listeners[0].lastEventId);
+    const first = subscribers[0].channel;
+    const resumed = await resume(first, subscribers[0].startId);
+    await resumed.untilId(subscribers[0].lastEventId);
     const { events, gap } = resumed.account();
     // Without a history the log is all that there was.
     assert.deepEqual([events.length, gap], HISTORY_EVENTS === "0" ? [1, BATCH.length] : [BATCH.length + 1, 0]);
@@ -172,21 +172,21 @@ for (const HISTORY_EVENTS of ["1000", "0"]) {
     const stalled = [];
     let reported = 0;
     for (let number = 0; number < 60; number++) {
-      const listener = await listen(hub.channel(`stalled-${number}`), { paused: true });
-      stalled.push(listener);
+      const subscriber = await subscribe(hub.channel(`stalled-${number}`), { paused: true });
+      stalled.push(subscriber);
       // The kernel takes some megabytes of it.
-      for (let round = 0; round < 8; round++) reported += (await listener.channel.publishBatch(BATCH)).dropped;
+      for (let round = 0; round < 8; round++) reported += (await subscriber.channel.publishBatch(BATCH)).dropped;
     }
-    for (const listener of stalled) listener.resume();
-    for (const listener of stalled) {
-      const { id, dropped } = await listener.channel.publish("last");
+    for (const subscriber of stalled) subscriber.unpause();
+    for (const subscriber of stalled) {
+      const { id, dropped } = await subscriber.channel.publish("last");
       reported += dropped;
-      await listener.untilId(id);
-      listener.account();
+      await subscriber.untilId(id);
+      subscriber.account();
     }
     const totals = await Promise.all(stalled.map(({ channel }) => channel.stats()));
     const dropped = totals.reduce((sum, stats) => sum + stats.dropped, 0);
-    const told = stalled.reduce((sum, listener) => sum + listener.account().dropped, 0);
+    const told = stalled.reduce((sum, subscriber) => sum + subscriber.account().dropped, 0);
     console.log(`# stalled streams, history ${HISTORY_EVENTS}: ${dropped} dropped`);
     assert.deepEqual(
       { told, reported },

@@ -2,7 +2,7 @@
 // delays nobody else. On bare workerd, as `npm run serve` sets it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { listen } from "../support/listener.mjs";
+import { subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -30,7 +30,7 @@ for (const [what, path] of Object.entries({ "reads of new channels": "/events", 
   test(`${what} over 64 connections delay no publish to another channel`, { timeout: 60_000 }, async () => {
     const hub = await startWorkerd({ ...QUIET, MAX_OPEN_CHANNELS: "2000" });
     const channel = hub.channel("in-use");
-    const listener = await listen(channel);
+    const subscriber = await subscribe(channel);
     const opening = openChannels(hub, 64, 6_000, path);
     let statuses;
     opening.then((found) => (statuses = found));
@@ -45,21 +45,21 @@ for (const [what, path] of Object.entries({ "reads of new channels": "/events", 
     const p99 = times[Math.floor(times.length * 0.99)];
     console.log(`# ${what}: ${JSON.stringify(statuses)}; ${times.length} other publishes, p99 ${Math.round(p99)} ms`);
     assert.ok(p99 < 500, `${p99} ms`);
-    await listener.untilEvents(times.length);
+    await subscriber.untilEvents(times.length);
   });
 }
 
 test("beyond MAX_OPEN_CHANNELS new channels are refused, and those in use go on", { timeout: 60_000 }, async () => {
   const hub = await startWorkerd({ ...QUIET, MAX_OPEN_CHANNELS: "3" });
-  const listeners = [];
-  for (const id of ["a", "b", "c"]) listeners.push(await listen(hub.channel(id)));
+  const subscribers = [];
+  for (const id of ["a", "b", "c"]) subscribers.push(await subscribe(hub.channel(id)));
   const refused = await fetch(hub.channel("d").url, { headers: { Accept: "application/json" } });
   assert.equal(refused.status, 503);
   assert.equal(refused.headers.get("retry-after"), "5");
   assert.equal((await refused.json()).type, TOO_MANY);
   // Longer than an object without streams counts as open.
   await sleep(9_500);
-  for (const { channel } of listeners) assert.equal((await channel.publish("x")).subscribers, 1);
-  listeners[0].leave();
+  for (const { channel } of subscribers) assert.equal((await channel.publish("x")).subscribers, 1);
+  subscribers[0].close();
   await eventually(async () => (await fetch(`${hub.channel("d").url}/events`)).status === 200, 30_000);
 });

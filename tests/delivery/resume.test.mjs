@@ -1,7 +1,7 @@
 // Rule 6: a client that comes back gets what it missed, and is told exactly what it cannot have.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { listen, parseId, resume } from "../support/listener.mjs";
+import { parseId, resume, subscribe } from "../support/subscriber.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
 const hub = await startWorkerd({ HISTORY_EVENTS: "20000", LOG_LEVEL: "error" });
@@ -33,7 +33,7 @@ async function assertHears(stream, first, next) {
 
 test("after Last-Event-ID come the events that were missed, as they were, then live ones", async () => {
   const channel = hub.channel("header");
-  const witness = await listen(channel);
+  const witness = await subscribe(channel);
   const epoch = await count(channel, 1, 3);
   await channel.publishBatch([["score", "7:3"], "half-time"]);
   const stream = await resume(channel, `${epoch}-2`);
@@ -51,15 +51,15 @@ test("?last_event_id does the same; the header wins over it, and either over his
   const epoch = await count(channel, 1, 9);
   const query = `?last_event_id=${epoch}-4`;
   const streams = [
-    [5, await listen(channel, { query })],
-    [5, await listen(channel, { query: `${query}&history=1` })],
+    [5, await subscribe(channel, { query })],
+    [5, await subscribe(channel, { query: `${query}&history=1` })],
     [8, await resume(channel, `${epoch}-7`, { query })],
     [8, await resume(channel, `${epoch}-7`, { query: "?history=1" })],
     [8, await resume(channel, `${epoch}-7`, { query: `${query}&history=1` })],
   ];
   await channel.publish("10");
   for (const [first, stream] of streams) {
-    assert.equal(stream.joinedAfter, `${epoch}-${first - 1}`);
+    assert.equal(stream.startId, `${epoch}-${first - 1}`);
     await stream.untilEvents(11 - first);
     assert.deepEqual(
       stream.account().events.map((event) => event.data),
@@ -70,12 +70,12 @@ test("?last_event_id does the same; the header wins over it, and either over his
 
 test("<epoch>-0 is the beginning, and the newest id has missed nothing", async () => {
   const channel = hub.channel("edges");
-  const { joinedAfter } = await listen(channel);
-  assert.match(joinedAfter, /-0$/);
-  const nothingYet = await resume(channel, joinedAfter);
+  const { startId } = await subscribe(channel);
+  assert.match(startId, /-0$/);
+  const nothingYet = await resume(channel, startId);
   const epoch = await count(channel, 1, 3);
-  assert.equal(joinedAfter, `${epoch}-0`);
-  const all = await resume(channel, joinedAfter);
+  assert.equal(startId, `${epoch}-0`);
+  const all = await resume(channel, startId);
   const level = await resume(channel, `${epoch}-3`);
   for (const [first, stream] of [
     [1, nothingYet],
@@ -106,12 +106,12 @@ test("history=n brings the last n, at most what there is", async () => {
     [7, 1, 8],
     [1_000_000, 1, 9],
   ]) {
-    const stream = await listen(channel, { query: `?history=${n}` });
-    assert.equal(stream.joinedAfter, `${epoch}-${first - 1}`);
+    const stream = await subscribe(channel, { query: `?history=${n}` });
+    assert.equal(stream.startId, `${epoch}-${first - 1}`);
     const { gap, unknown } = await assertHears(stream, first, next);
     assert.deepEqual([gap, unknown], [0, 0]);
   }
-  const empty = await listen(hub.channel("no-history"), { query: "?history=5" });
+  const empty = await subscribe(hub.channel("no-history"), { query: "?history=5" });
   await assertHears(empty, 1, 1);
 });
 
@@ -120,7 +120,7 @@ test("what is no longer retained is told, to the event", async () => {
   const epoch = await count(channel, 1, 20);
   await channel.publishBatch(numbers(21, 25));
   const stream = await resume(channel, `${epoch}-3`);
-  assert.equal(stream.joinedAfter, `${epoch}-3`);
+  assert.equal(stream.startId, `${epoch}-3`);
   await stream.untilEvents(11);
   const data = { count: 12, from: `${epoch}-4`, to: `${epoch}-15` };
   assert.deepEqual(stream.events[0], { id: data.to, event: "hub.gap", data: JSON.stringify(data) });
@@ -131,8 +131,8 @@ test("what is no longer retained is told, to the event", async () => {
   assert.equal((await assertHears(near, 17, 27)).gap, 0);
   const far = await resume(channel, `${epoch}-0`);
   assert.equal((await assertHears(far, 18, 28)).gap, 17);
-  const last = await listen(channel, { query: "?history=11" });
-  assert.equal(last.joinedAfter, `${epoch}-18`);
+  const last = await subscribe(channel, { query: "?history=11" });
+  assert.equal(last.startId, `${epoch}-18`);
   assert.equal((await assertHears(last, 19, 29)).gap, 0);
 });
 
@@ -165,7 +165,7 @@ for (const [what, unknown] of [
     let next = 31;
     for (const open of [
       () => resume(channel, id),
-      () => listen(channel, { query: `?last_event_id=${encodeURIComponent(id)}` }),
+      () => subscribe(channel, { query: `?last_event_id=${encodeURIComponent(id)}` }),
     ]) {
       const stream = await open();
       assert.equal(stream.status, 200);
@@ -176,7 +176,7 @@ for (const [what, unknown] of [
       assert.deepEqual(stream.events[0], { id: to, event: "hub.gap", data });
       assert.equal((await assertHears(stream, next - 10, next)).unknown, 1);
       next++;
-      stream.leave();
+      stream.close();
     }
   });
 }
@@ -184,7 +184,7 @@ for (const [what, unknown] of [
 test("an id that is no text is unknown, too", async () => {
   const channel = short.channel("no-text");
   await count(channel, 1, 3);
-  const stream = await listen(channel, { query: "?last_event_id=%ff%fe" });
+  const stream = await subscribe(channel, { query: "?last_event_id=%ff%fe" });
   assert.equal(stream.status, 200);
   assert.equal((await assertHears(stream, 1, 4)).unknown, 1);
 });

@@ -1,7 +1,7 @@
 // Rules 3 and 6 together: who reads the history slowly costs the hub little, and loses only what he is told of.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { listen, parseId, resume } from "../support/listener.mjs";
+import { parseId, resume, subscribe } from "../support/subscriber.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
 // The kernel's buffers between workerd and a reader hold up to about 14 MB; the history is twice that.
@@ -36,7 +36,7 @@ test("a slow reader of the history is told what was trimmed before he came to it
   const { epoch } = await flood(channel);
   const slow = await resume(channel, `${epoch}-0`, { paused: true });
   const { id } = await flood(channel);
-  slow.resume();
+  slow.unpause();
   await slow.untilId(id);
   const { events, gap, dropped, unknown } = slow.account();
   assert.ok(gap > 0, "he had read all before it was trimmed");
@@ -51,7 +51,7 @@ test("slow readers of the history do not make the process grow", { timeout: 240_
     const reader = await resume(channel, `${epoch}-0`);
     await reader.untilEvents(HISTORY_EVENTS);
     assert.equal(reader.account().gap, 0);
-    reader.leave();
+    reader.close();
   };
   // The garbage collector lets the heap grow to its working size first.
   for (let i = 0; i < 3; i++) await replay();
@@ -64,20 +64,20 @@ test("slow readers of the history do not make the process grow", { timeout: 240_
   assert.ok(grown < READERS * BUFFER_BYTES + SLACK_BYTES, `the process grew by ${grown} bytes`);
   console.log(`# ${READERS} readers wait for the history; the process grew by ${grown / 1e6} MB`);
   const [first, ...others] = slow;
-  for (const reader of others) reader.leave();
-  first.resume();
+  for (const reader of others) reader.close();
+  first.unpause();
   await first.untilEvents(HISTORY_EVENTS);
   assert.equal(first.account().events.length, HISTORY_EVENTS);
 });
 
 test("with catch_up=1 a stream that backs up reads the history, and drops nothing", { timeout: 120_000 }, async () => {
   const channel = hub.channel("catch-up");
-  const plain = await listen(channel, { query: "?catch_up=0", paused: true });
-  const patient = await listen(channel, { query: "?catch_up=1", paused: true });
+  const plain = await subscribe(channel, { query: "?catch_up=0", paused: true });
+  const patient = await subscribe(channel, { query: "?catch_up=1", paused: true });
   const { id, dropped } = await flood(channel);
   assert.ok(dropped > 0);
-  plain.resume();
-  patient.resume();
+  plain.unpause();
+  patient.unpause();
   await Promise.all([plain.untilId(id), patient.untilId(id)]);
   assert.equal(plain.account().dropped, dropped, "the receipts count the drops of the other one alone");
   const { events, ...told } = patient.account();
@@ -90,10 +90,10 @@ test("with catch_up=1 a stream that backs up reads the history, and drops nothin
 
 test("with catch_up=1 it is told what the history does not have either", { timeout: 120_000 }, async () => {
   const channel = hub.channel("catch-up-gap");
-  const patient = await listen(channel, { query: "?catch_up=1", paused: true });
+  const patient = await subscribe(channel, { query: "?catch_up=1", paused: true });
   await flood(channel);
   const { id, dropped } = await flood(channel);
-  patient.resume();
+  patient.unpause();
   await patient.untilId(id);
   const account = patient.account();
   assert.ok(account.gap > 0);
@@ -102,11 +102,11 @@ test("with catch_up=1 it is told what the history does not have either", { timeo
 
 test("with catch_up=1 a reader that stalls again and again misses nothing", { timeout: 120_000 }, async () => {
   const channel = hub.channel("on-and-off");
-  const patient = await listen(channel, { query: "?catch_up=1" });
+  const patient = await subscribe(channel, { query: "?catch_up=1" });
   for (let round = 0; round < 3; round++) {
-    patient.stall();
+    patient.pause();
     const { id } = await flood(channel);
-    patient.resume();
+    patient.unpause();
     // The history holds one flood: the next one is not to trim what this one left.
     await patient.untilId(id);
   }

@@ -2,20 +2,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startHub } from "../support/hub.mjs";
-import { listen } from "../support/listener.mjs";
+import { subscribe } from "../support/subscriber.mjs";
 import { eventually } from "../support/wait.mjs";
 
 test("a stalled stream is ended, an idle one is not", { timeout: 120_000 }, async () => {
   const hub = await startHub({ STALL_SECONDS: "2", HEARTBEAT_SECONDS: "1" });
   const channel = hub.channel("stall");
-  const healthy = await listen(channel);
-  const stalled = await listen(channel, { paused: true });
+  const healthy = await subscribe(channel);
+  const stalled = await subscribe(channel, { paused: true });
   for (let i = 0; i < 400; i++) await channel.publish("x".repeat(50_000));
   await eventually(async () => (await channel.stats()).subscribers === 1, 6_000);
   await eventually(() => hub.logLines().includes("listener left: id=stall conn=2"));
   assert.equal((await channel.stats()).busy, 0);
-  stalled.resume();
-  await stalled.until(() => stalled.ended, "the end of the stream");
+  stalled.unpause();
+  await stalled.untilEnded();
   stalled.account();
   // Two stall limits of silence but for heartbeats.
   const heartbeats = healthy.comments.length;
@@ -27,8 +27,8 @@ test("a stalled stream is ended, an idle one is not", { timeout: 120_000 }, asyn
 test("with STALL_SECONDS=0 it never is", { timeout: 120_000 }, async () => {
   const hub = await startHub({ STALL_SECONDS: "0", HEARTBEAT_SECONDS: "1" });
   const channel = hub.channel("patient");
-  const healthy = await listen(channel);
-  await listen(channel, { paused: true });
+  const healthy = await subscribe(channel);
+  await subscribe(channel, { paused: true });
   for (let i = 0; i < 400; i++) await channel.publish("x".repeat(50_000));
   await healthy.until(() => healthy.comments.length >= 5, "5 heartbeats");
   const { subscribers, busy } = await channel.stats();

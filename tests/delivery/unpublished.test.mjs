@@ -4,7 +4,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { listen, parseId, resume } from "../support/listener.mjs";
+import { parseId, resume, subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -35,7 +35,7 @@ test("reading a channel that nobody has published to stores no row and sets no a
     await readNow(hub, `/channels/${id}/events`);
     await readNow(hub, `/channels/${id}/events?after=x`);
     await readNow(hub, `/channels/${id}/stats`);
-    await listen(hub.channel(id), { query: "?history=10&catch_up=1" });
+    await subscribe(hub.channel(id), { query: "?history=10&catch_up=1" });
   }
   await hub.kill();
   assert.deepEqual(storedRows(hub), []);
@@ -49,17 +49,17 @@ test("reading a channel that nobody has published to stores no row and sets no a
 test("a reader from before the first event gets all events, also where the object has started anew since", async () => {
   const hub = await startWorkerd(QUIET);
   const channel = hub.channel("waiting");
-  const waiting = await listen(channel);
+  const waiting = await subscribe(channel);
   const { next } = await channel.history();
-  assert.equal(next, waiting.joinedAfter);
+  assert.equal(next, waiting.startId);
   await hub.restart();
-  const again = await resume(channel, waiting.joinedAfter);
-  assert.deepEqual([again.events, parseId(again.joinedAfter).seq], [[], 0]);
+  const again = await resume(channel, waiting.startId);
+  assert.deepEqual([again.events, parseId(again.startId).seq], [[], 0]);
   await hub.restart();
   const page = await channel.history(`?after=${next}`);
   assert.deepEqual([page.events, page.gap], [[], null]);
   for (const data of ["one", "two", "three"]) await channel.publish(data);
-  for (const id of [waiting.joinedAfter, again.joinedAfter, page.next]) {
+  for (const id of [waiting.startId, again.startId, page.next]) {
     const resumed = await resume(channel, id);
     await resumed.untilEvents(3);
     const { events, gap, unknown } = resumed.account();
@@ -68,7 +68,7 @@ test("a reader from before the first event gets all events, also where the objec
     assert.deepEqual([polled.map(({ data }) => data), missed], [["one", "two", "three"], null]);
   }
   await hub.restart();
-  const late = await resume(channel, waiting.joinedAfter);
+  const late = await resume(channel, waiting.startId);
   await late.untilEvents(3);
   assert.equal(late.account().unknown, 0);
 });

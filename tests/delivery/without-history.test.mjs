@@ -1,7 +1,7 @@
 // HISTORY_EVENTS=0: what the history is for elsewhere, from the memory alone.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { listen, parseId, resume } from "../support/listener.mjs";
+import { parseId, resume, subscribe } from "../support/subscriber.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
 const hub = await startWorkerd({ HISTORY_EVENTS: "0", BUFFER_EVENTS: "20", LOG_LEVEL: "error" });
@@ -32,12 +32,12 @@ test("a page has what is in memory, and tells of the rest", async () => {
 test("with catch_up=1 a stream that backs up is told what it misses", { timeout: 120_000 }, async () => {
   const EVENTS = 600;
   const channel = hub.channel("catch-up");
-  const patient = await listen(channel, { query: "?catch_up=1", paused: true });
+  const patient = await subscribe(channel, { query: "?catch_up=1", paused: true });
   let id;
   for (let n = 0; n < EVENTS; n += 10) {
     ({ id } = await channel.publishBatch(Array.from({ length: 10 }, () => "x".repeat(50_000))));
   }
-  patient.resume();
+  patient.unpause();
   await patient.untilId(id);
   const { events, dropped, gap, unknown } = patient.account();
   assert.ok(dropped + gap > 0);
@@ -49,10 +49,10 @@ test("with catch_up=1 a stream that backs up is told what it misses", { timeout:
 
 test("DELETE ends a channel, and the next publish begins a larger epoch", async () => {
   const channel = hub.channel("end");
-  const stream = await listen(channel);
+  const stream = await subscribe(channel);
   const { id } = await channel.publish("last words");
   assert.deepEqual(await channel.end(), { id, subscribers: 1, dropped: 0 });
-  await stream.until(() => stream.ended, "the end of the stream");
+  await stream.untilEnded();
   assert.deepEqual(
     stream.events.map(({ event, data }) => event ?? data),
     ["last words", "hub.end"],

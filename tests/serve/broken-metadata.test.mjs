@@ -1,16 +1,16 @@
 // metadata.sqlite, workerd's file of alarms, is damaged or gone: the hub says so, and takes the alarms from the channels.
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
 import { DatabaseSync } from "node:sqlite";
+import { after, test } from "node:test";
 import { isEmpty } from "../../scripts/databases.mjs";
 import { startWorkerd } from "../../scripts/workerd.mjs";
-import { Channel } from "../support/hub.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
+import { Channel } from "../support/hub.mjs";
 import { objectId } from "../support/overdue.mjs";
 import { freePort } from "../support/port.mjs";
-import { Serve, serve } from "../support/serve.mjs";
+import { ServeProcess, serve } from "../support/serve.mjs";
 import { eventually } from "../support/wait.mjs";
 
 /** So many alarms do not fit one page of a database. */
@@ -68,8 +68,7 @@ for (const [what, from, damage, why] of CASES) {
       ["event of 0"],
     );
     assert.equal((await hub.channel("c1").publish("more")).id.split("-")[1], "2", "the epoch goes on");
-    process.kill(hub.child.pid, "SIGTERM");
-    assert.equal(await hub.end(), 0);
+    await hub.stop();
     const alarms = alarmsIn(file);
     assert.deepEqual(Object.keys(alarms), Object.keys(before));
     // The publish may have set its channel's alarm anew, a millisecond earlier.
@@ -90,22 +89,20 @@ test("alarms that were read again fire", { timeout: 60_000 }, async () => {
   const short = { ...settings, HISTORY_SECONDS: "3", IDEMPOTENCY_SECONDS: "1", STATE_DIR };
   const first = await serve(short);
   await first.channel("c0").publish("x");
-  process.kill(first.child.pid, "SIGTERM");
-  assert.equal(await first.end(), 0);
+  await first.stop();
   writeFileSync(join(STATE_DIR, "channel", "metadata.sqlite"), "garbage");
   const second = await serve(short);
   const database = join(STATE_DIR, "channel", `${objectId("c0")}.sqlite`);
   await eventually(() => isEmpty(database), 20_000, "the channel is cleared");
-  process.kill(second.child.pid, "SIGTERM");
-  assert.equal(await second.end(), 0);
+  await second.stop();
 });
 
 test("a metadata.sqlite that cannot be opened is named, with what to do", { timeout: 30_000 }, async () => {
   const STATE_DIR = temporaryFolder();
   const file = join(STATE_DIR, "channel", "metadata.sqlite");
   mkdirSync(file, { recursive: true });
-  const hub = new Serve({ PORT: String(await freePort()), ...settings, STATE_DIR });
-  assert.equal(await hub.end(), 1);
+  const hub = new ServeProcess({ PORT: String(await freePort()), ...settings, STATE_DIR });
+  assert.equal(await hub.exitStatus(), 1);
   assert.match(
     hub.output,
     new RegExp(`^sse-broadcaster: ${file} cannot be used \\(.+\\); let this user read and write it`, "m"),

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { experimental_readRawConfig } from "wrangler";
 import { root } from "../../scripts/install.mjs";
-import { limitedConfig } from "../support/limited.mjs";
+import { configWithRateLimits } from "../support/rate-limits.mjs";
 
 /** What it says. */
 async function dryRun(...args) {
@@ -30,7 +30,7 @@ test("a dry run of the deploy passes", { timeout: 120_000 }, async () => {
 });
 
 test("so it does with the limits by address that the README shows", { timeout: 120_000 }, async () => {
-  const output = await dryRun("--config", limitedConfig());
+  const output = await dryRun("--config", configWithRateLimits());
   assertDeploys(output);
   assert.match(output, /env\.PUBLISH_LIMIT \(600 requests\/60s\) +Rate Limit/);
   assert.match(output, /env\.SUBSCRIBE_LIMIT \(60 requests\/60s\) +Rate Limit/);

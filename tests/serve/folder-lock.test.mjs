@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { FolderLock } from "../../scripts/lock.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { freePort } from "../support/port.mjs";
-import { Serve, serve, workerds } from "../support/serve.mjs";
+import { ServeProcess, serve, workerds } from "../support/serve.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 
 const KILLS = 20;
@@ -15,7 +15,7 @@ test("a second hub on the same folder says which process uses it, and ends", { t
   const STATE_DIR = temporaryFolder();
   const first = await serve({ STATE_DIR });
   const { id } = await first.channel("foo").publish("before");
-  const second = new Serve({ PORT: String(await freePort()), STATE_DIR });
+  const second = new ServeProcess({ PORT: String(await freePort()), STATE_DIR });
   assert.equal((await second.exited)[0], 1);
   const words = `the hub that is process ${first.script} and serves ${first.origin} uses it; stop that one, or name another folder`;
   assert.ok(second.output.includes(`sse-broadcaster: STATE_DIR is "${STATE_DIR}": ${words}\n`), second.output);
@@ -26,11 +26,9 @@ test("a second hub on the same folder says which process uses it, and ends", { t
     [id],
     "the first hub goes on",
   );
-  process.kill(first.child.pid, "SIGTERM");
-  assert.equal(await first.end(), 0);
+  await first.stop();
   const third = await serve({ STATE_DIR });
-  process.kill(third.child.pid, "SIGTERM");
-  assert.equal(await third.end(), 0);
+  await third.stop();
 });
 
 test(`after kill -9 the next hub starts, ${KILLS} times, and there are never two workerds`, {
@@ -45,10 +43,10 @@ test(`after kill -9 the next hub starts, ${KILLS} times, and there are never two
     ids.push((await hub.channel("foo").publish(`${n}`)).id);
     process.kill(hub.script, "SIGKILL");
     // Another port: that the old one is taken would hold a hub up, too.
-    const next = new Serve({ PORT: String(await freePort()), STATE_DIR, LOG_LEVEL: "error" });
+    const next = new ServeProcess({ PORT: String(await freePort()), STATE_DIR, LOG_LEVEL: "error" });
     await next.ready();
     const killed = hub;
-    await eventually(() => killed.left().length === 0, 5_000, "all of the killed hub ends");
+    await eventually(() => killed.running().length === 0, 5_000, "all of the killed hub ends");
     hub = next;
   }
   clearInterval(watch);
@@ -58,21 +56,20 @@ test(`after kill -9 the next hub starts, ${KILLS} times, and there are never two
     events.map((event) => event.id),
     ids,
   );
-  process.kill(hub.child.pid, "SIGTERM");
-  assert.equal(await hub.end(), 0);
+  await hub.stop();
 });
 
 test("kill -9 while it starts leaves no workerd behind, at any moment", { timeout: 120_000 }, async () => {
   const STATE_DIR = temporaryFolder();
   for (let n = 0; n < 12; n++) {
-    const hub = new Serve({ PORT: String(await freePort()), STATE_DIR, LOG_LEVEL: "error" });
+    const hub = new ServeProcess({ PORT: String(await freePort()), STATE_DIR, LOG_LEVEL: "error" });
     // From when npm runs the script until it serves.
     await eventually(() => hub.output.includes("up to date"));
     await sleep(n * 20);
-    hub.find();
+    hub.findProcesses();
     // npm and the script, but neither the guard nor what is to become workerd.
-    for (const [pid, , name] of hub.left()) if (!["sh", "workerd"].includes(name)) killHard(pid);
-    await eventually(() => hub.left().length === 0 && workerds().length === 0, 5_000, "nothing of it is left");
+    for (const [pid, , name] of hub.running()) if (!["sh", "workerd"].includes(name)) killHard(pid);
+    await eventually(() => hub.running().length === 0 && workerds().length === 0, 5_000, "nothing of it is left");
     await sleep(50);
     assert.deepEqual(workerds(), [], "a workerd has started later");
   }

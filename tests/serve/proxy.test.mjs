@@ -9,10 +9,10 @@ import { atExit } from "../support/cleanup.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { Channel } from "../support/hub.mjs";
 import { idleConnections } from "../support/idle.mjs";
-import { listen } from "../support/listener.mjs";
 import { namedBlock } from "../support/markdown.mjs";
 import { freePort } from "../support/port.mjs";
 import { missingTool } from "../support/snippets.mjs";
+import { subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -72,7 +72,7 @@ const openFiles = () => readdirSync(`/proc/${hub.pid}/fd`).length;
 
 test("events pass at once, each by itself", { skip, timeout: 30_000 }, async () => {
   const channel = new Channel(proxy, "foo");
-  const stream = await listen(channel);
+  const stream = await subscribe(channel);
   for (let n = 1; n <= 20; n++) {
     const since = performance.now();
     await channel.publish(`${n}`);
@@ -83,7 +83,7 @@ test("events pass at once, each by itself", { skip, timeout: 30_000 }, async () 
   await (await fetch(`${proxy.origin}/channels/foo/stats?token=secret`)).body.cancel();
   await eventually(() => proxy.log().includes('"GET /channels/foo/stats" 200'));
   assert.ok(!proxy.log().includes("secret"));
-  stream.leave();
+  stream.close();
 });
 
 for (const [what, text] of [

@@ -8,12 +8,12 @@ import { test } from "node:test";
 import { root } from "../../scripts/install.mjs";
 import { SETTINGS } from "../../scripts/settings.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
-import { listen } from "../support/listener.mjs";
 import { tableOf } from "../support/markdown.mjs";
 import { freePort } from "../support/port.mjs";
 import { rawConnection } from "../support/raw.mjs";
-import { Serve, serve } from "../support/serve.mjs";
+import { ServeProcess, serve } from "../support/serve.mjs";
 import { documentation, rustSources } from "../support/sources.mjs";
+import { subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 
 const START_MS = 3_000;
@@ -23,8 +23,8 @@ const folder = temporaryFolder();
 
 /** Starts it with `variables` that nobody can serve with. Returns the lines that it said itself. */
 async function refused(variables) {
-  const serve = new Serve({ PORT: String(await freePort()), ...variables });
-  assert.notEqual(await serve.end(), 0);
+  const serve = new ServeProcess({ PORT: String(await freePort()), ...variables });
+  assert.notEqual(await serve.exitStatus(), 0);
   assert.ok(
     serve.lines().every((line) => !line.includes("    at ")),
     serve.output,
@@ -54,19 +54,18 @@ test("it serves the console, the API and its log, and stores on disk", { timeout
   }
 
   const channel = hub.channel("foo");
-  const listener = await listen(channel);
+  const subscriber = await subscribe(channel);
   await channel.publish("bar");
-  await listener.untilEvents(1);
-  assert.equal(listener.events[0].data, "bar");
+  await subscriber.untilEvents(1);
+  assert.equal(subscriber.events[0].data, "bar");
   await eventually(() => hub.lines().includes("listener connected: id=foo conn=1"));
   const full = await hub.fetch(channel.path);
   assert.equal(full.status, 503);
   assert.match((await full.json()).detail, /MAX_SUBSCRIBERS/);
-  listener.leave();
+  subscriber.close();
   assert.ok(existsSync(join(folder, "made", "state", "channel")));
 
-  process.kill(hub.child.pid, "SIGTERM");
-  assert.equal(await hub.end(), 0);
+  await hub.stop();
 });
 
 test("a bad setting is the Worker's to tell, on IPv6, too", { timeout: 30_000 }, async (t) => {
@@ -81,8 +80,7 @@ test("a bad setting is the Worker's to tell, on IPv6, too", { timeout: 30_000 },
   const response = await hub.fetch("/healthz");
   assert.equal(response.status, 500);
   assert.match((await response.json()).detail, /BUFFER_EVENTS is "a"b\\c\n\u001bé": it has to be a whole number/);
-  process.kill(hub.child.pid, "SIGTERM");
-  assert.equal(await hub.end(), 0);
+  await hub.stop();
 });
 
 for (const [signal, send] of [
@@ -113,8 +111,8 @@ for (const [signal, send] of [
     send(hub);
     await sleep(200);
     publisher.send("ow");
-    assert.match(await publisher.rest(), /^HTTP\/1\.1 200 /, "a request in flight is answered");
-    assert.equal(await hub.end(), 0);
+    assert.match(await publisher.untilClosed(), /^HTTP\/1\.1 200 /, "a request in flight is answered");
+    assert.equal(await hub.exitStatus(), 0);
     const ms = performance.now() - sentAt;
     assert.ok(ms < STOP_MS, `it took ${ms} ms`);
     assert.equal(subscribers, 1_000, "the dead ones were still thought alive");

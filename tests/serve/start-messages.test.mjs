@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SETTINGS } from "../../scripts/settings.mjs";
 import { serve } from "../support/serve.mjs";
-import { OTHER_SECRET, SECRET, bearer, mint, secretKey } from "../support/tokens.mjs";
+import { bearer, mint, OTHER_SECRET, SECRET, secretKey } from "../support/tokens.mjs";
 
 /** What the machine that runs the tests may have set counts for nothing. */
 const NOTHING = Object.fromEntries(SETTINGS.map((name) => [name, undefined]));
@@ -56,8 +56,7 @@ async function start(variables) {
 
 /** Ends it. No secret that it was given may stand in anything it has said. */
 async function stop(hub, { JWT_SECRET }) {
-  process.kill(hub.child.pid, "SIGTERM");
-  assert.equal(await hub.end(), 0);
+  await hub.stop();
   if (JWT_SECRET) assert.ok(!hub.output.includes(JWT_SECRET), "it shows the secret");
 }
 

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Backoff } from "../../scripts/supervisor.mjs";
-import { Follower } from "../support/follower.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { idleConnections } from "../support/idle.mjs";
+import { ReconnectingSubscriber } from "../support/reconnecting.mjs";
 import { serve } from "../support/serve.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 
@@ -21,7 +21,9 @@ class Scene {
     scene.channel = scene.hub.channel("followed");
     scene.published = [];
     await scene.publish();
-    scene.followers = await Promise.all(Array.from({ length: FOLLOWERS }, () => Follower.start(scene.channel)));
+    scene.followers = await Promise.all(
+      Array.from({ length: FOLLOWERS }, () => ReconnectingSubscriber.start(scene.channel)),
+    );
     return scene;
   }
 
@@ -58,7 +60,7 @@ class Scene {
     await this.publish();
     const { id } = this.last;
     await eventually(
-      () => this.followers.every((follower) => follower.hasRead(id)),
+      () => this.followers.every((follower) => follower.hasReceived(id)),
       20_000,
       "all have read the last event",
     );
@@ -67,8 +69,7 @@ class Scene {
 
   async stop() {
     for (const follower of this.followers) follower.stop();
-    process.kill(this.hub.child.pid, "SIGTERM");
-    assert.equal(await this.hub.end(), 0);
+    await this.hub.stop();
   }
 }
 
@@ -128,7 +129,7 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
     await eventually(() => hub.output.includes("Starting it again in 4 s"));
     const since = performance.now();
     process.kill(hub.child.pid, signal);
-    assert.equal(await hub.end(), 0);
+    assert.equal(await hub.exitStatus(), 0);
     assert.ok(performance.now() - since < 2_000, "it has waited for the pause");
   });
 }

@@ -4,7 +4,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { sweepEmpty, undoSweep } from "../../scripts/sweep.mjs";
-import { listen } from "../support/listener.mjs";
+import { subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -20,13 +20,13 @@ test("a channel that was only read from leaves no file once its object is gone",
   const hub = await startWorkerd(QUIET);
   const kept = hub.channel("kept");
   await kept.publish("stays");
-  const listener = await listen(hub.channel("listened-to"));
+  const subscriber = await subscribe(hub.channel("listened-to"));
   for (let number = 0; number < 50; number++) await hub.channel(`read-${number}`).history();
   // workerd lets an object go after ten seconds without a request.
   await eventually(() => databases(hub).filter((name) => name.endsWith("-wal")).length <= 1, 30_000);
   assert.equal(await sweep(hub), 50);
   await hub.channel("listened-to").publish("works");
-  await listener.untilEvents(1);
+  await subscriber.untilEvents(1);
   await hub.channel("read-7").publish("is used after all");
   await hub.restart();
   const dataOf = async (id) => (await hub.channel(id).history()).events.map(({ data }) => data);

@@ -2,11 +2,21 @@
 // channel notices.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
-import { statSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { listen, parseId, resume } from "../support/listener.mjs";
+import { parseId, resume, subscribe } from "../support/subscriber.mjs";
 import { eventually } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -72,7 +82,7 @@ for (const name of Object.keys(BREAK)) {
     await hub.start();
     const other = hub.channel("other");
     const [channel, url] = [hub.channel("broken"), hub.channel("broken").url];
-    const listener = await listen(other);
+    const subscriber = await subscribe(other);
 
     await checkRefused(await fetch(url), "subscribe");
     await checkRefused(await fetch(`${url}/events`), "events");
@@ -82,7 +92,7 @@ for (const name of Object.keys(BREAK)) {
     await checkRefused(await fetch(`${url}/broadcast`, { method: "POST", body: "x", headers }), "publish with a key");
     const named = hub.log.split("\n").filter((line) => line.includes("id=broken") && line.includes(`file=${file}`));
     assert.ok(named.length >= 5, hub.log);
-    const browser = await listen(channel, { headers: { Accept: "text/event-stream" } });
+    const browser = await subscribe(channel, { headers: { Accept: "text/event-stream" } });
     assert.deepEqual([browser.status, browser.events[0]?.event], [200, "hub.error"]);
 
     await channel.end();
@@ -93,8 +103,8 @@ for (const name of Object.keys(BREAK)) {
     const stream = await resume(channel, `${parseId(id).epoch}-0`);
     await stream.untilEvents(1);
     const elsewhere = await other.publish("elsewhere");
-    await listener.untilId(elsewhere.id);
-    assert.ok(!listener.ended);
+    await subscriber.untilId(elsewhere.id);
+    assert.ok(!subscriber.ended);
     await hub.restart();
     assert.deepEqual(
       (await channel.history()).events.map(({ data }) => data),

@@ -1,9 +1,9 @@
 // A full disk: publishers are told so, and nobody else notices. What was acknowledged is stored, and nothing else.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { listen, parseId, resume } from "../support/listener.mjs";
 import { serve } from "../support/serve.mjs";
 import { smallDisk, whyNoDisk } from "../support/small-disk.mjs";
+import { parseId, resume, subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -42,7 +42,7 @@ test("a full disk is told to publishers alone, and is forgotten once there is sp
   const channels = ["first", "second", "third"].map((id) => hub.channel(id));
   const [first, second] = channels;
   for (const channel of channels) await channel.publish("before");
-  const streams = await Promise.all(channels.map((channel) => listen(channel)));
+  const streams = await Promise.all(channels.map((channel) => subscribe(channel)));
   disk.fill();
   assert.equal(disk.free, 0);
 
@@ -65,7 +65,7 @@ test("a full disk is told to publishers alone, and is forgotten once there is sp
   const many = await Promise.all(Array.from({ length: 100 }, (_, n) => attempt(channels[n % 3], "r")));
   for (const { problem } of many) assert.equal(problem?.type, STORAGE_FAILED);
   for (const channel of channels) assert.deepEqual(dataOf(await channel.history()), ["before"]);
-  const late = await resume(second, `${parseId(streams[1].joinedAfter).epoch}-0`);
+  const late = await resume(second, `${parseId(streams[1].startId).epoch}-0`);
   await late.untilEvents(1);
   assert.equal(late.account().gap, 0);
   for (const stream of streams) assert.ok(!stream.ended, `the stream of ${stream.channel.id} was cut`);
@@ -100,10 +100,10 @@ test("an object that is reset with publishes in flight leaves none of them count
   for (let round = 0; round < 8; round++) {
     disk.clear();
     while ((await attempt(channel, "space again")).problem) await sleep(20);
-    const stream = await listen(channel);
+    const stream = await subscribe(channel);
     disk.fill();
     assert.equal((await attempt(channel, body)).problem?.type, STORAGE_FAILED);
-    await stream.until(() => stream.ended, "the end of the stream");
+    await stream.untilEnded();
   }
   disk.clear();
   while ((await attempt(channel, "space again")).problem) await sleep(20);
@@ -128,7 +128,7 @@ test("a channel that nobody uses can be read from a full disk", { skip, timeout:
   disk.fill();
   // The first thing that happens: to open a database takes space.
   assert.deepEqual(dataOf(await channel.history()), ["stored"]);
-  const stream = await listen(channel, { query: "?history=1" });
+  const stream = await subscribe(channel, { query: "?history=1" });
   await stream.untilEvents(1);
   assert.equal((await attempt(channel, "refused")).problem.type, STORAGE_FAILED);
   assert.ok(!stream.ended);
@@ -173,11 +173,11 @@ test("a channel can be ended on a full disk", { skip, timeout: 60_000 }, async (
   const [large, small] = [hub.channel("large"), hub.channel("small")];
   for (let n = 0; n < 5; n++) await large.publish("x".repeat(999_000));
   await small.publish("stored");
-  const stream = await listen(large);
+  const stream = await subscribe(large);
   disk.fill();
   assert.equal((await attempt(small, "refused")).problem.type, STORAGE_FAILED);
   await large.end();
-  await stream.until(() => stream.ended, "the end of the stream");
+  await stream.untilEnded();
   assert.equal(stream.events.at(-1).event, "hub.end");
   assert.equal((await fetch(large.url)).status, 204);
   assert.ok(disk.free > 4_000_000, `${disk.free} bytes are free`);
@@ -196,7 +196,7 @@ test("publishers who fill the disk lose nothing that was acknowledged", { skip, 
   let publishing = true;
   let sent = 0;
   async function keepListening(channel) {
-    let stream = await listen(channel);
+    let stream = await subscribe(channel);
     while (publishing) {
       await sleep(5);
       if (!stream.ended) continue;
@@ -230,7 +230,7 @@ test("publishers who fill the disk lose nothing that was acknowledged", { skip, 
   const streams = await Promise.all(readers);
   for (const { id } of channels)
     assert.ok((cuts.get(id) ?? 0) <= 1, `the streams of ${id} were cut ${cuts.get(id)} times`);
-  for (const stream of streams) stream.leave();
+  for (const stream of streams) stream.close();
 
   await hub.restart({ ...SETTINGS, HISTORY_BYTES: String(64 << 20) });
   for (const channel of channels) {

@@ -1,8 +1,8 @@
 // A receipt is a promise: kill -9 at any moment, and what was acknowledged is there, once, and in its place.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { listen, parseId, resume } from "../support/listener.mjs";
 import { serve } from "../support/serve.mjs";
+import { parseId, resume, subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -60,7 +60,7 @@ for (const [what, settings] of [
     const hub = await startWorkerd({ ...settings, LOG_LEVEL: "error" });
     const channel = hub.channel("rounds");
     const ledger = new Ledger(channel);
-    let { joinedAfter: from } = await listen(channel);
+    let { startId: from } = await subscribe(channel);
     let [acknowledged, gaps] = [0, 0];
     for (let round = 0; round < ROUNDS / 2; round++) {
       const live = await resume(channel, from);
@@ -68,11 +68,11 @@ for (const [what, settings] of [
       await sleep(Math.random() * ROUND_MS);
       await hub.kill();
       await Promise.all(publishers);
-      await live.until(() => live.ended, "the end of the stream");
+      await live.untilEnded();
       acknowledged += ledger.acknowledged.size;
       await hub.start();
 
-      // Two clients come back: one that was listening when it happened, and one that has slept through the round.
+      // Two clients come back: one that was subscribing when it happened, and one that has slept through the round.
       const back = await resume(channel, live.lastEventId);
       const slept = await resume(channel, from);
       const { id } = await channel.publish(`round ${round}`);
@@ -87,7 +87,7 @@ for (const [what, settings] of [
       ledger.check(all);
       assert.equal(ledger.acknowledged.size, 0, "acknowledged events are lost");
       gaps += gap;
-      for (const stream of [live, back, slept]) stream.leave();
+      for (const stream of [live, back, slept]) stream.close();
       from = id;
     }
     assert.equal(gaps > 0, settings.HISTORY_EVENTS === "200");
@@ -101,15 +101,15 @@ for (const [what, victim] of [
 ]) {
   test(`after kill -9 of ${what} npm run serve starts at once, and nothing is lost`, { timeout: 60_000 }, async () => {
     const first = await serve({ LOG_LEVEL: "error" });
-    const stream = await listen(first.channel("served"));
+    const stream = await subscribe(first.channel("served"));
     const ledger = new Ledger(first.channel("served"));
     const publishers = Array.from({ length: PUBLISHERS }, () => ledger.publishUntilKilled());
     await stream.untilEvents(100);
     process.kill(victim(first), "SIGKILL");
     const second = await serve({ PORT: new URL(first.origin).port, LOG_LEVEL: "error" });
-    await eventually(() => first.left().length === 0, 5_000, "all that it started ends, too");
+    await eventually(() => first.running().length === 0, 5_000, "all that it started ends, too");
     await Promise.all(publishers);
-    await stream.until(() => stream.ended, "the end of the stream");
+    await stream.untilEnded();
 
     const channel = second.channel("served");
     const back = await resume(channel, stream.lastEventId);
@@ -119,8 +119,7 @@ for (const [what, victim] of [
     ledger.check([...stream.account().events, ...back.account().events]);
     assert.equal(ledger.acknowledged.size, 0, "acknowledged events are lost");
     // That looks at what both have left behind, too.
-    process.kill(second.child.pid, "SIGTERM");
-    assert.equal(await second.end(), 0);
+    await second.stop();
   });
 }
 

@@ -1,7 +1,7 @@
 // What the history retains: so many bytes, for so long; and of a channel that nobody uses any more, nothing.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { listen, parseId, resume } from "../support/listener.mjs";
+import { parseId, resume, subscribe } from "../support/subscriber.mjs";
 import { eventually } from "../support/wait.mjs";
 import { editStorage, startWorkerd } from "../support/workerd.mjs";
 
@@ -17,7 +17,7 @@ async function assertRetains(channel, epoch, total) {
   const { events, gap, unknown } = stream.account();
   assert.deepEqual([events.length + gap, unknown, history.events], [total, 0, events.length]);
   assert.equal(history.oldest, `${epoch}-${gap + 1}`);
-  stream.leave();
+  stream.close();
   return events.length;
 }
 
@@ -42,7 +42,7 @@ test("HISTORY_BYTES bounds it, but what was published last is there, however lar
 test("HISTORY_SECONDS bounds it, while the channel goes on", { timeout: 60_000 }, async () => {
   const hub = await startWorkerd({ HISTORY_SECONDS: "3", LOG_LEVEL: "error" });
   const channel = hub.channel("seconds");
-  const stream = await listen(channel);
+  const stream = await subscribe(channel);
   const { id } = await channel.publish("old");
   const { epoch } = parseId(id);
   assert.equal(await assertRetains(channel, epoch, 1), 1);

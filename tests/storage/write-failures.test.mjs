@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { listen, parseId, resume } from "../support/listener.mjs";
+import { parseId, resume, subscribe } from "../support/subscriber.mjs";
 import { editStorage, startWorkerd } from "../support/workerd.mjs";
 
 // util-linux; what it does to a running process cannot be done to a disk without being root.
@@ -38,8 +38,8 @@ async function attempt(channel, body, headers = {}) {
 
 test("streams hear what is stored, and later all goes on", { skip, timeout: 60_000 }, async () => {
   const channel = hub.channel("full");
-  let stream = await listen(channel);
-  const { joinedAfter } = stream;
+  let stream = await subscribe(channel);
+  const { startId } = stream;
   const acknowledged = new Map();
   const refused = [];
   const heard = [];
@@ -63,7 +63,7 @@ test("streams hear what is stored, and later all goes on", { skip, timeout: 60_0
     heard.push(...stream.account().events);
     stream = await resume(channel, stream.lastEventId);
   }
-  const all = await resume(channel, joinedAfter);
+  const all = await resume(channel, startId);
   await all.untilId([...acknowledged.keys()].at(-1));
   const { events, ...told } = all.account();
   assert.deepEqual(told, { dropped: 0, gap: 0, unknown: 0, last: events.length });
@@ -81,7 +81,7 @@ test("streams hear what is stored, and later all goes on", { skip, timeout: 60_0
 
 test("a stream that was open hears nothing of what was refused", { skip, timeout: 60_000 }, async () => {
   const channel = hub.channel("deaf");
-  const stream = await listen(channel);
+  const stream = await subscribe(channel);
   const { id } = await channel.publish("stored");
   await stream.untilId(id);
   limitFiles(0);
@@ -112,7 +112,7 @@ test("a publish that could not be stored is not remembered either", { skip, time
 
 test("a channel that could not be ended goes on", { skip, timeout: 60_000 }, async () => {
   const channel = hub.channel("end");
-  const stream = await listen(channel);
+  const stream = await subscribe(channel);
   const { id } = await channel.publish("stored");
   await stream.untilId(id);
   limitFiles(0);
@@ -134,17 +134,17 @@ test("a browser that comes just then is told to come again", { skip, timeout: 60
   // Nothing is stored of it: whoever listens first makes it store its epoch.
   const channel = hub.channel("browser");
   limitFiles(0);
-  const refused = await listen(channel, { headers: { Accept: "text/event-stream" } });
+  const refused = await subscribe(channel, { headers: { Accept: "text/event-stream" } });
   limitFiles("unlimited");
   assert.equal(refused.status, 200);
-  await refused.until(() => refused.ended, "the end of the stream");
+  await refused.untilEnded();
   assert.deepEqual(
     refused.events.map(({ event }) => event),
     ["hub.error"],
   );
   assert.ok(problems.includes(JSON.parse(refused.events[0].data).type), refused.text);
   assert.ok(refused.retry >= 5_000 && refused.retry <= 15_000, refused.retry);
-  const stream = await listen(channel);
+  const stream = await subscribe(channel);
   await channel.publish("stored");
   await stream.untilEvents(1);
   assert.equal(stream.account().events[0].data, "stored");
@@ -153,7 +153,7 @@ test("a browser that comes just then is told to come again", { skip, timeout: 60
 test("what the hub says is not stored is not, and streams go on", async () => {
   const other = await startWorkerd({ LOG_LEVEL: "error" });
   const channel = other.channel("refused");
-  const stream = await listen(channel);
+  const stream = await subscribe(channel);
   await channel.publish("stored");
   // A failure that the runtime leaves to the object.
   const rename = (from, to) => editStorage(other, (database) => database.exec(`ALTER TABLE ${from} RENAME TO ${to}`));
@@ -179,13 +179,13 @@ test("an object that cannot read its storage breaks its streams off, and a new o
 }, async () => {
   const other = await startWorkerd({ HEARTBEAT_SECONDS: "1", LOG_LEVEL: "error" });
   const channel = other.channel("unreadable");
-  const stream = await listen(channel);
+  const stream = await subscribe(channel);
   const { id } = await channel.publish("x");
   await stream.untilId(id);
   const since = performance.now();
   // As for an object that the platform has replaced: nothing but its heartbeat would find out.
   editStorage(other, (database) => database.exec("ALTER TABLE channel RENAME TO hidden"));
-  await stream.until(() => stream.ended, "the end of the stream");
+  await stream.untilEnded();
   assert.ok(performance.now() - since < 3_000);
   editStorage(other, (database) => database.exec("ALTER TABLE hidden RENAME TO channel"));
   const late = await resume(channel, stream.lastEventId);
@@ -200,12 +200,12 @@ test("an object that cannot read its storage breaks its streams off, and a new o
 test("an object that gives up while it publishes holds up no other", { timeout: 60_000 }, async () => {
   const hub = await startWorkerd({ HEARTBEAT_SECONDS: "1", LOG_LEVEL: "error" });
   const [channel, other] = [hub.channel("unreadable"), hub.channel("other")];
-  const stream = await listen(channel);
+  const stream = await subscribe(channel);
   await channel.publish("x");
   editStorage(hub, (database) => database.exec("ALTER TABLE channel RENAME TO hidden"));
   // The object looks at its storage at the first publish after a heartbeat's time.
   while (!stream.ended) await fetch(`${channel.url}/broadcast`, { method: "POST", body: "y" });
-  const listener = await listen(other);
+  const subscriber = await subscribe(other);
   const { id } = await other.publish("z");
-  await listener.untilId(id);
+  await subscriber.untilId(id);
 });

@@ -1,9 +1,9 @@
-// Hubs with every kind of key, and how a token is tried on them: in every place where one may stand, for publishing and
-// for listening, and each time a good one beside it.
+// Tests that the hub refuses tokens. Each test sends the tokens to hubs with every kind of key and in every place of a
+// request, for publishing and for subscribing, and sends a good token beside them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ALL, PLACES, SECRET, jwks, makeKey, mint, nameless, now, secretKey } from "./tokens.mjs";
-import { startClosed } from "./workerd.mjs";
+import { FULL_ACCESS, jwks, makeKey, mint, now, PLACES, SECRET, secretKey, withoutKid } from "./tokens.mjs";
+import { startTokenHub } from "./workerd.mjs";
 
 export const secret = secretKey();
 export const rsa = await makeKey("RS256", "rsa-1");
@@ -12,32 +12,34 @@ export const ed = await makeKey("EdDSA", "ed-1");
 
 const JWT_KEYS = jwks(rsa, ec, ed);
 export const keySet = JWT_KEYS;
-const withSecret = await startClosed({ JWT_SECRET: SECRET });
-const withKeys = await startClosed({ JWT_KEYS });
-const withBoth = await startClosed({ JWT_SECRET: SECRET, JWT_KEYS });
+const [withSecret, withKeys, withBoth] = await Promise.all([
+  startTokenHub({ JWT_SECRET: SECRET }),
+  startTokenHub({ JWT_KEYS }),
+  startTokenHub({ JWT_SECRET: SECRET, JWT_KEYS }),
+]);
 
-/** Who can sign a good token, and for which hub. Keys may be named by the token, or not. */
+/** Keys that sign good tokens, and the hubs that have them. The tokens of some keys have no `kid`. */
 export const SIGNERS = [
   { hub: withSecret, key: secret },
   { hub: withKeys, key: rsa },
-  { hub: withKeys, key: nameless(ec) },
+  { hub: withKeys, key: withoutKid(ec) },
   { hub: withKeys, key: ed },
   { hub: withBoth, key: secret },
-  { hub: withBoth, key: nameless(rsa) },
+  { hub: withBoth, key: withoutKid(rsa) },
   { hub: withBoth, key: ec },
-  { hub: withBoth, key: nameless(ed) },
+  { hub: withBoth, key: withoutKid(ed) },
 ];
 
-/** One of each kind of key. */
-export const FEW = [SIGNERS[0], SIGNERS[1], SIGNERS[6], SIGNERS[7]];
+/** One signer for each kind of key. */
+export const ONE_OF_EACH = [SIGNERS[0], SIGNERS[1], SIGNERS[6], SIGNERS[7]];
 
-/** Those of them whose key is for one of `algs`. */
+/** Returns the signers whose key is for one of `algs`. */
 export const signersOf = (...algs) => SIGNERS.filter(({ key }) => algs.includes(key.alg));
 
 const PATH = "/channels/victim";
 const ACTIONS = [
-  { what: "POST", places: ["header", "query"], path: `${PATH}/broadcast`, init: { method: "POST", body: "x" } },
-  { what: "GET", places: ["header", "query", "cookie"], path: PATH, init: {} },
+  { name: "POST", places: ["header", "query"], path: `${PATH}/broadcast`, init: { method: "POST", body: "x" } },
+  { name: "GET", places: ["header", "query", "cookie"], path: PATH, init: {} },
 ];
 
 async function send(hub, { path, init }, place, token) {
@@ -45,17 +47,17 @@ async function send(hub, { path, init }, place, token) {
   return fetch(hub.origin + path + query, { ...init, headers });
 }
 
-/** Whether a token can stand in a header's line. */
+/** Whether a token can be the value of a header. */
 const fitsHeader = (token) => !/[\0\r\n]/.test(token);
 
-/** Nobody reads more, and what a stranger sends is not to be sent back to him at length. */
+/** The hub must not send a long token back in full. */
 const MAX_DETAIL_CHARS = 500;
 
-/** Characters as a header has them: one for each byte. */
+/** Returns UTF-8 as the characters of a header, one for each byte. */
 const asHeader = (token) => Buffer.from(token, "utf8").toString("latin1");
 
-/** What is wrong with a `response` that is to refuse a token and to say why; undefined where nothing is. */
-async function failing(response, token, detail, statuses) {
+/** Returns what is wrong with a `response` that should refuse a token and explain why, or undefined. */
+async function findFault(response, token, detail, statuses) {
   if (response.ok) {
     await response.body.cancel();
     return `is answered ${response.status}`;
@@ -77,29 +79,36 @@ async function failing(response, token, detail, statuses) {
   return undefined;
 }
 
+/** @typedef {import("./tokens.mjs").Key} Key */
+/** @typedef {Record<string, string | Promise<string>>} Tokens */
+
 /**
- * A test that tokens are refused, with a detail like `detail`. `make(key)` returns an object that has them by what is
- * wrong with them. It is called for every place anew, as what is wrong with some of them passes.
+ * Defines a test that the hub refuses tokens, with a detail that matches `detail`.
+ * @param {string} tokens what these tokens are, after "the hub refuses"
+ * @param {RegExp} detail
+ * @param {(key: Key) => Tokens | Promise<Tokens>} make makes the tokens, by what is wrong with them. It is called for
+ *   every place again, because some of the tokens become valid or invalid with time.
+ * @param {{ signers?: typeof SIGNERS, statuses?: number[] }} [options]
  */
-export function attack(name, detail, make, { signers = SIGNERS, statuses = [401] } = {}) {
-  test(name, { timeout: 120_000 }, async () => {
+export function testRefusal(tokens, detail, make, { signers = SIGNERS, statuses = [401] } = {}) {
+  test(`the hub refuses ${tokens}`, { timeout: 120_000 }, async () => {
     const failures = new Map();
     for (const { hub, key } of signers) {
       for (const action of ACTIONS) {
         for (const place of action.places) {
-          const good = await send(hub, action, place, await mint(ALL, key));
-          assert.equal(good.status, 200, `a good token of ${key.alg}: ${action.what} by ${place}`);
+          const good = await send(hub, action, place, await mint(FULL_ACCESS, key));
+          assert.equal(good.status, 200, `a good token of ${key.alg}: ${action.name} by ${place}`);
           await good.body.cancel();
           const cases = Object.entries(await make(key));
           assert.ok(cases.length > 0);
-          for (const [which, making] of cases) {
+          for (const [name, making] of cases) {
             const token = await making;
             if (place !== "query" && !fitsHeader(token)) continue;
             const response = await send(hub, action, place, place === "query" ? token : asHeader(token));
-            const failure = await failing(response, token, detail, statuses);
-            // Once for each case, wherever it shows first: with what is wrong in every place, nobody would read it.
-            const where = `${key.alg}, ${action.what} by ${place}`;
-            if (failure && !failures.has(which)) failures.set(which, `${where}: ${failure}`);
+            const fault = await findFault(response, token, detail, statuses);
+            // The report has each case once, to stay short.
+            const where = `${key.alg}, ${action.name} by ${place}`;
+            if (fault && !failures.has(name)) failures.set(name, `${where}: ${fault}`);
           }
         }
       }
@@ -108,20 +117,35 @@ export function attack(name, detail, make, { signers = SIGNERS, statuses = [401]
   });
 }
 
-/** The same with one of each kind of key, for tokens with which it is not the key that is wrong. */
-export function attackOnFew(name, detail, make, options) {
-  attack(name, detail, make, { signers: FEW, ...options });
+/**
+ * Defines a test like `testRefusal`, with one signer for each kind of key: for faults that do not depend on the key.
+ * @type {typeof testRefusal}
+ */
+export function testRefusalOnce(tokens, detail, make, options) {
+  testRefusal(tokens, detail, make, { signers: ONE_OF_EACH, ...options });
 }
 
-/** The parts of a token. */
+/**
+ * Returns the parts of a token.
+ * @param {string} token
+ */
 export const parts = (token) => token.split(".");
 
-/** An object of the same members, their values changed. */
+/**
+ * Returns an object with the same members and changed values.
+ * @template T, U
+ * @param {Record<string, T>} object
+ * @param {(value: T) => U} change
+ * @returns {Record<string, U>}
+ */
 export const mapValues = (object, change) =>
   Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value)]));
 
-/** Claims of a token for everything, for a minute, with `more`. */
-export const claims = (more = {}) => ({ ...ALL, exp: now() + 60, ...more });
+/** Returns claims that permit everything for a minute, with `more` claims. */
+export const claims = (more = {}) => ({ ...FULL_ACCESS, exp: now() + 60, ...more });
 
-/** A header as jose would write it for `key`, with `more`. */
+/**
+ * Returns the header that the package jose would write for a key, with `more` members.
+ * @param {{ alg: string, kid?: string }} key
+ */
 export const header = ({ alg, kid }, more = {}) => ({ alg, ...(kid === undefined ? {} : { kid }), ...more });

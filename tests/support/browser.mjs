@@ -1,9 +1,9 @@
-// The machine's own Chromium, headless.
+// The machine's own Chromium, without a window.
 import { after } from "node:test";
 import { chromium } from "playwright-core";
 import { chromiumPath } from "./chromium.mjs";
 
-/** Starts Chromium. It is closed after the test or file that started it. */
+/** Starts Chromium, and closes it after the test or file that has started it. */
 export async function openBrowser() {
   const browser = await chromium.launch({
     executablePath: chromiumPath(),

@@ -6,15 +6,16 @@ function stopAll() {
     try {
       stop();
     } catch (error) {
-      // The others are to be stopped all the same.
+      // The others have to stop, too.
       console.error(error);
     }
   }
 }
 
 /**
- * Calls `stop` when this process ends, however it ends short of SIGKILL: hooks of node:test do not run at all ends.
- * Returns a function that takes that back, for what has been stopped already.
+ * Calls `stop` when this process exits, also after a signal other than SIGKILL, when node:test runs no hooks.
+ * @param {() => void} stop
+ * @returns {() => void} a function that removes `stop` again
  */
 export function atExit(stop) {
   if (stops.size === 0) {

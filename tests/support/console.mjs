@@ -1,52 +1,88 @@
-// The console in Chromium, at a hub that wants tokens: what is done there, and what is seen.
+// The console in Chromium, on a hub that needs tokens: how a test uses the page, and what it reads from it.
 import { openBrowser } from "./browser.mjs";
-import { SECRET, authorized, mint } from "./tokens.mjs";
-import { startClosed } from "./workerd.mjs";
+import { authorized, mint, SECRET } from "./tokens.mjs";
+import { startTokenHub } from "./workerd.mjs";
 
 const browser = await openBrowser();
 
 export const hub = await startConsole();
 export const minute = { timeout: 60_000 };
 
-/** Starts a hub that serves the console, to those alone who have a token. */
+/**
+ * Starts a hub that serves the console and needs tokens.
+ * @param {import("./hub.mjs").Settings} [settings]
+ */
 export function startConsole(settings) {
-  return startClosed({ JWT_SECRET: SECRET, ...settings }, { withConsole: true });
+  return startTokenHub({ JWT_SECRET: SECRET, ...settings }, { withConsole: true });
 }
 
-/** A channel, as somebody uses it who may. */
+/** Returns a channel whose requests carry a token for everything. */
 export async function openChannel(id, of = hub) {
   return authorized(of.channel(id), await mint());
 }
 
-/** A page of a browser that has nothing but `cookie` (for the hub, and so for all ports of its host). */
+/**
+ * Opens a page in a new browser context, which has only `cookie`, if any. A cookie is for all ports of the hub's host.
+ * @param {string} [cookie] a token
+ */
 export async function newPage(cookie) {
   const context = await browser.newContext();
   if (cookie) await setCookie(context, cookie);
   return context.newPage();
 }
 
+/**
+ * @param {import("playwright-core").BrowserContext} context
+ * @param {string} token
+ */
 export function setCookie(context, token) {
-  const cookie = { name: "sse_broadcaster_token", value: token, url: hub.origin, httpOnly: true, sameSite: "Lax" };
-  return context.addCookies([cookie]);
+  const cookie = { name: "sse_broadcaster_token", value: token, url: hub.origin, httpOnly: true };
+  return context.addCookies([{ ...cookie, sameSite: "Lax" }]);
 }
 
-/** Waits until the page says so of its stream. */
-export const status = (page, text) => page.locator("#status", { hasText: text }).waitFor();
-export const state = (page) => page.locator("#status").getAttribute("data-state");
-/** Waits until the list shows that. */
-export const item = (page, text) => page.locator("#messages li", { hasText: text }).waitFor();
+/** @typedef {import("playwright-core").Page} Page */
 
-/** What the list shows, oldest first. */
-export async function items(page) {
+/**
+ * Waits until the page's status has this text.
+ * @param {Page} page
+ * @param {string | RegExp} text
+ */
+export const waitForStatus = (page, text) => page.locator("#status", { hasText: text }).waitFor();
+
+/** @param {Page} page */
+export const connectionState = (page) => page.locator("#status").getAttribute("data-state");
+
+/**
+ * Waits until the list has an item with this text.
+ * @param {Page} page
+ * @param {string} text
+ */
+export const waitForItem = (page, text) => page.locator("#messages li", { hasText: text }).waitFor();
+
+/**
+ * Returns the texts of the list, oldest first.
+ * @param {Page} page
+ */
+export async function itemTexts(page) {
   return (await page.locator("#messages .text").allTextContents()).reverse();
 }
 
-export async function subscribe(page, token) {
+/**
+ * Enters a token, if there is one, and clicks Subscribe.
+ * @param {Page} page
+ * @param {string} [token]
+ */
+export async function clickSubscribe(page, token) {
   if (token !== undefined) await page.getByLabel("Token").fill(token);
   await page.getByRole("button", { name: "Subscribe" }).click();
 }
 
-export async function broadcast(page, data) {
+/**
+ * Enters a message and clicks Broadcast.
+ * @param {Page} page
+ * @param {string} data
+ */
+export async function clickBroadcast(page, data) {
   await page.getByLabel("Message").fill(data);
   await page.getByRole("button", { name: "Broadcast" }).click();
 }

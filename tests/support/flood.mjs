@@ -1,43 +1,44 @@
-// A flood of requests, from a process of its own, so that the one that measures is not slowed down by it. Run by
-// itself, this file is that process.
-import { fork } from "node:child_process";
+// A flood of requests over many connections from a child process, which counts the answers.
 import { once } from "node:events";
 import { connect } from "node:net";
-import { after } from "node:test";
-import { fileURLToPath } from "node:url";
-import { atExit } from "./cleanup.mjs";
-
-const file = fileURLToPath(import.meta.url);
+import { isChild, receiveTask, startChild } from "./child.mjs";
 
 /**
- * Sends `requests` (as text, over and over) to `port` of this machine over so many connections, each of them as fast as
- * it gets answers. Returns { answers, stop }, both of which return how many answers of each status there were until
- * then.
+ * Sends `requests`, again and again, to `port` of this machine. Each connection sends its next request when it has the
+ * answer. Both `answers` and `stop` return the number of answers of each status so far.
+ * @param {number} port
+ * @param {string[]} requests
+ * @param {number} connections
  */
 export async function startFlood(port, requests, connections) {
-  const child = fork(file, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
-  const kill = () => child.kill("SIGKILL");
-  after(kill);
-  atExit(kill);
-  child.send({ port, requests, connections });
+  const { child, kill } = startChild(import.meta.url, { port, requests, connections });
   await once(child, "message");
-  const ask = async (what) => {
-    child.send(what);
+  const count = async () => {
+    child.send("count");
     return (await once(child, "message"))[0];
   };
-  return { answers: () => ask("answers"), stop: () => ask("stop").finally(kill) };
+  return { answers: count, stop: () => count().finally(kill) };
 }
 
-/** One connection, opened anew where it ends. It asks again as soon as it has been answered. */
+/** One connection, which is opened again when it ends. */
 class Client {
+  /**
+   * @param {{ port: number, requests: string[] }} flood
+   * @param {number} first the index of its first request
+   * @param {Record<string, number>} answers
+   */
   constructor({ port, requests }, first, answers) {
-    Object.assign(this, { port, requests, next: first, answers, text: "" });
+    this.port = port;
+    this.requests = requests;
+    this.next = first;
+    this.answers = answers;
+    this.text = "";
   }
 
   open() {
     this.socket = connect(this.port, "127.0.0.1").setNoDelay().setEncoding("latin1");
-    this.socket.on("connect", () => this.ask());
-    this.socket.on("data", (data) => this.read(data));
+    this.socket.on("connect", () => this.send());
+    this.socket.on("data", (data) => this.receive(data));
     this.socket.on("error", () => {});
     this.socket.on("close", () => {
       this.text = "";
@@ -46,11 +47,11 @@ class Client {
     });
   }
 
-  ask() {
+  send() {
     this.socket.write(this.requests[this.next++ % this.requests.length]);
   }
 
-  read(data) {
+  receive(data) {
     this.text += data;
     const end = this.text.indexOf("\r\n\r\n");
     if (end < 0) return;
@@ -59,18 +60,16 @@ class Client {
     if (this.text.length < end + 4 + Number(length)) return;
     this.text = "";
     this.answers[status] = (this.answers[status] ?? 0) + 1;
-    this.ask();
+    this.send();
   }
 }
 
-if (process.argv[1] === file) {
-  const [flood] = await once(process, "message");
+if (isChild(import.meta.url)) {
+  const flood = await receiveTask();
   const answers = {};
   for (let n = 0; n < flood.connections; n++) {
     new Client(flood, Math.floor((n * flood.requests.length) / flood.connections), answers).open();
   }
   process.on("message", () => process.send(answers));
-  // Who started it has been killed, and cannot stop it any more.
-  process.on("disconnect", () => process.exit());
   process.send("started");
 }

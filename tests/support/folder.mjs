@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after } from "node:test";
 import { atExit } from "./cleanup.mjs";
 
-/** A folder that is removed after the test or file that made it. */
+/** Makes a folder, and removes it after the test or file that has made it. */
 export function temporaryFolder() {
   const folder = mkdtempSync(join(tmpdir(), "sse-broadcaster-test-"));
   const remove = () => rmSync(folder, { recursive: true, force: true });

@@ -1,15 +1,19 @@
-// A hub on the real runtime, on a free port, with settings of the test's own.
+// A hub in wrangler's test harness, as `wrangler dev` runs it, on a free port and with settings of the test.
 import { after } from "node:test";
 import { createTestHarness } from "wrangler";
 import { root } from "../../scripts/install.mjs";
 
+/** @typedef {Record<string, string | number>} Settings */
+
 /**
- * Starts a hub; it is stopped after the test or file that started it. `settings` are environment variables; it is open
- * unless they say otherwise ("" for what is not set).
+ * Starts a hub, and stops it after the test or file that has started it.
+ * @param {Settings} settings variables of the Worker; ACCESS is "open" by default, and "" stands for a variable that is
+ *   not set
+ * @param {any} worker where the harness finds the Worker's configuration, and its secrets
  */
 export async function startHub(settings = {}, worker = { configPath: "wrangler.toml" }) {
   const { ACCESS } = openByDefault(settings);
-  // What .dev.vars has is stronger than `vars`.
+  // The file .dev.vars has precedence over `vars`, and secrets have precedence over the file.
   const secrets = { ACCESS, LOG_LEVEL: "info", ...worker.secrets };
   const server = createTestHarness({ root, workers: [{ ...worker, vars: { ...settings }, secrets }] });
   const { url } = await server.listen();
@@ -17,7 +21,11 @@ export async function startHub(settings = {}, worker = { configPath: "wrangler.t
   return new Hub(server, url.origin);
 }
 
-/** The settings of a test's hub: open to all, unless they say otherwise. */
+/**
+ * Returns `settings` for a hub that needs no tokens, unless they say otherwise.
+ * @param {Settings} settings
+ * @returns {Settings}
+ */
 export function openByDefault(settings) {
   return { ACCESS: "open", ...settings };
 }
@@ -28,23 +36,30 @@ class Hub {
     this.origin = origin;
   }
 
-  /** A channel of this hub. */
   channel(id) {
     return new Channel(this, id);
   }
 
+  /**
+   * @param {string} path
+   * @param {RequestInit} [init]
+   */
   fetch(path, init) {
     return fetch(this.origin + path, init);
   }
 
-  /** What the Worker and its objects have logged, line by line. */
+  /** Returns the lines that the Worker and its objects have logged. */
   logLines() {
     return this.server.getLogs().map((log) => log.message);
   }
 }
 
-/** One channel of a hub. */
+/** A channel of a hub, with the requests of the API. */
 export class Channel {
+  /**
+   * @param {{ origin: string }} hub
+   * @param {string} id
+   */
   constructor(hub, id) {
     this.hub = hub;
     this.id = id;
@@ -52,14 +67,19 @@ export class Channel {
     this.url = `${hub.origin}${this.path}`;
   }
 
-  /** Publishes `body` as one event; returns the receipt. */
+  /**
+   * Publishes `body` as one event, and returns the receipt.
+   * @param {BodyInit} body
+   * @param {RequestInit & { query?: string, duplex?: "half" }} [options]
+   */
   async publish(body, { query = "", ...init } = {}) {
-    const response = await fetch(`${this.url}/broadcast${query}`, { method: "POST", body, ...init });
-    if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
-    return response.json();
+    return receiptOf(await fetch(`${this.url}/broadcast${query}`, { method: "POST", body, ...init }));
   }
 
-  /** Publishes events (data, or [type, data]) as one batch; returns the receipt. */
+  /**
+   * Publishes events as one batch, and returns the receipt.
+   * @param {(string | [type: string, data: string | number])[]} events
+   */
   publishBatch(events) {
     const lines = (event) => (Array.isArray(event) ? `event: ${event[0]}\ndata: ${event[1]}` : `data: ${event}`);
     const batch = events.map((event) => `${lines(event)}\n\n`).join("");
@@ -70,17 +90,19 @@ export class Channel {
     return (await fetch(`${this.url}/stats`)).json();
   }
 
-  /** A page of the history. */
+  /** Returns a page of the history. */
   async history(query = "") {
-    const response = await fetch(`${this.url}/events${query}`);
-    if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
-    return response.json();
+    return receiptOf(await fetch(`${this.url}/events${query}`));
   }
 
-  /** Ends the channel; returns the receipt. */
+  /** Ends the channel with DELETE, and returns the receipt. */
   async end() {
-    const response = await fetch(this.url, { method: "DELETE" });
-    if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
-    return response.json();
+    return receiptOf(await fetch(this.url, { method: "DELETE" }));
   }
+}
+
+/** Returns the JSON of an answer with status 200. Any other status is an error. */
+async function receiptOf(response) {
+  if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
+  return response.json();
 }

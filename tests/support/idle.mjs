@@ -1,12 +1,18 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 
-/** Opens `count` connections that send nothing but `text`, and returns them once they are open or refused. */
+/**
+ * Opens `count` connections, sends `text` on each, and waits until each is open or refused. Their member `received` has
+ * what the server has sent.
+ * @param {{ origin: string }} hub
+ * @param {number} count
+ */
 export async function idleConnections({ origin }, count, text = "") {
   const sockets = Array.from({ length: count }, () => {
-    const socket = connect(new URL(origin).port, "127.0.0.1").setEncoding("latin1");
-    socket.received = "";
-    socket.on("data", (data) => (socket.received += data));
+    const socket = Object.assign(connect(Number(new URL(origin).port), "127.0.0.1"), { received: "" });
+    socket.setEncoding("latin1").on("data", (data) => {
+      socket.received += data;
+    });
     if (text) socket.write(text);
     return socket;
   });

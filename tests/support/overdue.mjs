@@ -1,20 +1,23 @@
-// The storage of a hub that stood still for so long that the alarms of many channels are overdue.
+// The storage of a hub that has been down for so long that the alarms of many channels are overdue.
 import { createHash, createHmac } from "node:crypto";
 import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { startWorkerd } from "../../scripts/workerd.mjs";
-import { Channel } from "./hub.mjs";
 import { temporaryFolder } from "./folder.mjs";
+import { Channel } from "./hub.mjs";
 import { sleep } from "./wait.mjs";
 
-/** With these, a channel is cleared three seconds after its last event. */
+/** With these settings, an alarm clears a channel three seconds after its last event. */
 export const SHORT_LIVED = { ACCESS: "open", HISTORY_SECONDS: "3", IDEMPOTENCY_SECONDS: "1", LOG_LEVEL: "error" };
-const NAME = /^[0-9a-f]{64}\.sqlite$/;
-/** The unique key of the namespace in workerd's config. */
+const DATABASE = /^[0-9a-f]{64}\.sqlite$/;
+/** The unique key of the namespace in workerd's configuration. */
 const UNIQUE_KEY = "channel";
 
-/** The id that workerd gives the object of channel `name`: its source, actor-id-impl.c++, has the same two steps. */
+/**
+ * Returns the id that workerd gives the object of a channel, as its actor-id-impl.c++ computes it.
+ * @param {string} name
+ */
 export function objectId(name) {
   const key = createHash("sha256").update(UNIQUE_KEY).digest();
   const hmac = (data) => createHmac("sha256", key).update(data).digest().subarray(0, 16);
@@ -22,14 +25,14 @@ export function objectId(name) {
   return Buffer.concat([first, hmac(first)]).toString("hex");
 }
 
-/** The names of the databases of channels in a state folder. */
+/** Returns the names of the channels' databases in a storage folder. */
 export function databasesIn(stateDir) {
-  return readdirSync(join(stateDir, "channel")).filter((name) => NAME.test(name));
+  return readdirSync(join(stateDir, "channel")).filter((name) => DATABASE.test(name));
 }
 
 /**
- * Fills `stateDir` with the storage of `count` channels c0, c1, …, each as a hub left it that one event was published
- * to, and waits until their alarms are overdue.
+ * Fills `stateDir` with the storage of `count` channels c0, c1 and so on, each with one event, and waits until their
+ * alarms are overdue.
  */
 export async function makeOverdue(stateDir, count) {
   const template = temporaryFolder();
@@ -39,7 +42,7 @@ export async function makeOverdue(stateDir, count) {
   const folder = join(stateDir, "channel");
   mkdirSync(folder, { recursive: true });
   const from = join(template, "channel");
-  if (databasesIn(template)[0] !== `${objectId("c0")}.sqlite`) throw new Error("workerd makes ids in another way");
+  if (databasesIn(template)[0] !== `${objectId("c0")}.sqlite`) throw new Error("workerd computes other ids");
   copyFileSync(join(from, "metadata.sqlite"), join(folder, "metadata.sqlite"));
   const database = new DatabaseSync(join(folder, "metadata.sqlite"));
   const insert = database.prepare(

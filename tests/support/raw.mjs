@@ -1,4 +1,4 @@
-// Requests that no HTTP library would send.
+// Requests that no HTTP library sends.
 import { once } from "node:events";
 import { connect } from "node:net";
 import { after } from "node:test";
@@ -9,32 +9,41 @@ after(() => {
   for (const socket of sockets) socket.destroy();
 });
 
-/** Opens a raw connection to the hub. */
+/**
+ * Opens a connection to a hub, on which a test sends bytes.
+ * @param {string} origin
+ */
 export async function rawConnection(origin) {
   const { hostname, port } = new URL(origin);
   const socket = connect(Number(port), hostname);
   sockets.add(socket);
-  // Its end shows in what was received.
+  // A broken connection shows in what was received.
   socket.on("error", () => {});
   await once(socket, "connect");
   let text = "";
-  socket.setEncoding("latin1").on("data", (data) => (text += data));
+  socket.setEncoding("latin1").on("data", (data) => {
+    text += data;
+  });
   return {
     socket,
-    send: (data) => socket.write(data),
-    /** All that came until the other side closed. */
-    async rest() {
+    send: (/** @type {string | Uint8Array} */ data) => socket.write(data),
+    /** Waits until the server closes the connection, and returns everything that it has sent. */
+    async untilClosed() {
       if (!socket.closed) await once(socket, "close");
       return text;
     },
-    /** All that came so far. */
+    /** Returns everything that the server has sent. */
     received: () => text,
   };
 }
 
-/** Sends `request` as it is, and returns all that comes back until the server closes the connection. */
+/**
+ * Sends the bytes of `request`, and returns everything that the server sends until it closes the connection.
+ * @param {string} origin
+ * @param {string | Uint8Array} request
+ */
 export async function rawRequest(origin, request) {
   const connection = await rawConnection(origin);
   connection.send(request);
-  return connection.rest();
+  return connection.untilClosed();
 }

@@ -1,7 +1,10 @@
-// A web server that keeps every request that it gets: the one that must not get a token.
+// A web server that records every request, for tests that a token is not sent to it.
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { after } from "node:test";
+import { portOf } from "./port.mjs";
+
+/** @typedef {import("node:http").RequestListener} Answer */
 
 const CORS = {
   "Access-Control-Allow-Origin": "*",
@@ -9,14 +12,21 @@ const CORS = {
   "Access-Control-Allow-Methods": "*",
 };
 
-/** Answers a request as a hub does to a client without a token. */
+/**
+ * Answers a request as a hub answers a client without a token.
+ * @type {Answer}
+ */
 const refuse = (_, response) => response.writeHead(401, CORS).end('{"detail":"a token is needed"}');
 
-/** Returns an answer that redirects to the same path and query of another server. */
+/**
+ * Returns an answer that redirects to the same path and query of another server.
+ * @param {string} origin
+ * @returns {Answer}
+ */
 export const redirectTo = (origin) => (request, response) =>
   response.writeHead(302, { ...CORS, Location: origin + request.url }).end();
 
-/** Starts one on a free port of 127.0.0.1. It is stopped after the test or file that started it. */
+/** Starts a recorder on a free port of 127.0.0.1, and stops it after the test or file that has started it. */
 export async function startRecorder(answer = refuse) {
   const recorder = new Recorder(answer);
   await recorder.start();
@@ -25,9 +35,11 @@ export async function startRecorder(answer = refuse) {
 }
 
 class Recorder {
+  /** @param {Answer} answer */
   constructor(answer) {
-    /** What answers preflight requests, and all others. A test may exchange both. */
+    /** @type {Answer} answers preflight requests; a test may replace it */
     this.preflight = (_, response) => response.writeHead(204, CORS).end();
+    /** @type {Answer} answers all other requests; a test may replace it */
     this.answer = answer;
     this.requests = [];
   }
@@ -36,7 +48,9 @@ class Recorder {
     this.server = createServer((request, response) => {
       const { method, url, headers } = request;
       let body = "";
-      request.on("data", (data) => (body += data));
+      request.on("data", (data) => {
+        body += data;
+      });
       request.on("end", () => {
         this.requests.push({ method, url, headers, body });
         const answer = method === "OPTIONS" ? this.preflight : this.answer;
@@ -45,7 +59,7 @@ class Recorder {
     });
     this.server.listen(0, "127.0.0.1");
     await once(this.server, "listening");
-    this.origin = `http://127.0.0.1:${this.server.address().port}`;
+    this.origin = `http://127.0.0.1:${portOf(this.server)}`;
   }
 
   stop() {
@@ -53,12 +67,12 @@ class Recorder {
     this.server.closeAllConnections();
   }
 
-  /** Whether `secret` is anywhere in the requests so far. */
+  /** Whether `secret` is anywhere in the recorded requests. */
   has(secret) {
     return JSON.stringify(this.requests).includes(secret);
   }
 
-  /** The paths of the requests so far, without those of preflights. */
+  /** Returns the paths of the recorded requests, without preflight requests. */
   paths() {
     return this.requests.filter(({ method }) => method !== "OPTIONS").map(({ url }) => url.split("?")[0]);
   }

@@ -1,4 +1,4 @@
-// A disk so small that a test can fill it: a tmpfs in a folder of the test's own.
+// A disk that is so small that a test can fill it: a tmpfs.
 import { execFileSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { atExit } from "./cleanup.mjs";
 
 const BLOCK = 4_096;
 
-/** Mounts a disk of `bytes`; it is unmounted, and its folder removed, after the test or file that made it. */
+/** Mounts a disk of `bytes`. It is unmounted, and its folder removed, after the test or file that has made it. */
 export function smallDisk(bytes) {
   const disk = new Disk(bytes);
   after(() => disk.remove());
@@ -16,7 +16,7 @@ export function smallDisk(bytes) {
   return disk;
 }
 
-/** Why this machine cannot mount such a disk, or false where it can. */
+/** Returns why this machine cannot mount such a disk, or false if it can. */
 export function whyNoDisk() {
   try {
     new Disk(BLOCK * 16).remove();
@@ -45,7 +45,7 @@ class Disk {
     return bavail * bsize;
   }
 
-  /** Leaves `bytes` free, by a file that takes the rest. */
+  /** Fills the disk with a file, but for `bytes`. */
   fill(bytes = 0) {
     const file = openSync(this.filler, "a");
     try {
@@ -57,13 +57,13 @@ class Disk {
     }
   }
 
-  /** Frees what `fill` has taken. */
+  /** Removes the file of `fill`. */
   clear() {
     rmSync(this.filler, { force: true });
   }
 
   remove() {
-    // Lazily: a process that was killed just now may still have files open.
+    // A process that was killed may still have files open, which only a lazy unmount permits.
     if (this.isMounted) execFileSync("umount", ["--lazy", this.folder], { stdio: "pipe" });
     this.isMounted = false;
     rmSync(this.folder, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-// This project's Worker with a bound on its WebAssembly memory, so that a test fills it without filling the machine.
+// The hub with a limit of its WebAssembly memory, so that a test can fill it without filling the machine's.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { hubModules } from "../../scripts/workerd.mjs";
@@ -7,7 +7,7 @@ import { temporaryFolder } from "./folder.mjs";
 const MEMORY_SECTION = 5;
 const PAGE_BYTES = 65_536;
 
-/** Reads an unsigned LEB128 number: [value, offset behind it]. */
+/** Reads an unsigned LEB128 number. Returns its value and the offset after it. */
 function readNumber(bytes, offset) {
   let value = 0;
   for (let shift = 0; ; shift += 7) {
@@ -23,14 +23,14 @@ function writeNumber(value) {
   return [...bytes, value];
 }
 
-/** A WebAssembly module with `maxBytes` as the most that its one memory may grow to. */
+/** Returns a WebAssembly module whose only memory can grow to `maxBytes`. */
 function withMaximum(module, maxBytes) {
   let offset = 8;
   while (offset < module.length) {
     const [size, start] = readNumber(module, offset + 1);
     if (module[offset] === MEMORY_SECTION) {
       const [count, flags] = [module[start], module[start + 1]];
-      if (count !== 1 || flags !== 0) throw new Error("not one memory without a maximum");
+      if (count !== 1 || flags !== 0) throw new Error("expected one memory without a maximum");
       const [initial] = readNumber(module, start + 2);
       const content = [1, 1, ...writeNumber(initial), ...writeNumber(Math.floor(maxBytes / PAGE_BYTES))];
       const section = Buffer.from([MEMORY_SECTION, ...writeNumber(content.length), ...content]);
@@ -41,7 +41,7 @@ function withMaximum(module, maxBytes) {
   throw new Error("no memory section");
 }
 
-/** The modules of the Worker whose memory has at most `maxBytes`. A failed allocation traps there as it does at 4 GiB. */
+/** Returns the modules of a hub whose memory has at most `maxBytes`. An allocation beyond that traps, as at 4 GiB. */
 export function smallMemoryModules(maxBytes) {
   const folder = temporaryFolder();
   const wasm = hubModules().find(({ name }) => name.endsWith(".wasm"));

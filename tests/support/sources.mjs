@@ -1,5 +1,5 @@
 // The project's own texts, for the tests that compare them: its documentation and the Rust code of the hub.
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../scripts/install.mjs";
 

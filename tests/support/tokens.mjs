@@ -1,25 +1,44 @@
-// Tokens, good and bad. Good ones are made by a library that the hub does not use; bad ones by hand, as no library
-// would.
+// Tokens. The package jose, which the hub does not use, makes the good ones. The bad ones are made by hand, because no
+// library makes them.
 import { createHmac } from "node:crypto";
-import { SignJWT, calculateJwkThumbprint, exportJWK, generateKeyPair } from "jose";
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from "jose";
 import { Channel } from "./hub.mjs";
 
 /** A JWT_SECRET, and another one. */
 export const SECRET = "correct horse battery staple, and more";
 export const OTHER_SECRET = "incorrect horse battery staple, and more";
 
-/** What a token of these tests allows where it matters only that it is valid: everything. */
-export const ALL = { publish: ["*"], subscribe: ["*"] };
+/** Claims that permit everything. */
+export const FULL_ACCESS = { publish: ["*"], subscribe: ["*"] };
 
-/** This second, as claims count. */
+/** Returns the time in seconds, as claims have it. */
 export const now = () => Math.floor(Date.now() / 1_000);
 
-/** A key that JWT_SECRET is. */
+/**
+ * A key that signs tokens.
+ * @typedef {object} Key
+ * @property {string} alg
+ * @property {string} [kid]
+ * @property {any} key the secret or the private key
+ * @property {any} [publicKey]
+ * @property {any} [jwk] the public key as a JWK
+ * @property {any} [privateJwk]
+ */
+
+/**
+ * Returns the key that a JWT_SECRET stands for.
+ * @returns {Key}
+ */
 export function secretKey(secret = SECRET) {
   return { alg: "HS256", key: new TextEncoder().encode(secret) };
 }
 
-/** A new pair of keys for `alg`, with a name: { alg, kid, key, publicKey, jwk, privateJwk }. */
+/**
+ * Makes a pair of keys for `alg`. Its `kid` is by default the thumbprint.
+ * @param {string} alg
+ * @param {string} [kid]
+ * @returns {Promise<Key>}
+ */
 export async function makeKey(alg, kid) {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
   const jwk = await exportJWK(publicKey);
@@ -28,64 +47,103 @@ export async function makeKey(alg, kid) {
   return { alg, kid, key: privateKey, publicKey, jwk: { ...jwk, kid, alg, use: "sig" }, privateJwk };
 }
 
-/** The value of JWT_KEYS that has the public halves of `keys`. */
+/**
+ * Returns the value of JWT_KEYS that has the public keys of `keys`.
+ * @param {Pick<Key, "jwk">[]} keys
+ */
 export function jwks(...keys) {
   return JSON.stringify({ keys: keys.map(({ jwk }) => jwk) });
 }
 
-/** A key whose token has no `kid`. */
-export function nameless(key) {
+/**
+ * Returns a key whose tokens have no `kid`.
+ * @param {Key} key
+ * @returns {Key}
+ */
+export function withoutKid(key) {
   return { ...key, kid: undefined };
 }
 
-/** A token, by jose, that is valid for a minute unless `claims` say otherwise. `header` is added to the usual one. */
-export function mint(claims = ALL, key = secretKey(), header = {}) {
+/**
+ * Returns a token that jose signs. It is valid for a minute unless `claims` have another `exp`.
+ * @param {Record<string, any>} claims
+ * @param {Key} key
+ * @param {object} header members of the header besides `alg` and `kid`
+ */
+export function mint(claims = FULL_ACCESS, key = secretKey(), header = {}) {
   const { alg, kid } = key;
   return new SignJWT({ exp: now() + 60, ...claims }).setProtectedHeader({ alg, kid, ...header }).sign(key.key);
 }
 
-/** A part of a token: text and bytes as they are, anything else as JSON. */
+/** Returns a part of a token: the base64url of a text, of bytes, or of JSON. */
 export function part(value) {
   const plain = typeof value === "string" || value instanceof Uint8Array;
   return Buffer.from(plain ? value : JSON.stringify(value)).toString("base64url");
 }
 
-/** The signature of `input` by a private key of these tests, in base64url, of whatever `input` is. */
+/**
+ * Returns the signature of `input` in base64url.
+ * @param {string} input
+ * @param {Key} key
+ */
 export async function sign(input, { alg, key }) {
   if (alg === "HS256") return createHmac("sha256", key).update(input).digest("base64url");
   const parameters = { RS256: "RSASSA-PKCS1-v1_5", ES256: { name: "ECDSA", hash: "SHA-256" }, EdDSA: "Ed25519" }[alg];
   return Buffer.from(await crypto.subtle.sign(parameters, key, Buffer.from(input))).toString("base64url");
 }
 
-/** A token that is signed well, of a header and claims (objects, or JSON of any kind) that no library would sign. */
+/**
+ * Returns a token with a correct signature, and with a header and claims that a library may refuse to sign: objects, or
+ * JSON of any kind.
+ * @param {any} header
+ * @param {any} claims
+ * @param {Key} key
+ */
 export async function forge(header, claims, key = secretKey()) {
   const input = `${part(header)}.${part(claims)}`;
   return `${input}.${await sign(input, key)}`;
 }
 
-/** The places of a token: what a request has there. Cookies are for subscribing only. */
+/** @typedef {{ headers?: Record<string, string>, query?: string }} Credentials */
+
+/**
+ * The places of a token in a request. A cookie works for subscribing only.
+ * @satisfies {Record<string, (token: string) => Credentials>}
+ */
 export const PLACES = {
   header: (token) => ({ headers: { Authorization: `Bearer ${token}` } }),
   query: (token) => ({ query: `?token=${encodeURIComponent(token)}` }),
   cookie: (token) => ({ headers: { Cookie: `sse_broadcaster_token=${token}` } }),
 };
 
-/** What a request has that shows `token` in the header. */
+/**
+ * Returns the headers of a request with `token` in the header Authorization.
+ * @param {string} token
+ */
 export function bearer(token) {
   return PLACES.header(token).headers;
 }
 
-/** A channel as somebody uses it who has `token`. */
+/**
+ * Returns a channel whose requests carry `token`.
+ * @param {Channel} channel
+ * @param {string} token
+ */
 export function authorized(channel, token) {
   return new AuthorizedChannel(channel, token);
 }
 
 class AuthorizedChannel extends Channel {
+  /**
+   * @param {Channel} channel
+   * @param {string} token
+   */
   constructor({ hub, id }, token) {
     super(hub, id);
     this.headers = bearer(token);
   }
 
+  /** @type {Channel["publish"]} */
   publish(body, { headers, ...init } = {}) {
     return super.publish(body, { ...init, headers: { ...this.headers, ...headers } });
   }

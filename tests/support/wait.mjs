@@ -2,11 +2,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export { sleep };
 
-/** Asks `question` until its answer is true, for at most `ms` milliseconds. */
-export async function eventually(question, ms = 10_000, what = question.toString()) {
+/**
+ * Repeats `condition` until it is true, for at most `ms` milliseconds.
+ * @param {() => unknown} condition
+ * @param {number} [ms]
+ * @param {string} [description] the condition in words, for the error
+ */
+export async function eventually(condition, ms = 10_000, description = condition.toString()) {
   const end = Date.now() + ms;
-  while (!(await question())) {
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${description}`);
     await sleep(20);
   }
 }

@@ -1,16 +1,15 @@
-// A web site beside the hub, for pages of other origins: / is the console, /empty a page with nothing in it.
+// A website of another origin than the hub's: the console is at /, an empty page is at /empty.
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { join } from "node:path";
 import { after } from "node:test";
-import { root } from "../../scripts/install.mjs";
+import { portOf } from "./port.mjs";
+import { read } from "./sources.mjs";
 
 const HTML = { "Content-Type": "text/html; charset=utf-8" };
 
-/** Starts one on a free port, and returns its origin. It is stopped after the test or file that started it. */
+/** Starts a website on a free port, and stops it after the test or file that has started it. Returns its origin. */
 export async function startWebsite() {
-  const page = readFileSync(join(root, "public", "index.html"));
+  const page = read("public", "index.html");
   const server = createServer((request, response) => {
     response.writeHead(200, HTML).end(request.url === "/empty" ? "" : page);
   });
@@ -20,5 +19,5 @@ export async function startWebsite() {
     server.close();
     server.closeAllConnections();
   });
-  return `http://127.0.0.1:${server.address().port}`;
+  return `http://127.0.0.1:${portOf(server)}`;
 }

@@ -1,5 +1,5 @@
-// A hub on bare workerd: no wrangler, no inspector, one process whose memory is the hub's own. It can be killed and
-// started again, as a machine or a deploy would.
+// A hub on bare workerd, without wrangler: one process, so its memory is that of the hub. A test can kill it and start
+// it again, as a crash or a deployment does.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -10,33 +10,54 @@ import { atExit } from "./cleanup.mjs";
 import { temporaryFolder } from "./folder.mjs";
 import { Channel, openByDefault } from "./hub.mjs";
 
+/** @typedef {import("./hub.mjs").Settings} Settings */
+
 /**
- * Starts workerd on a free port, its storage in a folder of its own. It is killed, and the folder removed, after the
- * test or file that started it. `through` and `worker` are those of the script; `withConsole`, it serves the console page, too;
- * `makeStateDir` makes another folder for the storage, and sees to its removal; `withLog`, the hub has a `log`.
+ * @typedef {object} WorkerdOptions
+ * @property {string[]} [through] the command that starts workerd, for example one that limits it
+ * @property {any} [worker] the Worker's modules, if they are not those of build/
+ * @property {boolean} [withConsole] whether the hub serves the files of public/
+ * @property {() => string} [makeStateDir] makes the folder of the storage, and has it removed
+ * @property {boolean} [withLog] whether the hub's `log` has its standard error
+ */
+
+/**
+ * Starts workerd on a free port, with a storage folder of its own. It is killed, and the folder removed, after the test
+ * or file that has started it.
+ * @param {Settings} settings
+ * @param {WorkerdOptions} options
  */
 export async function startWorkerd(settings = {}, options = {}) {
   const { through, worker, withConsole = false, makeStateDir = temporaryFolder, withLog = false } = options;
   const hub = new Hub();
-  // It has to be gone before its folder is removed, in which it makes files.
+  // workerd must end before its folder is removed, because it makes files in there.
   after(() => hub.workerd && hub.kill());
   atExit(() => hub.workerd?.kill());
-  // Made last, so that it is removed last.
+  // `after` runs hooks in order, so the folder comes second.
   hub.stateDir = makeStateDir();
   const publicDir = withConsole ? join(root, "public") : undefined;
-  const usual = { publicDir, stateDir: hub.stateDir, stdout: "ignore" };
+  const stderr = withLog ? "pipe" : undefined;
+  const usual = { publicDir, stateDir: hub.stateDir, stdout: "ignore", ...(stderr && { stderr }) };
   hub.options = { settings: openByDefault(settings), through, worker, ...usual };
-  if (withLog) hub.options.stderr = "pipe";
   await hub.start();
   return hub;
 }
 
-/** The same, for those alone who have a token; `settings` say with which keys. */
-export function startClosed(settings, options) {
+/**
+ * Starts a hub that needs tokens. `settings` have the keys.
+ * @param {Settings} settings
+ * @param {WorkerdOptions} [options]
+ */
+export function startTokenHub(settings, options) {
   return startWorkerd({ ACCESS: "token", LOG_LEVEL: "error", ...settings }, options);
 }
 
-/** Lets `edit` do with the SQLite database of a hub's only channel what no client can. Returns what it returns. */
+/**
+ * Opens the SQLite database of a hub's only channel, and returns the result of `edit`.
+ * @template T
+ * @param {{ stateDir: string }} hub
+ * @param {(database: DatabaseSync) => T} edit
+ */
 export function editStorage(hub, edit) {
   const folder = join(hub.stateDir, "channel");
   const [file] = readdirSync(folder).filter((name) => /^[0-9a-f]+\.sqlite$/.test(name));
@@ -49,23 +70,32 @@ export function editStorage(hub, edit) {
 }
 
 class Hub {
-  /** Starts it, the second time on the same port: clients that were cut off come back there. */
+  /** @type {any} */
+  options;
+  /** @type {string} */
+  stateDir;
+  /** @type {any} */
+  workerd;
+
+  /** Starts workerd. The port stays the same, so that clients find the hub after a restart. */
   async start() {
     this.workerd = await bare.startWorkerd(this.options);
-    /** What it has written to standard error since it answered. */
+    /** The standard error since the start. */
     this.log = "";
-    this.workerd.child.stderr?.on("data", (data) => (this.log += data));
+    this.workerd.child.stderr?.on("data", (data) => {
+      this.log += data;
+    });
     this.options.port = this.workerd.port;
     this.origin = this.workerd.origin;
   }
 
-  /** Ends it as `kill -9` does: it has no time for anything. */
+  /** Ends workerd with SIGKILL. */
   async kill() {
     this.workerd.kill();
     await this.workerd.ended;
   }
 
-  /** Kills it and starts it again, with the same settings or with others. */
+  /** Ends workerd with SIGKILL and starts it again, with the same settings or with others. */
   async restart(settings = this.options.settings) {
     await this.kill();
     this.options.settings = openByDefault(settings);
@@ -80,12 +110,12 @@ class Hub {
     return this.workerd.pid;
   }
 
-  /** Its resident memory, in bytes. */
+  /** Returns the resident memory, in bytes. */
   residentBytes() {
     return this.memoryBytes("VmRSS");
   }
 
-  /** The most that it had, in bytes. */
+  /** Returns the most resident memory that the process has had, in bytes. */
   peakBytes() {
     return this.memoryBytes("VmHWM");
   }

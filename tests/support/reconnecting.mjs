@@ -1,17 +1,21 @@
-// A client that listens for ever, as a browser's EventSource does: it comes back when its stream ends, and resumes.
+// A subscriber that reconnects when its stream ends and resumes, as a browser's EventSource does.
 import assert from "node:assert/strict";
-import { listen, parseId, resume } from "./listener.mjs";
+import { parseId, resume, subscribe } from "./subscriber.mjs";
 import { sleep } from "./wait.mjs";
 
 const RETRY_MS = 50;
 
-export class Follower {
-  /** Starts at the events that come from now on. */
+export class ReconnectingSubscriber {
+  /** @type {Awaited<ReturnType<typeof subscribe>>[]} */
+  streams = [];
+  stopped = false;
+
+  /** Subscribes to the events that are published from now on. */
   static async start(channel) {
-    const follower = new Follower();
-    follower.streams = [await listen(channel)];
-    follower.done = follower.#follow(channel);
-    return follower;
+    const subscriber = new ReconnectingSubscriber();
+    subscriber.streams = [await subscribe(channel)];
+    subscriber.#follow(channel);
+    return subscriber;
   }
 
   get stream() {
@@ -23,26 +27,26 @@ export class Follower {
       await this.#ended(this.stream);
       if (this.stopped) return;
       const id = this.stream.lastEventId;
-      // The hub may be gone for the moment, or just be starting.
+      // The hub may be down, or starting.
       const next = await resume(channel, id).catch(() => undefined);
       if (next?.status === 200) this.streams.push(next);
       else await sleep(RETRY_MS);
     }
   }
 
-  /** A stream may be open for as long as the test goes on. */
+  /** Waits without a timeout: a stream may stay open for the whole test. */
   async #ended(stream) {
     while (!stream.ended) await sleep(10);
   }
 
-  /** Whether it has read the event with this id. */
-  hasRead(id) {
+  /** Whether it has received the event with this id. */
+  hasReceived(id) {
     return this.stream.lastEventId === id;
   }
 
-  /** Checks that it has read every event up to `lastId` once and in order. Returns their data. */
+  /** Checks that it has received every event up to `lastId` once and in order. Returns their data. */
   check(lastId) {
-    let next = parseId(this.streams[0].joinedAfter).seq + 1;
+    let next = parseId(this.streams[0].startId).seq + 1;
     const data = [];
     for (const stream of this.streams) {
       const { events, gap, dropped, unknown } = stream.account();
@@ -58,6 +62,6 @@ export class Follower {
 
   stop() {
     this.stopped = true;
-    this.stream.leave();
+    this.stream.close();
   }
 }
