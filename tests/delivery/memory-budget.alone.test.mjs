@@ -1,8 +1,6 @@
-// What publishers send has a bound in memory (MEMORY_BYTES), and one channel's publishes leave room for the others'. On bare
-// workerd, whose memory is the hub's alone.
+// MEMORY_BYTES: the limit of the memory for the bodies of publishes and for the logs of channels.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startBurst } from "../support/burst.mjs";
 import { rawConnection } from "../support/raw.mjs";
 import { smallMemoryModules } from "../support/small-memory.mjs";
 import { resume, subscribe } from "../support/subscriber.mjs";
@@ -11,22 +9,9 @@ import { startWorkerd } from "../support/workerd.mjs";
 
 const MIB = 2 ** 20;
 const QUIET = { LOG_LEVEL: "error" };
-/** The least that the default BUFFER_BYTES permits. */
+/** The smallest MEMORY_BYTES that the default BUFFER_BYTES permits. */
 const LEAST_MEMORY = String(8 * MIB + 65_536);
 const BATCH = Array.from({ length: 15 }, (_, number) => `${number} `.padEnd(60_000, "x"));
-
-/** Publishes to `channel` until `isDone`, at least for `ms`. Returns the times that this took, in milliseconds, in order. */
-async function measurePublishes(channel, ms, isDone) {
-  const times = [];
-  const end = performance.now() + ms;
-  while (performance.now() < end || !isDone()) {
-    const started = performance.now();
-    await channel.publish("tick");
-    times.push(performance.now() - started);
-    await sleep(5);
-  }
-  return times.sort((a, b) => a - b);
-}
 
 /** Sends a publish whose body never ends. */
 async function unfinishedPublish(channel, headers, body) {
@@ -35,39 +20,7 @@ async function unfinishedPublish(channel, headers, body) {
   return connection;
 }
 
-for (const [what, load] of Object.entries({
-  "1,000 publishes of 1 MB at once": { count: 1_000, bytes: 1_000_000 },
-  "3,500 publishes of 1 MB over 30 s": { count: 3_500, seconds: 30, bytes: 1_000_000 },
-  "4,300 publishes of 531 kB that never end": { count: 4_300, bytes: 531_000, unfinished: true },
-})) {
-  test(`${what} to one channel delay no publish to another, and fit into 1 GB`, { timeout: 120_000 }, async () => {
-    // The least that `npm run serve` sets, and a short time for bodies, so that those that never end do not last for longer than this.
-    const hub = await startWorkerd({ ...QUIET, MEMORY_BYTES: String(128 * MIB), BODY_SECONDS: "10" });
-    const [other, loaded] = [hub.channel("other"), hub.channel("loaded")];
-    const subscriber = await subscribe(other);
-    await other.publish("before");
-    const burst = await startBurst(hub.workerd.port, `${loaded.path}/broadcast`, load);
-    let answers;
-    burst.done.then((all) => (answers = all));
-    const times = await measurePublishes(other, 5_000, () => answers);
-    const p99 = times[Math.floor(times.length * 0.99)];
-    const peak = hub.peakBytes();
-    const figures = `p50 ${Math.round(times[times.length >> 1])} ms, p99 ${Math.round(p99)} ms, peak ${Math.round(peak / 1e6)} MB`;
-    console.log(`# ${what}: ${JSON.stringify(answers)}; ${times.length} other publishes: ${figures}`);
-    assert.ok(p99 < 500, figures);
-    assert.ok(peak < 1e9, figures);
-    await subscriber.untilEvents(times.length + 1);
-    assert.equal(subscriber.account().events.length, times.length + 1);
-    assert.ok(answers[503] > 0, "some were refused");
-    const { history, seq } = await loaded.stats();
-    if (!load.unfinished)
-      assert.equal(seq, answers[200] * Math.floor(load.bytes / 60_000), "all that was acknowledged is there");
-    else assert.deepEqual([seq, history.events, answers[200]], [0, 0, undefined]);
-    assert.equal((await loaded.publish("after")).events, 1);
-  });
-}
-
-test("a body that does not arrive in time is answered with 408, and gives its room back", async () => {
+test("a body that does not arrive within BODY_SECONDS is answered with 408 and frees its memory", async () => {
   const hub = await startWorkerd({ ...QUIET, MEMORY_BYTES: LEAST_MEMORY, BODY_SECONDS: "1" });
   const channel = hub.channel("slow");
   const started = performance.now();
@@ -83,10 +36,10 @@ test("a body that does not arrive in time is answered with 408, and gives its ro
   assert.equal((await channel.publish("x".repeat(60_000))).events, 1);
 });
 
-test("beyond the limit a publish is refused by its declared length, before its body is read, and told when to come again", async () => {
+test("a publish whose declared length exceeds the free memory is answered with 503 before its body is read", async () => {
   const hub = await startWorkerd({ ...QUIET, MEMORY_BYTES: LEAST_MEMORY });
   const [full, other] = [hub.channel("full"), hub.channel("other")];
-  // Bodies may take a quarter of the limit, one channel's a third of that: 11 of these.
+  // Bodies may use a quarter of the limit, and those of one channel a third of that, which is 11 of these bodies.
   const held = await Promise.all(
     Array.from({ length: 15 }, () => unfinishedPublish(full, "Content-Length: 60000", "")),
   );
@@ -102,10 +55,10 @@ test("beyond the limit a publish is refused by its declared length, before its b
   await eventually(async () => (await fetch(`${full.url}/broadcast`, { method: "POST", body: "now" })).status === 200);
 });
 
-test("clients that break off in the middle of a body leave nothing behind", async () => {
+test("the memory of a body is free again after its client has disconnected", async () => {
   const hub = await startWorkerd({ ...QUIET, MEMORY_BYTES: LEAST_MEMORY, BODY_SECONDS: "300" });
   const channel = hub.channel("broken");
-  // 18 MB altogether, where there is room for 1 MB.
+  // These bodies have 18 MB in total. The limit for them is 1 MB.
   for (let round = 0; round < 20; round++) {
     const connections = await Promise.all(
       Array.from({ length: 15 }, (_, number) => {
@@ -128,7 +81,7 @@ test("clients that break off in the middle of a body leave nothing behind", asyn
   assert.equal(all.length, 5);
 });
 
-/** Publishes 0.9 MB to each of `count` channels with a stream each, whose logs keep that. Returns the streams. */
+/** Publishes 0.9 MB to each of `count` channels with one stream. The logs keep these events. Returns the streams. */
 async function fillLogs(hub, count) {
   const subscribers = [];
   for (let number = 0; number < count; number++) {
@@ -140,13 +93,13 @@ async function fillLogs(hub, count) {
 }
 
 for (const HISTORY_EVENTS of ["1000", "0"]) {
-  test(`logs give memory back, and nothing is lost for streams that keep up (HISTORY_EVENTS=${HISTORY_EVENTS})`, {
+  test(`logs free memory without a loss for streams that keep up (HISTORY_EVENTS=${HISTORY_EVENTS})`, {
     timeout: 60_000,
   }, async () => {
-    // 100 logs of 0.9 MB do not fit into the 64 MiB of this instance, but what it may count does.
-    const settings = { ...QUIET, HISTORY_EVENTS, MEMORY_BYTES: String(16 * MIB) };
-    const hub = await startWorkerd(settings, { worker: smallMemoryModules(64 * MIB) });
-    const subscribers = await fillLogs(hub, 100);
+    // 50 logs of 0.9 MB exceed the 36 MiB of this instance, so the test fails if the logs exceed MEMORY_BYTES.
+    const settings = { ...QUIET, HISTORY_EVENTS, MEMORY_BYTES: String(9 * MIB) };
+    const hub = await startWorkerd(settings, { worker: smallMemoryModules(36 * MIB) });
+    const subscribers = await fillLogs(hub, 50);
     for (const subscriber of subscribers) {
       await subscriber.channel.publish("after");
       await subscriber.untilEvents(BATCH.length + 1);
@@ -157,24 +110,24 @@ for (const HISTORY_EVENTS of ["1000", "0"]) {
     const resumed = await resume(first, subscribers[0].startId);
     await resumed.untilId(subscribers[0].lastEventId);
     const { events, gap } = resumed.account();
-    // Without a history the log is all that there was.
+    // Without a history, only the log has events.
     assert.deepEqual([events.length, gap], HISTORY_EVENTS === "0" ? [1, BATCH.length] : [BATCH.length + 1, 0]);
   });
 }
 
 for (const HISTORY_EVENTS of ["1000", "0"]) {
-  test(`logs that stalled streams still need give memory back, too (HISTORY_EVENTS=${HISTORY_EVENTS})`, {
+  test(`logs free memory that stalled streams still need, and report the drops (HISTORY_EVENTS=${HISTORY_EVENTS})`, {
     timeout: 90_000,
   }, async () => {
     const settings = { ...QUIET, HISTORY_EVENTS, HEARTBEAT_SECONDS: "1", MEMORY_BYTES: String(9 * MIB) };
-    // 60 logs of 1 MB do not fit.
-    const hub = await startWorkerd(settings, { worker: smallMemoryModules(48 * MIB) });
+    // 40 logs of 1 MB exceed this memory.
+    const hub = await startWorkerd(settings, { worker: smallMemoryModules(36 * MIB) });
     const stalled = [];
     let reported = 0;
-    for (let number = 0; number < 60; number++) {
+    for (let number = 0; number < 40; number++) {
       const subscriber = await subscribe(hub.channel(`stalled-${number}`), { paused: true });
       stalled.push(subscriber);
-      // The kernel takes some megabytes of it.
+      // The buffers of the kernel take some megabytes of this.
       for (let round = 0; round < 8; round++) reported += (await subscriber.channel.publishBatch(BATCH)).dropped;
     }
     for (const subscriber of stalled) subscriber.unpause();
@@ -186,12 +139,12 @@ for (const HISTORY_EVENTS of ["1000", "0"]) {
     }
     const totals = await Promise.all(stalled.map(({ channel }) => channel.stats()));
     const dropped = totals.reduce((sum, stats) => sum + stats.dropped, 0);
-    const told = stalled.reduce((sum, subscriber) => sum + subscriber.account().dropped, 0);
+    const noticed = stalled.reduce((sum, subscriber) => sum + subscriber.account().dropped, 0);
     console.log(`# stalled streams, history ${HISTORY_EVENTS}: ${dropped} dropped`);
     assert.deepEqual(
-      { told, reported },
-      { told: dropped, reported: dropped },
-      "each drop is in a receipt and in a notice",
+      { noticed, reported },
+      { noticed: dropped, reported: dropped },
+      "receipts and notices count each drop",
     );
   });
 }

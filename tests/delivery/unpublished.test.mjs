@@ -1,4 +1,4 @@
-// Channels that nobody has published to: reading stores nothing, and the id that a reader gets stays valid without that.
+// Channels without any publish: reading stores nothing, and the id that a reader gets stays valid.
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { startWorkerd } from "../support/workerd.mjs";
 
 const QUIET = { LOG_LEVEL: "error" };
 
-/** Each row of each table that the hub's objects have, and of the runtime's alarms. */
+/** Returns the rows of all tables of the hub's objects and of the runtime's alarms. */
 function storedRows(hub) {
   const folder = join(hub.stateDir, "channel");
   const files = readdirSync(folder).filter((name) => name.endsWith(".sqlite"));
@@ -23,18 +23,18 @@ function storedRows(hub) {
   });
 }
 
-const readNow = async (hub, path) => {
+const getJson = async (hub, path) => {
   const response = await fetch(hub.origin + path);
   return response.json();
 };
 
-test("reading a channel that nobody has published to stores no row and sets no alarm", async () => {
+test("reading a channel without a publish stores no row and sets no alarm", async () => {
   const hub = await startWorkerd(QUIET);
   for (let number = 0; number < 20; number++) {
     const id = `unpublished-${number}`;
-    await readNow(hub, `/channels/${id}/events`);
-    await readNow(hub, `/channels/${id}/events?after=x`);
-    await readNow(hub, `/channels/${id}/stats`);
+    await getJson(hub, `/channels/${id}/events`);
+    await getJson(hub, `/channels/${id}/events?after=x`);
+    await getJson(hub, `/channels/${id}/stats`);
     await subscribe(hub.channel(id), { query: "?history=10&catch_up=1" });
   }
   await hub.kill();
@@ -46,7 +46,7 @@ test("reading a channel that nobody has published to stores no row and sets no a
   assert.deepEqual([...tables].sort(), ["_cf_ALARM", "_cf_METADATA", "channel", "history_even"]);
 });
 
-test("a reader from before the first event gets all events, also where the object has started anew since", async () => {
+test("a reader that knows a channel from before its first event gets all events after restarts", async () => {
   const hub = await startWorkerd(QUIET);
   const channel = hub.channel("waiting");
   const waiting = await subscribe(channel);
@@ -73,7 +73,7 @@ test("a reader from before the first event gets all events, also where the objec
   assert.equal(late.account().unknown, 0);
 });
 
-test("a reader from before the first event is told of a gap where events were published and are gone", async () => {
+test("a reader that knows a channel from before its first event is told of events that are gone", async () => {
   const hub = await startWorkerd({ ...QUIET, HISTORY_SECONDS: "2", IDEMPOTENCY_SECONDS: "1" });
   const ended = hub.channel("ended");
   const quiet = hub.channel("quiet");
@@ -85,7 +85,7 @@ test("a reader from before the first event is told of a gap where events were pu
   await ended.end();
   await hub.restart();
   await eventually(async () => (await quiet.stats()).history.events === 0);
-  // The alarm clears what is stored, and the object forgets its epoch.
+  // The alarm clears the storage, and the object forgets its epoch.
   await sleep(1_000);
   await hub.restart();
   for (const { channel, id } of readers) {

@@ -18,7 +18,7 @@ import { Channel, openByDefault } from "./hub.mjs";
  * @property {any} [worker] the Worker's modules, if they are not those of build/
  * @property {boolean} [withConsole] whether the hub serves the files of public/
  * @property {() => string} [makeStateDir] makes the folder of the storage, and has it removed
- * @property {boolean} [withLog] whether the hub's `log` has its standard error
+ * @property {boolean} [withLog] whether the hub's `log` has what workerd prints
  */
 
 /**
@@ -36,8 +36,8 @@ export async function startWorkerd(settings = {}, options = {}) {
   // `after` runs hooks in order, so the folder comes second.
   hub.stateDir = makeStateDir();
   const publicDir = withConsole ? join(root, "public") : undefined;
-  const stderr = withLog ? "pipe" : undefined;
-  const usual = { publicDir, stateDir: hub.stateDir, stdout: "ignore", ...(stderr && { stderr }) };
+  const output = withLog ? { stdout: "pipe", stderr: "pipe" } : { stdout: "ignore" };
+  const usual = { publicDir, stateDir: hub.stateDir, ...output };
   hub.options = { settings: openByDefault(settings), through, worker, ...usual };
   await hub.start();
   return hub;
@@ -80,11 +80,13 @@ class Hub {
   /** Starts workerd. The port stays the same, so that clients find the hub after a restart. */
   async start() {
     this.workerd = await bare.startWorkerd(this.options);
-    /** The standard error since the start. */
+    /** What workerd has printed since the start. */
     this.log = "";
-    this.workerd.child.stderr?.on("data", (data) => {
-      this.log += data;
-    });
+    for (const stream of [this.workerd.child.stdout, this.workerd.child.stderr]) {
+      stream?.on("data", (data) => {
+        this.log += data;
+      });
+    }
     this.options.port = this.workerd.port;
     this.origin = this.workerd.origin;
   }
