@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { root } from "../../scripts/install.mjs";
 import { roomInWords } from "../../scripts/open-files.mjs";
 import { cause } from "../../scripts/supervisor.mjs";
-import { listen, resume } from "../support/listener.mjs";
+import { subscribe, resume } from "../support/subscriber.mjs";
 import { namedBlock, read } from "../support/markdown.mjs";
 import { authorized, bearer, mint, SECRET } from "../support/tokens.mjs";
 import { startClosed, startWorkerd } from "../support/workerd.mjs";
@@ -35,7 +35,7 @@ test("the hub.expired notice of docs/access.md ends a stream after event 4", { t
   let id = "";
   for (let n = 1; n <= 4; n++) ({ id } = await channel.publish(String(n)));
   const token = await mint({ subscribe: ["foo"], exp: Math.floor(Date.now() / 1_000) + 2 });
-  const stream = await listen(channel, { headers: bearer(token) });
+  const stream = await subscribe(channel, { headers: bearer(token) });
   await stream.until(() => stream.ended, "the end of the stream");
   assert.ok(stream.text.endsWith(`\n\n${withEpoch(namedBlock("expired notice"), id)}\n`), stream.text);
 });

@@ -1,10 +1,10 @@
 // Each snippet of docs/publishing.md publishes to a hub that wants tokens, prints the receipt, and fails without a token.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { listen } from "../support/listener.mjs";
+import { subscribe } from "../support/subscriber.mjs";
 import { blocksOf } from "../support/markdown.mjs";
 import { missingTool, runSnippet, Shell, SNIPPETS } from "../support/snippets.mjs";
-import { ALL, authorized, bearer, mint, SECRET } from "../support/tokens.mjs";
+import { FULL_ACCESS, authorized, bearer, mint, SECRET } from "../support/tokens.mjs";
 import { startClosed } from "../support/workerd.mjs";
 
 const PAGE = "docs/publishing.md";
@@ -14,10 +14,10 @@ const timeout = 300_000;
 const hub = await startClosed({ JWT_SECRET: SECRET });
 const blocks = blocksOf(PAGE);
 const [prepare, curl, ...snippets] = blocks;
-const token = await mint(ALL);
+const token = await mint(FULL_ACCESS);
 const channel = authorized(hub.channel("foo"), token);
 
-const stream = await listen(channel, { headers: bearer(token) });
+const stream = await subscribe(channel, { headers: bearer(token) });
 let published = 0;
 
 /** Runs `publish` with a good token and with a bad one, and checks the receipt and what a subscriber gets. */
