@@ -1,0 +1,4 @@
+declare module "*/build/index.js" {
+  export class Channel {}
+  export default class Hub {}
+}
