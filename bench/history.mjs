@@ -1,7 +1,7 @@
 // Measures what durable history costs: rows written, which the platform bills, CPU, and the time to replay it.
 import { rowsPerThousand, wrongOf } from "./figures.mjs";
 import { channelPath, generate, withServer } from "./generator.mjs";
-import { HISTORY_ROW, REPLAYS, WRITES, countsOf, fillFor, scaled } from "./loads.mjs";
+import { countsOf, fillFor, HISTORY_ROW, REPLAYS, scaled, WRITES } from "./loads.mjs";
 import { HISTORY, OURS, serverOf } from "./servers.mjs";
 import { number } from "./table.mjs";
 

@@ -1,7 +1,7 @@
 // Does the measurements of a benchmark, one after the other, and says how they go.
 import { figuresOf } from "./figures.mjs";
 import { measure } from "./generator.mjs";
-import { QUICK_SWEEP, ROWS, SOAK, SWEEP, keptUp, scaled, sweepLoads } from "./loads.mjs";
+import { keptUp, QUICK_SWEEP, ROWS, SOAK, SWEEP, scaled, sweepLoads } from "./loads.mjs";
 import { isJudged } from "./requirements.mjs";
 import { HISTORY, OURS, SERVERS, serverOf } from "./servers.mjs";
 import { runLine } from "./table.mjs";

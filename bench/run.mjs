@@ -8,7 +8,7 @@ import { Bench, pointsOfRows } from "./measure.mjs";
 import { readOptions, usage } from "./options.mjs";
 import { today, writeResults } from "./report.mjs";
 import { judge, judgeHistory, judgeSoak } from "./requirements.mjs";
-import { SERVERS, missingServers, serverOf } from "./servers.mjs";
+import { missingServers, SERVERS, serverOf } from "./servers.mjs";
 import { plainHistory, plainRow, plainSoak } from "./table.mjs";
 
 function options() {

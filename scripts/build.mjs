@@ -2,7 +2,7 @@
 // was made from the same sources. wrangler calls it before it serves or deploys, and when a file in src/ is saved. The
 // benchmark calls it for the Workers that are other members of the Cargo workspace.
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { installBuildTools, installPackages, installToolchain, root, run, say } from "./install.mjs";

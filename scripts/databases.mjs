@@ -1,5 +1,5 @@
 // The databases of the channels, one file each. When workerd has cleared a channel, an empty database is left.
-import { closeSync, existsSync, fstatSync, openSync, readSync, readdirSync, rmSync, statSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 const NAME = /^([0-9a-f]{64})\.sqlite(.*)$/;

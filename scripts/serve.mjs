@@ -1,8 +1,9 @@
 // `npm run serve`: builds what is missing, then keeps the Worker running on bare workerd, until SIGINT or SIGTERM.
 // package.json installs the packages first, and runs this on the Node that is one of them, because it needs SQLite. It
 // says `exec`: a shell between npm and this process would keep npm's signals for itself.
-import { accessSync, constants, existsSync, mkdirSync, opendirSync } from "node:fs";
+
 import { once } from "node:events";
+import { accessSync, constants, existsSync, mkdirSync, opendirSync } from "node:fs";
 import { createServer } from "node:net";
 import { totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -11,11 +12,11 @@ import { build } from "./build.mjs";
 import { fail, root, say } from "./install.mjs";
 import { FolderLock } from "./lock.mjs";
 import { openFilesLimit, roomInWords } from "./open-files.mjs";
-import { settingsIn } from "./settings.mjs";
 import { prepareStorage } from "./prepare-storage.mjs";
+import { settingsIn } from "./settings.mjs";
 import { Supervisor } from "./supervisor.mjs";
 import { SWEEP_MS, sweepEmpty } from "./sweep.mjs";
-import { NAMESPACE, address, keepReserve, startWorkerd } from "./workerd.mjs";
+import { address, keepReserve, NAMESPACE, startWorkerd } from "./workerd.mjs";
 
 const HOST = process.env.HOST || "127.0.0.1";
 const PORT = process.env.PORT || "8080";
