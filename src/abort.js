@@ -1,9 +1,10 @@
-// Used by src/entry.mjs and src/channel/storage/database.rs; wasm-bindgen bundles this file for the latter.
+// src/entry.mjs and src/channel/storage/database.rs call this function. wasm-bindgen bundles this file for the latter.
 
 /**
- * Ends the Durable Object with this `state`; its streams and calls break off, and the next request makes a new object. An
- * abort stops all JavaScript at once. In the middle of a task that would leave the queue of tasks, which all objects of the
- * WebAssembly instance share, waiting for ever. So a timer aborts.
+ * Aborts the Durable Object with this `state`. Its streams and calls break, and the next request creates a new object.
+ *
+ * An abort stops all JavaScript immediately. All objects of the WebAssembly instance share one queue of tasks. An abort
+ * during a task would leave this queue waiting forever, so the abort happens in a timer.
  */
 export function abortSoon(state, reason) {
   setTimeout(() => state.abort(reason));

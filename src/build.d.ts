@@ -1,4 +1,24 @@
+// Types of worker-build's output. The output itself is minified and does not exist before the first build, so it is not
+// type-checked.
+
+/** The part of worker-build's shim that src/entry.mjs uses. */
 declare module "*/build/index.js" {
-  export class Channel {}
-  export default class Hub {}
+  export class Channel {
+    constructor(state: DurableObjectState, env: unknown);
+    fetch(request: Request): Promise<Response>;
+    alarm(): Promise<Response>;
+  }
+
+  export default class Hub {
+    constructor(context: ExecutionContext, env: unknown);
+    fetch(this: { env: unknown; ctx: ExecutionContext }, request: Request): Promise<Response>;
+    unavailable(request: Request, env: unknown): Promise<Response>;
+  }
 }
+
+/** State that worker-build's shim, src/entry.mjs and src/isolate/instance.js share. */
+declare var __worker_init_state: {
+  instanceId: number;
+  criticalError: boolean;
+  onLost?: () => void;
+};

@@ -1,84 +1,91 @@
-// The entry module of the Worker: worker-build's exports, guarded against the loss of the WebAssembly instance.
+// The entry module of the Worker. It exports the Worker and the object class of worker-build, and recovers from the loss of
+// the WebAssembly instance.
 //
-// All objects of an isolate and the Worker share one instance. When it traps (out of memory, a panic), the promises that
-// it was to resolve stay pending for ever. This module fails the Worker's calls in flight at once, lets the shim make a new
-// instance, and aborts an object that the old one made when it is called. src/isolate/instance.rs has the whole picture.
+// The Worker and all objects of an isolate share one instance. If the instance traps (out of memory, or a panic), its
+// pending promises never settle. Therefore this module fails the Worker's calls in flight at once, makes worker-build's shim
+// create a new instance, and aborts each object of the old instance at its next call. src/isolate/instance.rs describes the whole
+// recovery.
 import ShimmedHub, { Channel as ShimmedChannel } from "../build/index.js";
 import { abortSoon } from "./abort.js";
 
-// The shim wraps each object and each call in proxies, which cost as much as a part of a publish. These are what it wraps.
-const callHub = ShimmedHub.prototype;
-const WasmChannel = ShimmedChannel.prototype.constructor;
+// The shim wraps each object and each call in a proxy. The proxies would take a noticeable part of the time of a publish,
+// so this module uses the wrapped functions directly.
+const hub = ShimmedHub.prototype;
+const WasmChannel = /** @type {typeof ShimmedChannel} */ (ShimmedChannel.prototype.constructor);
 
-/** Shared with worker-build's shim and src/isolate/instance.js. The id changes with every new instance. */
+/** The state that worker-build's shim and src/isolate/instance.js share with this module. Each new instance gets another id. */
 const instance = globalThis.__worker_init_state;
 
-/** The current instance has trapped, and no new one was made yet. */
+/** Whether the current instance has trapped and has not been replaced yet. */
 let lost = false;
 
-// The shim makes a new instance where this is true, and then sets it to false. The shim also sets it to true when a trap
-// reaches the runtime, perhaps after the new instance was made. That would discard the new instance, so only `onLost` sets it.
+// When `criticalError` is true, the shim creates a new instance and sets it to false. The shim also sets it to true when a
+// trap reaches the runtime. That may happen after the instance was replaced, and would discard the new instance. So only
+// `onLost` can set it to true.
 Object.defineProperty(instance, "criticalError", {
   get: () => lost,
-  set: (value) => (lost &&= value),
+  set: (value) => {
+    lost &&= value;
+  },
 });
 
 class InstanceLost extends Error {}
 
 /**
- * Why an object is aborted that was called, but had not begun the call, so that the call can be sent again. src/http/object.rs
- * knows the beginning.
+ * The reason for the abort of an object that was called, but had not begun to handle the call. Then the call can be sent
+ * again. src/http/object.rs checks for the beginning of this text.
  */
 const NOT_BEGUN = "not begun: the object's WebAssembly instance is gone";
 
-/** How often a request that changes nothing is answered anew after the loss of the instance. */
+/** How often a safe request is tried if the instance is lost each time. */
 const MAX_TRIES = 3;
 
-/** The functions that fail the Worker's calls in flight. */
+/** The functions that reject the Worker's calls in flight. */
 const inFlight = new Set();
 
 instance.onLost = () => {
   lost = true;
   const calls = [...inFlight];
   inFlight.clear();
-  // Most of them are calls of other requests. The runtime goes on with each of them in its own request.
+  // Most of these calls belong to other requests. The runtime continues each of them in the context of its own request.
   for (const fail of calls) fail(new InstanceLost("the WebAssembly instance trapped"));
 };
 
-/** Has the shim make a new instance where the current one was lost: it looks when a class is constructed. */
+/** Makes the shim create a new instance if the current one is lost. The shim checks that when its class is constructed. */
 function renewInstance(env, context) {
   if (lost) new ShimmedHub(context, env);
 }
 
-/** What `call` resolves to. Rejects with InstanceLost where the instance is lost before. */
+/** Returns the result of `call`. Rejects with InstanceLost if the instance is lost before that. */
 function unlessLost(call) {
   return new Promise((resolve, reject) => {
     inFlight.add(reject);
-    const end = (settle) => (value) => {
+    const complete = (settle) => (value) => {
       inFlight.delete(reject);
       settle(value);
     };
     try {
-      call().then(end(resolve), end(reject));
+      call().then(complete(resolve), complete(reject));
     } catch (error) {
-      end(reject)(error);
+      complete(reject)(error);
     }
   });
 }
 
-const changesNothing = ({ method }) => ["GET", "HEAD", "OPTIONS"].includes(method);
+/** Whether a request changes nothing on the server, so that it can be handled again. */
+const isSafe = ({ method }) => ["GET", "HEAD", "OPTIONS"].includes(method);
 
-/** Answers a request whose instance was lost `tries` times. */
-function answerAgain(request, env, context, tries) {
-  if (tries < MAX_TRIES && changesNothing(request)) return respond(request, env, context, tries);
+/** Answers a request during which the instance was lost `tries` times. */
+function answerAfterLoss(request, env, context, tries) {
+  if (tries < MAX_TRIES && isSafe(request)) return respond(request, env, context, tries);
   renewInstance(env, context);
-  return callHub.unavailable(request, env);
+  return hub.unavailable(request, env);
 }
 
 function respond(request, env, context, tries = 0) {
   renewInstance(env, context);
-  return unlessLost(() => callHub.fetch.call({ env, ctx: context }, request)).catch((error) => {
-    if (error instanceof InstanceLost) return answerAgain(request, env, context, tries + 1);
+  return unlessLost(() => hub.fetch.call({ env, ctx: context }, request)).catch((error) => {
+    if (error instanceof InstanceLost) return answerAfterLoss(request, env, context, tries + 1);
     throw error;
   });
 }
@@ -86,7 +93,7 @@ function respond(request, env, context, tries = 0) {
 export default {
   fetch(request, env, context) {
     const answer = respond(request, env, context);
-    // Where the client goes away, the request is handled to its end all the same, and gives back the memory that it holds.
+    // The request is handled to its end even if the client disconnects, so that it releases the memory that it holds.
     context.waitUntil(answer);
     return answer;
   },
@@ -95,7 +102,7 @@ export default {
 export class Channel {
   constructor(state, env) {
     this.state = state;
-    // Its constructor makes a new instance where the current one was lost.
+    // The constructor of the shim creates a new instance if the current one is lost.
     if (lost) new ShimmedChannel(state, env);
     this.channel = new WasmChannel(state, env);
     this.instanceId = instance.instanceId;
@@ -109,11 +116,12 @@ export class Channel {
     return this.isLost() ? this.abort() : this.channel.alarm();
   }
 
+  /** Whether the instance that created this object is lost. */
   isLost() {
     return lost || this.instanceId !== instance.instanceId;
   }
 
-  /** Aborts the object. Never resolves: the runtime rejects all calls to the object. */
+  /** Aborts the object. The promise never resolves: the runtime rejects all calls of an aborted object. */
   abort() {
     return new Promise(() => abortSoon(this.state, NOT_BEGUN));
   }

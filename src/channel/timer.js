@@ -1,16 +1,18 @@
-// Called by timer.rs; wasm-bindgen bundles this file.
+// timer.rs calls this function. wasm-bindgen bundles this file.
 
 /**
- * A function for `setTimeout` that calls `callback`, a closure of the Rust side, and aborts the Durable Object with this
- * `state` where that throws. It throws where the instance that made it has trapped: the object's streams would stay
- * open with no code behind them. Their clients reconnect to a new object instead.
+ * Returns a function for `setTimeout` that calls `callback`, a Rust closure. If the callback throws, the function aborts the
+ * Durable Object with this `state`.
+ *
+ * The callback throws if its WebAssembly instance has trapped. Without the abort, the object's streams would stay open with
+ * no code to serve them. After the abort, their clients reconnect to a new object.
  */
 export function abortingOnFailure(state, callback) {
   return () => {
     try {
       callback();
     } catch (error) {
-      // An abort stops all JavaScript at once: not before the tasks that wait now have had their turn.
+      // An abort stops all JavaScript immediately. The timer lets the tasks that are already waiting run first.
       setTimeout(() => state.abort(`the WebAssembly instance of this object is gone (${error.message})`));
     }
   };

@@ -1,6 +1,6 @@
-// Called by src/isolate/instance.rs; wasm-bindgen bundles this file.
+// src/isolate/instance.rs calls this function. wasm-bindgen bundles this file.
 
-/** The instance has trapped (out of memory, a panic) and runs no code any more: tells src/entry.mjs. */
+/** Tells src/entry.mjs that the instance has trapped (out of memory, or a panic) and runs no more code. */
 export function instanceLost() {
   globalThis.__worker_init_state.onLost?.();
 }

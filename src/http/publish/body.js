@@ -1,17 +1,19 @@
-// Called by src/publish/body.rs; wasm-bindgen bundles this file.
+// src/http/publish/body.rs calls these functions. wasm-bindgen bundles this file.
 
 /**
- * The body of a request as an ArrayBuffer, or undefined where it has not come after `ms` milliseconds. In JavaScript, as a
- * promise that never settles would keep memory of the WebAssembly instance for ever.
+ * Returns the body of a request as an ArrayBuffer, or undefined if it is incomplete after `ms` milliseconds.
+ *
+ * This is JavaScript because a Rust future that waits for a promise that never settles would keep memory of the WebAssembly
+ * instance forever.
  */
 export function bodyWithin(request, ms) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
-    const end = (settle) => (value) => {
+    const complete = (settle) => (value) => {
       clearTimeout(timer);
       settle(value);
     };
-    request.arrayBuffer().then(end(resolve), end(reject));
+    request.arrayBuffer().then(complete(resolve), complete(reject));
   });
 }
 
@@ -21,7 +23,7 @@ export class PieceReader {
     this.reader = stream.getReader({ mode: "byob" });
   }
 
-  /** The next `bytes` bytes as a Uint8Array; fewer where the body ends. */
+  /** Returns the next `bytes` bytes as a Uint8Array, or fewer at the end of the body. */
   async next(bytes) {
     const { value } = await this.reader.readAtLeast(bytes, new Uint8Array(bytes));
     return value ?? new Uint8Array();
