@@ -1,5 +1,5 @@
-// What Cloudflare's static assets are for the deployed Worker, for bare workerd, where this runs: the files of the disk
-// service PUBLIC. The Worker sends only GET and HEAD here.
+// Serves static files when the hub runs on bare workerd, as Cloudflare's static assets do for a deployed Worker. This is a
+// Worker. It reads the files from the disk service PUBLIC, and gets only GET and HEAD requests.
 const TYPES = {
   html: "text/html; charset=utf-8",
   css: "text/css; charset=utf-8",
@@ -16,18 +16,25 @@ const UNKNOWN_TYPE = "application/octet-stream";
 
 const notFound = () => new Response(null, { status: 404 });
 
-/** The file that a path names, percent-encoded anew, or undefined where it can be none. */
+/** Returns the percent-encoded file that a path names, or undefined if the path cannot name a public file. */
 function fileOf(pathname) {
   const path = pathname.endsWith("/") ? `${pathname}index.html` : pathname;
   try {
     const segments = path.slice(1).split("/").map(decodeURIComponent);
-    // Hidden files, "." and ".." among them, and what would be two segments once it is decoded.
-    const odd = (segment) => segment === "" || segment.startsWith(".") || /[/\\\0]/.test(segment);
-    if (segments.some(odd)) return undefined;
+    if (!segments.every(isPublicName)) return undefined;
     return segments.map(encodeURIComponent).join("/");
   } catch {
     return undefined;
   }
+}
+
+/** Refuses hidden files (including "." and ".."), and names that contain a path separator after decoding. */
+function isPublicName(segment) {
+  return segment !== "" && !segment.startsWith(".") && !/[/\\\0]/.test(segment);
+}
+
+function typeOf(file) {
+  return TYPES[file.slice(file.lastIndexOf(".") + 1).toLowerCase()] ?? UNKNOWN_TYPE;
 }
 
 export default {
@@ -40,10 +47,10 @@ export default {
       return new Response(null, { status: 307, headers: { Location: folder + search } });
     }
     const answer = await env.PUBLIC.fetch(`http://public/${file}`, { method: request.method });
-    // A folder is listed as JSON; a file always comes as bytes.
+    // The disk service lists a folder as JSON. The content of a file always has the unknown type.
     if (answer.status !== 200 || answer.headers.get("Content-Type") !== UNKNOWN_TYPE) return notFound();
     const response = new Response(answer.body, answer);
-    response.headers.set("Content-Type", TYPES[file.split(".").at(-1).toLowerCase()] ?? UNKNOWN_TYPE);
+    response.headers.set("Content-Type", typeOf(file));
     response.headers.set("Cache-Control", "public, max-age=0, must-revalidate");
     return response;
   },

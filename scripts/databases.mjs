@@ -1,29 +1,31 @@
-// The databases of the channels, one file each. When workerd has cleared a channel, an empty database is left.
+// Finds the databases of the channels, one file each, and removes the empty ones. After workerd has cleared a channel, it
+// leaves an empty database.
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 const NAME = /^([0-9a-f]{64})\.sqlite(.*)$/;
-/** The first page of an empty database that workerd leaves, and SQLite's default. */
+/** The page size of the databases that workerd creates; it is SQLite's default. */
 const PAGE = 4096;
 const MAGIC = "SQLite format 3\0";
 /** The type of a b-tree page that is a leaf of a table. */
 const TABLE_LEAF = 0x0d;
 
 /**
- * All databases of channels in a folder, as { id, path }; the id is that of the channel's object. With an `ending`, those
- * that have a file whose name has it in addition; `path` is still that of the database.
+ * Lists all databases of channels in a folder as { id, path }, where `id` is the id of the channel's object. With a
+ * `suffix`, it lists only the databases that have a file with this suffix; `path` never contains the suffix.
  */
-export function channelDatabases(folder, ending = "") {
+export function channelDatabases(folder, suffix = "") {
   if (!existsSync(folder)) return [];
   return readdirSync(folder).flatMap((name) => {
     const [, id, found] = name.match(NAME) ?? [];
-    return id && found === ending ? [{ id, path: join(folder, `${id}.sqlite`) }] : [];
+    return id && found === suffix ? [{ id, path: join(folder, `${id}.sqlite`) }] : [];
   });
 }
 
 /**
- * Removes databases that hold nothing, for at most `ms` milliseconds, while no workerd uses the folder. Returns the ids
- * of their objects. It begins anywhere, so that many starts get to all of them even where one start does not.
+ * Removes empty databases for at most `ms` milliseconds. No workerd may use the folder meanwhile. Returns the ids of the
+ * removed databases' objects. The scan begins at a random database, so that several starts reach every database even if
+ * the time of a single start is too short.
  */
 export function removeEmpty(folder, ms) {
   const until = performance.now() + ms;
@@ -33,7 +35,7 @@ export function removeEmpty(folder, ms) {
   for (let n = 0; n < databases.length && performance.now() < until; n++) {
     const { id, path } = databases[(first + n) % databases.length];
     if (!isEmpty(path)) continue;
-    // The database before its log: a log without a database means nothing to SQLite.
+    // The database goes before its log, because SQLite ignores a log without a database.
     for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
     removed.push(id);
   }
@@ -41,8 +43,8 @@ export function removeEmpty(folder, ms) {
 }
 
 /**
- * Whether a database certainly holds nothing: it has no log with content, and one page only, with an empty schema on it.
- * Any doubt is a no.
+ * Whether a database is certainly empty: its logs are empty or missing, and it has one page with an empty schema. Returns
+ * false in any case of doubt.
  */
 export function isEmpty(path) {
   if (sizeOf(path) !== PAGE || sizeOf(`${path}-wal`) > 0 || sizeOf(`${path}-journal`) > 0) return false;
@@ -53,12 +55,12 @@ export function isEmpty(path) {
   return isOnePage && hasNoTable;
 }
 
-/** The size of a file; 0 where there is none. */
+/** Returns the size of a file, or 0 if there is no such file. */
 function sizeOf(path) {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-/** The first page, or undefined where the file is not exactly one page long. */
+/** Reads the only page of a database. Returns undefined if the file does not have exactly one page. */
 function readPage(path) {
   const file = openSync(path, "r");
   try {

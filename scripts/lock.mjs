@@ -1,5 +1,4 @@
-// Only one hub at a time may use a STATE_DIR: two of them would give different events the same id.
-
+// Locks STATE_DIR, because only one hub at a time may use it: two hubs would give the same id to different events.
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
@@ -9,23 +8,24 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /** SQLite's result code for a file that another process has locked. */
 const SQLITE_BUSY = 5;
-/** A hub that was killed a moment ago, or whose npm was, may still be ending. */
+/** How long to wait for the lock, in milliseconds: a hub that was just killed may still be ending. */
 const PATIENCE_MS = 5_000;
-/** The file that is locked. It stays empty. */
+/** The locked file. It stays empty. */
 const LOCK = "hub.lock";
 
 const isBusy = (error) => (error.errcode & 0xff) === SQLITE_BUSY;
 
 /**
- * The lock of a folder. The operating system frees it when this process ends, however it ends, because it is SQLite's
- * lock of an open file. A text file beside it says who holds the lock; it never decides whether the folder is locked.
+ * The lock of a folder. It is SQLite's lock of an open file, so the operating system releases it when this process ends,
+ * however it ends. A text file beside it names the holder of the lock for messages. That file never decides whether the
+ * folder is locked.
  */
 export class FolderLock {
-  /** Takes the lock. Throws an error that names the holder when another process keeps it. */
+  /** Takes the lock. Throws an error that names the holder if another process keeps it. */
   static async take(folder, served) {
-    const lock = new FolderLock(folder, served);
+    const database = openLockFile(join(folder, LOCK));
+    const lock = new FolderLock(folder, served, database);
     try {
-      lock.#open(folder);
       await lock.#take();
       await lock.#untilWorkerdEnded();
       lock.#write();
@@ -36,24 +36,25 @@ export class FolderLock {
     return lock;
   }
 
-  free() {
-    if (this.database?.isOpen) this.database.close();
-  }
-
-  constructor(folder, served) {
+  constructor(folder, served, database) {
+    this.database = database;
     this.file = join(folder, "hub.json");
+    /** @type {{ host: string, pid: number, serves: string, workerd?: { pid: number, started?: string } }} */
     this.holder = { host: hostname(), pid: process.pid, serves: served };
   }
 
-  #open(folder) {
-    try {
-      this.database = new DatabaseSync(join(folder, LOCK), { timeout: 0 });
-      // A file that is no database would fail later.
-      this.database.prepare("PRAGMA schema_version").get();
-    } catch (error) {
-      if (isBusy(error)) return;
-      throw new Error(`its file ${LOCK} cannot be used (${error.message}); remove that file`);
-    }
+  /** Releases the lock. */
+  free() {
+    if (this.database.isOpen) this.database.close();
+  }
+
+  /**
+   * Records which workerd uses the folder. Call it before that workerd does anything: if this process is killed, the next
+   * hub waits until this workerd has ended.
+   */
+  note(workerdPid) {
+    this.holder.workerd = { pid: workerdPid, started: startOf(workerdPid) };
+    this.#write();
   }
 
   async #take() {
@@ -64,29 +65,20 @@ export class FolderLock {
       } catch (error) {
         if (!isBusy(error)) throw error;
         if (Date.now() > until) {
-          throw new Error(`${this.#holderInWords()} uses it; stop that one, or name another folder`);
+          throw new Error(`${this.#describeHolder()} uses it; stop that hub, or set another folder`);
         }
       }
       await sleep(50);
     }
   }
 
-  #holderInWords() {
+  #describeHolder() {
     const { host, pid, serves } = this.#read();
     if (!pid) return "another hub";
-    return `the hub that is process ${pid}${host === hostname() ? "" : ` of ${host}`} and serves ${serves}`;
+    return `the hub with process id ${pid}${host === hostname() ? "" : ` on ${host}`}, which serves ${serves},`;
   }
 
-  /**
-   * Writes down which workerd uses the folder. To be called before that workerd does anything: when this process is
-   * killed, the next one waits until that workerd has ended, too.
-   */
-  note(workerdPid) {
-    this.holder.workerd = { pid: workerdPid, started: startOf(workerdPid) };
-    this.#write();
-  }
-
-  /** Waits for the end of the workerd of a hub that was killed. The guard of that hub kills it. */
+  /** Waits until the workerd of a killed hub has ended. The guard of that hub kills it. */
   async #untilWorkerdEnded() {
     const { host, workerd } = this.#read();
     if (!workerd?.started || host !== hostname()) return;
@@ -103,7 +95,7 @@ export class FolderLock {
     try {
       return JSON.parse(readFileSync(this.file, "utf8")) ?? {};
     } catch {
-      // There is none yet, or its writer was killed while it wrote.
+      // The file does not exist yet, or its writer was killed during the write.
       return {};
     }
   }
@@ -112,20 +104,35 @@ export class FolderLock {
     try {
       writeFileSync(this.file, `${JSON.stringify(this.holder)}\n`);
     } catch (error) {
-      // On a full disk nobody learns who holds the lock. It holds all the same.
+      // On a full disk the holder cannot be recorded, but the lock is valid without it.
       if (error.code !== "ENOSPC") throw error;
     }
   }
 }
 
+/** Opens the file that is locked. */
+function openLockFile(path) {
+  const database = new DatabaseSync(path, { open: false, timeout: 0 });
+  try {
+    database.open();
+    // This fails now, rather than later, if the file is not a database.
+    database.prepare("PRAGMA schema_version").get();
+  } catch (error) {
+    if (isBusy(error)) return database;
+    if (database.isOpen) database.close();
+    throw new Error(`its file ${LOCK} cannot be used (${error.message}); remove that file`);
+  }
+  return database;
+}
+
 /**
- * When a process started, in the system's own notation, or undefined when there is no such process. A process id that is
- * used again stands for a process with another start.
+ * Returns when a process started, in the system's own notation, or undefined if there is no such process. The system uses
+ * process ids again; the start time tells two processes with the same id apart.
  */
 function startOf(pid) {
   try {
-    // The fields after the name, which may contain spaces: the state, and 19 fields later the start.
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1).split(" ");
+    // The name in parentheses may contain spaces. The fields after it are the state and, 19 fields later, the start.
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
     return fields[0] === "Z" ? undefined : fields[19];
   } catch {
     if (process.platform === "linux") return undefined;

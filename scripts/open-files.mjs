@@ -1,18 +1,18 @@
-// How many files this process and its children may have open, and what that is enough for.
+// The limit of open files of this process and its children, and how many connections and channels it allows.
 import { spawnSync } from "node:child_process";
 
-/** What workerd has open when nobody is connected, measured, and some more for requests of its own. */
+/** How many files workerd keeps open when nobody is connected, as measured, with a reserve for its own requests. */
 const PROCESS = 40;
-/** What a connection takes: workerd duplicates its file descriptor. */
+/** How many files a connection takes: workerd duplicates its file descriptor. */
 const CONNECTION = 2;
-/** What a channel's object takes while it is in memory: its database, the database's log, and the log's index. */
+/** How many files a channel's object takes while it is in memory: its database, the write-ahead log, and the log's index. */
 const OBJECT = 3;
-/** How long the runtime keeps an object in memory that nobody uses, and some more. */
+/** How long the runtime keeps an unused object in memory, with a reserve, in milliseconds. */
 const OBJECT_MS = 11_000;
 
 /**
- * The limit of open files of the processes that this one starts. Node raises its own soft limit to the hard one when it
- * starts, and its children inherit that. Infinity where there is no limit, or none that can be found out.
+ * Returns the limit of open files of the processes that this process starts. Node raises its own soft limit to the hard
+ * limit when it starts, and its children inherit that. Returns Infinity if there is no limit or it cannot be determined.
  */
 export function openFilesLimit() {
   const { stdout } = spawnSync("sh", ["-c", "ulimit -n"], { encoding: "utf8" });
@@ -20,19 +20,22 @@ export function openFilesLimit() {
   return Number.isInteger(limit) && limit > 0 ? limit : Infinity;
 }
 
-/** How many connections fit the limit, when no channel is active. */
+/** Returns how many connections the limit allows if no channel is active. */
 export function connectionsThatFit(limit) {
   return Math.max(0, Math.floor((limit - PROCESS) / CONNECTION));
 }
 
-/** The same, in words. */
-export function roomInWords(limit) {
+/** Describes what the limit allows, for the log. */
+export function describeRoom(limit) {
   if (limit === Infinity) return "there is no limit of open files";
   const costs = `a connection takes ${CONNECTION}, an active channel ${OBJECT} more`;
   return `the limit of open files is ${limit}: enough for ${connectionsThatFit(limit)} connections (${costs})`;
 }
 
-/** How much time has to pass from one use of an object to the next, when together they may take a `share` of the limit. */
+/**
+ * Returns how many milliseconds have to pass between two uses of objects, if all used objects together may take the
+ * `share` of the limit.
+ */
 export function objectIntervalMs(limit, share) {
   return (OBJECT_MS * OBJECT) / Math.max(OBJECT, (limit - PROCESS) * share);
 }

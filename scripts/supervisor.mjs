@@ -1,45 +1,45 @@
-// Keeps workerd running: starts it again when it ends by itself.
+// Keeps workerd running: starts it again when it ends unexpectedly.
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** The first restart in a row comes at once, the next after this long, each later one after twice as long as before. */
+/** The first restart in a row comes at once, the second after this pause. Each later pause is twice as long. */
 const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 5_000;
-/** A workerd that has served for so long ends the row. */
+const MAX_PAUSE_MS = 5_000;
+/** After a workerd has run for this long, the next restart comes at once again. */
 const STABLE_MS = 60_000;
-/** What workerd says of alarms that were set later while it was not running: see alarms.mjs. */
+/** workerd logs this for each alarm that alarms.mjs has rescheduled. */
 const EXPECTED_WARNING = "SQLite alarm overdue, running despite AlarmManager mismatch";
-/** How long the last words of a workerd that has ended may take to arrive. */
-const LAST_WORDS_MS = 500;
-/** How much of what workerd said last is kept, to find out why it ended. */
+/** How long to wait for the last output of a workerd that has ended. */
+const LAST_OUTPUT_MS = 500;
+/** How many characters of workerd's last output are kept, to find out why it ended. */
 const KEPT_CHARACTERS = 4_000;
 
-/** How long to wait before each restart. */
+/** Computes the pause before each restart. */
 export class Backoff {
   restarts = 0;
 
-  /** For a workerd that has served for `upMs`. */
+  /** Returns the pause before the restart of a workerd that has run for `upMs`. */
   pause(upMs) {
     if (upMs >= STABLE_MS) this.restarts = 0;
     const pause = this.restarts === 0 ? 0 : FIRST_PAUSE_MS * 2 ** (this.restarts - 1);
     this.restarts += 1;
-    return Math.min(pause, LONGEST_PAUSE_MS);
+    return Math.min(pause, MAX_PAUSE_MS);
   }
 }
 
-/** Why workerd ended and what helps, as far as `how` it ended and what it `said` last show it. */
-export function cause(how, said) {
-  if (said.includes("Too many open files")) {
+/** Explains why workerd ended and what helps. `status` is its exit status or signal, `output` its last output. */
+function explainEnd(status, output) {
+  if (output.includes("Too many open files")) {
     const help = "raise the limit (ulimit -n), and limit the connections of each client in a proxy in front";
     return `it reached its limit of open files; ${help}: docs/self-hosting.md`;
   }
-  if (how === "signal SIGKILL") return "somebody killed it, or the kernel did because memory ran out";
-  return "its last words are above";
+  if (status === "signal SIGKILL") return "a user killed it, or the kernel did because memory ran out";
+  return "its last output is above";
 }
 
-/** Passes on what workerd writes to stderr, line by line, and keeps the end of it. */
-export class Tail {
+/** Passes workerd's stderr on line by line, and keeps the end of it in `text`. */
+class Tail {
   text = "";
 
   constructor(child) {
@@ -54,37 +54,49 @@ export class Tail {
 }
 
 /**
- * A workerd that is started again when it ends. `start` starts one: it is given a function to call with the child
- * process before workerd does anything, and resolves when workerd answers. `say` logs a line.
+ * Runs workerd, and starts it again when it ends.
+ *
+ * `startWorkerd` starts a workerd. It gets a function that it has to call with the child process before workerd does
+ * anything, and resolves when workerd answers requests. `say` logs a line.
  */
 export class Supervisor {
   #backoff = new Backoff();
   #stopping = new AbortController();
+  /** @type {Tail | undefined} */
+  #tail;
+  /** @type {import("./workerd.mjs").Workerd | undefined} */
+  #workerd;
+  #startedAt = 0;
 
-  constructor(start, say) {
-    Object.assign(this, { startWorkerd: start, say });
+  constructor(startWorkerd, say) {
+    this.startWorkerd = startWorkerd;
+    this.say = say;
   }
 
-  /** Starts workerd for the first time. Throws when it does not get so far as to answer. */
+  /** Starts workerd, and returns it when it answers. Throws an error if it never does. */
   async start() {
-    this.workerd = await this.startWorkerd((child) => (this.tail = new Tail(child)));
-    this.since = performance.now();
+    const workerd = await this.startWorkerd((child) => {
+      this.#tail = new Tail(child);
+    });
+    this.#workerd = workerd;
+    this.#startedAt = performance.now();
+    return workerd;
   }
 
   /** Starts workerd again whenever it ends. Returns after `stop`. */
   async keepRunning() {
     while (!this.#stopped) {
-      const how = await this.workerd.ended;
-      const upMs = performance.now() - this.since;
-      await Promise.race([this.tail.ended, sleep(LAST_WORDS_MS)]);
-      await this.#restart(`workerd ended by itself (${how}): ${cause(how, this.tail.text)}`, upMs);
+      const status = await this.#workerd?.ended;
+      const upMs = performance.now() - this.#startedAt;
+      await Promise.race([this.#tail?.ended, sleep(LAST_OUTPUT_MS)]);
+      await this.#restart(`workerd ended by itself (${status}): ${this.#explainEnd(status)}`, upMs);
     }
   }
 
-  async #restart(why, upMs) {
+  async #restart(reason, upMs) {
     while (!this.#stopped) {
       const pause = this.#backoff.pause(upMs);
-      this.say(`${why}. Starting it again ${pause === 0 ? "at once" : `in ${pause / 1000} s`}`);
+      this.say(`${reason}. Starting it again ${pause === 0 ? "at once" : `in ${pause / 1000} s`}`);
       await sleep(pause, undefined, { signal: this.#stopping.signal }).catch(() => {});
       if (this.#stopped) return;
       try {
@@ -92,18 +104,23 @@ export class Supervisor {
         this.say("serving again");
         return;
       } catch (error) {
-        [why, upMs] = [`${error.message}: ${cause("", this.tail?.text ?? "")}`, 0];
+        reason = `${error.message}: ${this.#explainEnd(undefined)}`;
+        upMs = 0;
       }
     }
+  }
+
+  #explainEnd(status) {
+    return explainEnd(status, this.#tail?.text ?? "");
   }
 
   get #stopped() {
     return this.#stopping.signal.aborted;
   }
 
-  /** Ends workerd, or the waiting for the next restart. */
+  /** Ends workerd, or the pause before its restart. */
   async stop() {
     this.#stopping.abort();
-    await this.workerd?.stop();
+    await this.#workerd?.stop();
   }
 }

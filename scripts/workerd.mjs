@@ -1,180 +1,50 @@
-// Bare workerd, the runtime without the cloud: makes its config, starts it and stops it.
-import { randomBytes } from "node:crypto";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statfsSync,
-  writeFileSync,
-} from "node:fs";
-import { createRequire } from "node:module";
-import { isIPv6 } from "node:net";
+// Starts and stops bare workerd, the open-source runtime of Cloudflare Workers.
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { extname, join, resolve } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Guard, release, spawnHeld } from "./guard.mjs";
-import { root, wrangler } from "./install.mjs";
+import { keepReserve } from "./reserve.mjs";
+import { address, makeConfig, workerdBinary } from "./workerd-config.mjs";
+
+export { address, hubModules, NAMESPACE, workerdBinary } from "./workerd-config.mjs";
 
 const START_MS = 30_000;
-const RESERVE_BYTES = 1 << 20;
-const wranglerToml = readFileSync(join(root, "wrangler.toml"), "utf8");
-const COMPATIBILITY_DATE = wranglerToml.match(/^compatibility_date = "(.+)"/m)[1];
-const COMPATIBILITY_FLAGS = JSON.parse(wranglerToml.match(/^compatibility_flags = (\[.*\])/m)[1]);
+/** How long to wait for the end of a workerd that does not answer, in milliseconds, because that end explains more. */
+const END_PATIENCE_MS = 500;
 
-/** Which member of a config's module a file is. */
-const MODULE_TYPES = { ".js": "esModule", ".mjs": "esModule", ".wasm": "wasm" };
-
-/** Where each address that stands for all others can be reached. */
+/** The addresses at which a workerd that listens on all addresses can be reached. */
 const WILDCARDS = { "0.0.0.0": "127.0.0.1", "::": "::1" };
 
 /**
- * The unique key of the objects' namespace: the folder of their databases in `stateDir` has its name, and their ids are
- * made from it. With another one, all that is stored is lost.
- */
-export const NAMESPACE = "channel";
-
-/** The native binary. npm may keep the package beside wrangler or inside it; it knows what suits this machine. */
-export function workerdBinary() {
-  return createRequire(wrangler)("workerd").default;
-}
-
-/** `host:port` as it stands in a URL and in a config. */
-export function address(host, port) {
-  return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
-}
-
-/** Text as the config's language writes it; unlike JSON it knows no \u. */
-function quote(text) {
-  const escape = (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
-  return `"${String(text).replace(/["\\\x00-\x1f\x7f]/g, escape)}"`;
-}
-
-/** The modules of a Worker: those of a list, or the two that worker-build leaves in a folder. */
-function modulesOf(worker) {
-  if (typeof worker !== "string") return worker;
-  return ["./index.js", "./index_bg.wasm"].map((name) => ({ name, path: join(worker, name) }));
-}
-
-/** The modules of this project's Worker, the entry module first. `folder` has what worker-build made. */
-export function hubModules(folder = join(root, "build")) {
-  const built = ["index.js", "index_bg.wasm"].map((name) => ({ name: `build/${name}`, path: join(folder, name) }));
-  const own = ["src/entry.mjs", "src/abort.js"].map((name) => ({ name, path: join(root, name) }));
-  return [...own, ...built];
-}
-
-/** A Worker in the config, with the compatibility of wrangler.toml. */
-function workerText({ modules, bindings, more = "" }) {
-  const moduleTexts = modules.map(({ name, path, embed }) => {
-    const type = MODULE_TYPES[extname(path)];
-    if (!type) throw new Error(`${path}: a module ends in ${Object.keys(MODULE_TYPES).join(", ")}`);
-    return `(name = ${quote(name)}, ${type} = embed ${quote(embed)})`;
-  });
-  return `(
-  modules = [${moduleTexts.join(", ")}],
-  compatibilityDate = ${quote(COMPATIBILITY_DATE)},
-  compatibilityFlags = [${COMPATIBILITY_FLAGS.map(quote).join(", ")}],
-  bindings = [${bindings.join(", ")}],${more}
-)`;
-}
-
-/**
- * Makes a config; `options` are those of `startWorkerd`. Returns its text and the files that have to lie beside it, as
- * nothing else can be embedded: { text, files: [{ from, to }] }.
- */
-export function makeConfig({
-  worker = hubModules(),
-  settings = {},
-  host = "127.0.0.1",
-  port = 0,
-  stateDir,
-  publicDir,
-}) {
-  const files = [];
-  const beside = ({ name, path }) => {
-    const embed = `module-${files.length}`;
-    files.push({ from: path, to: embed });
-    return { name, path, embed };
-  };
-  const services = [`(name = "main", worker = .main)`];
-  const bindings = Object.entries(settings).map(([name, value]) => `(name = ${quote(name)}, text = ${quote(value)})`);
-  const workers = {};
-  bindings.push(`(name = "CHANNEL", durableObjectNamespace = "Channel")`, `(name = "STORAGE", service = "storage")`);
-  const more = `
-  durableObjectNamespaces = [(className = "Channel", uniqueKey = ${quote(NAMESPACE)}, enableSql = true)],
-  durableObjectStorage = (localDisk = "state"),`;
-  services.push(`(name = "state", disk = (path = ${quote(resolve(stateDir))}, writable = true))`);
-  services.push(`(name = "storage", worker = .storage)`);
-  workers.storage = workerText({
-    modules: [beside({ name: "storage.mjs", path: join(root, "scripts", "storage.mjs") })],
-    bindings: [`(name = "STATE", service = "state")`],
-  });
-  if (publicDir) {
-    services.push(`(name = "public", disk = (path = ${quote(resolve(publicDir))}))`);
-    services.push(`(name = "assets", worker = .assets)`);
-    bindings.push(`(name = "ASSETS", service = "assets")`);
-    workers.assets = workerText({
-      modules: [beside({ name: "assets.mjs", path: join(root, "scripts", "assets.mjs") })],
-      bindings: [`(name = "PUBLIC", service = "public")`],
-    });
-  }
-  workers.main = workerText({ modules: modulesOf(worker).map(beside), bindings, more });
-  const text = `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [${services.join(", ")}],
-  sockets = [(name = "http", address = ${quote(address(host, port))}, http = (), service = "main")],
-);
-${Object.entries(workers)
-  .map(([name, value]) => `const ${name} :Workerd.Worker = ${value};`)
-  .join("\n")}
-`;
-  return { text, files };
-}
-
-/**
- * Keeps a megabyte of the disk in a file that is removed when the disk is full: to open a database takes some space, too,
- * even to read it. On a disk that is full already, removes the file now, so that workerd can start. Also removes test
- * files of storage.mjs, which remain where workerd was killed while it wrote one.
- */
-export function keepReserve(stateDir) {
-  const reserve = join(stateDir, "reserve");
-  for (const name of readdirSync(stateDir)) {
-    if (/^(room$|\.(room|reserve)\.)/.test(name)) rmSync(join(stateDir, name), { force: true });
-  }
-  const { bavail, bsize } = statfsSync(stateDir);
-  const free = bavail * bsize;
-  const isThere = existsSync(reserve);
-  if (isThere && free < RESERVE_BYTES) rmSync(reserve, { force: true });
-  if (isThere || free < 2 * RESERVE_BYTES) return;
-  try {
-    writeFileSync(reserve, randomBytes(RESERVE_BYTES));
-  } catch {
-    // A quota, perhaps. The hub works without.
-    rmSync(reserve, { force: true });
-  }
-}
-
-/**
- * Starts a workerd and waits until it answers. Throws where it does not come so far. Options, all with defaults:
+ * The options of `startWorkerd`. All have defaults.
  *
- * - `worker`: the folder of a Worker built by worker-build, or its modules, the first of them the main one:
- *   [{ name, path }]; this project's build. It has a Durable Object class Channel, which is bound as CHANNEL
- * - `settings`: an object of text bindings
- * - `host`, `port`: where it listens; 127.0.0.1 and a free port
- * - `stateDir`: the folder, which has to be there, of the objects' storage; without it, one that is gone with workerd
- * - `publicDir`: the folder that the binding ASSETS serves; without it, there is no such binding
- * - `through`: a command, and its first arguments, that becomes workerd by what follows them
- * - `stdout`, `stderr`: as for `spawn`; passed through
- * - `spawned`: called with the child process before workerd does anything
+ * @typedef {object} Options
+ * @property {string | import("./workerd-config.mjs").Module[]} [worker] The folder of a Worker built by worker-build, or
+ *   its modules, the entry module first. The default is this project's build. The Worker has a Durable Object class
+ *   `Channel`, which is bound as CHANNEL.
+ * @property {Record<string, string>} [settings] Text bindings.
+ * @property {string} [host] Where workerd listens. The default is 127.0.0.1.
+ * @property {number} [port] The default is a free port.
+ * @property {string} [stateDir] The folder of the objects' storage. It has to exist. The default is a temporary folder,
+ *   which is removed when workerd ends.
+ * @property {string} [publicDir] The folder that the binding ASSETS serves. Without it there is no such binding.
+ * @property {string[]} [through] A command and its first arguments, to which the command that starts workerd is appended.
+ * @property {import("node:child_process").IOType} [stdout] As for `spawn`. The default is "inherit".
+ * @property {import("node:child_process").IOType} [stderr] As for `spawn`. The default is "inherit".
+ * @property {(child: import("node:child_process").ChildProcess) => void} [spawned] Called with the child process before
+ *   workerd does anything.
  */
-export async function startWorkerd({ through, stdout, stderr, spawned, ...options } = {}) {
-  const workerd = new Workerd(options, { through, stdout, stderr, spawned });
+
+/**
+ * Starts a workerd and waits until it answers requests. Throws an error if it does not.
+ * @param {Options} options
+ */
+export async function startWorkerd(options = {}) {
+  const workerd = new Workerd(options);
   try {
-    await workerd.answer(options.host ?? "127.0.0.1");
+    await workerd.untilReady(options.host ?? "127.0.0.1");
   } catch (error) {
     workerd.kill();
     throw error;
@@ -184,24 +54,22 @@ export async function startWorkerd({ through, stdout, stderr, spawned, ...option
   return workerd;
 }
 
-/** A process of workerd. It does not outlive this process: see `Guard`. */
-class Workerd {
-  constructor(options, { through = [], stdout = "inherit", stderr = "inherit", spawned = () => {} }) {
-    // Settings may be secrets: only this user can look into a folder made so, and the config is gone once it is read.
+/** A process of workerd. A `Guard` ends it when this process ends. */
+export class Workerd {
+  port = 0;
+  origin = "";
+
+  /** @param {Options} options */
+  constructor({ through = [], stdout = "inherit", stderr = "inherit", spawned = () => {}, ...options }) {
+    // The settings may contain secrets. Only this user can read the folder, and the config is removed once it is read.
     this.folder = mkdtempSync(join(tmpdir(), "sse-broadcaster-"));
     this.config = join(this.folder, "config");
-    const end = () => this.kill();
-    process.once("exit", end);
+    const killAtExit = () => this.kill();
+    process.once("exit", killAtExit);
     this.guard = new Guard(this.folder);
     try {
-      mkdirSync(this.config);
-      const stateDir = options.stateDir ?? join(this.folder, "state");
-      if (!options.stateDir) mkdirSync(stateDir);
-      keepReserve(stateDir);
-      const { text, files } = makeConfig({ ...options, stateDir });
-      for (const { from, to } of files) copyFileSync(from, join(this.config, to));
-      writeFileSync(join(this.config, "config.capnp"), text);
-      const command = [...through, workerdBinary(), "serve", "--control-fd=3", join(this.config, "config.capnp")];
+      const configFile = this.writeConfig(options);
+      const command = [...through, workerdBinary(), "serve", "--control-fd=3", configFile];
       this.child = spawnHeld(command, ["ignore", stdout, stderr, "pipe"]);
       if (this.pid) {
         this.guard.watch(this.pid);
@@ -210,51 +78,74 @@ class Workerd {
       }
     } catch (error) {
       this.kill();
-      process.off("exit", end);
+      process.off("exit", killAtExit);
       throw error;
     }
-    /** How it ended, in words, once it and its guard have. */
-    this.ended = new Promise((resolve) => {
-      this.child.once("error", (error) => resolve(error.message));
-      this.child.once("exit", (status, signal) => resolve(signal ? `signal ${signal}` : `status ${status}`));
-    }).then(async (how) => {
+    /** Resolves to the exit status, the signal or an error, in words, when workerd and its guard have ended. */
+    this.ended = this.untilExit().then(async (status) => {
       await this.guard.end();
-      process.off("exit", end);
+      process.off("exit", killAtExit);
       this.removeFiles();
-      return how;
+      return status;
     });
+  }
+
+  /** Writes the config and the files that it embeds. Returns its path. */
+  writeConfig(options) {
+    mkdirSync(this.config);
+    const stateDir = options.stateDir ?? join(this.folder, "state");
+    if (!options.stateDir) mkdirSync(stateDir);
+    keepReserve(stateDir);
+    const { text, files } = makeConfig({ ...options, stateDir });
+    for (const { from, to } of files) copyFileSync(from, join(this.config, to));
+    const configFile = join(this.config, "config.capnp");
+    writeFileSync(configFile, text);
+    return configFile;
   }
 
   get pid() {
-    return this.child.pid;
+    return this.child?.pid;
   }
 
-  /** Waits until it answers. Sets `port`, and `origin`, where it is reached. */
-  async answer(host) {
-    const ended = this.ended.then((how) => {
-      throw new Error(`workerd ended before it answered (${how}); what it said is above`);
+  /** @returns {Promise<string>} */
+  untilExit() {
+    return new Promise((resolve) => {
+      this.child?.once("error", (error) => resolve(error.message));
+      this.child?.once("exit", (status, signal) => resolve(signal ? `signal ${signal}` : `status ${status}`));
     });
-    const late = sleep(START_MS, undefined, { ref: false }).then(() => {
+  }
+
+  /** Waits until workerd answers requests. Sets `port` and `origin`. */
+  async untilReady(host) {
+    const ended = this.ended.then((status) => {
+      throw new Error(`workerd ended before it answered (${status}); its output is above`);
+    });
+    const timedOut = sleep(START_MS, undefined, { ref: false }).then(() => {
       throw new Error(`workerd did not answer within ${START_MS / 1000} s`);
     });
-    const answered = async () => {
-      this.port = await this.listening();
-      this.origin = `http://${address(WILDCARDS[host] ?? host, this.port)}`;
-      const response = await fetch(`${this.origin}/healthz`);
-      await response.body?.cancel();
-    };
-    const failed = async (error) => {
-      // Its end, where that is the cause, is known a moment later.
-      await Promise.race([ended, sleep(500)]);
+    const answered = this.untilAnswered(host).catch(async (error) => {
+      await Promise.race([ended, sleep(END_PATIENCE_MS)]);
       throw new Error(`workerd does not answer (${error.cause?.code ?? error.message})`);
-    };
-    await Promise.race([answered().catch(failed), ended, late]);
+    });
+    await Promise.race([answered, ended, timedOut]);
   }
 
-  /** The port, once it listens. Nobody else can be meant by that: another program on the port would answer, too. */
-  listening() {
+  async untilAnswered(host) {
+    this.port = await this.untilListening();
+    this.origin = `http://${address(WILDCARDS[host] ?? host, this.port)}`;
+    const response = await fetch(`${this.origin}/healthz`);
+    await response.body?.cancel();
+  }
+
+  /**
+   * Waits until workerd reports its port on the control pipe. A request to the port would not show that this workerd
+   * listens there, because another program could answer it.
+   * @returns {Promise<number>}
+   */
+  untilListening() {
+    const control = /** @type {import("node:stream").Readable} */ (this.child?.stdio[3]);
     return new Promise((resolve) => {
-      createInterface({ input: this.child.stdio[3] }).on("line", (line) => {
+      createInterface({ input: control }).on("line", (line) => {
         const { event, socket, port } = JSON.parse(line);
         if (event === "listen" && socket === "http") resolve(port);
       });
@@ -269,7 +160,7 @@ class Workerd {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Ends it at once. */
+  /** Ends workerd at once. */
   kill() {
     this.child?.kill("SIGKILL");
     this.guard.kill();
@@ -277,11 +168,11 @@ class Workerd {
   }
 
   /**
-   * Ends it, and waits for that. Requests in flight have `graceMs`; streams never end by themselves, and workerd would
-   * wait for each of them, even where the client has gone.
+   * Ends workerd, and waits until it has ended. Requests in flight have `graceMs` to finish. Then workerd is killed,
+   * because it would wait for the end of every stream, and streams never end by themselves.
    */
   async stop(graceMs = 2_000) {
-    this.child.kill("SIGTERM");
+    this.child?.kill("SIGTERM");
     const timer = setTimeout(() => this.kill(), graceMs);
     await this.ended;
     clearTimeout(timer);
