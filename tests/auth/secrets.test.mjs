@@ -174,7 +174,7 @@ test("an error of the runtime is logged on one line and without the query of its
   assert.match(without, /^request failed: error=/m);
   assertShowsNone(without, [token]);
   // This object fails with an error that quotes its request, as errors of the runtime may.
-  const more = [{ name: "tests/quoting-channel.mjs", path: join(root, "tests", "fixtures", "quoting-channel.mjs") }];
+  const more = [{ name: "tests/fixtures/quoting-channel.mjs", path: join(root, "tests", "fixtures", "quoting-channel.mjs") }];
   const failing = await outputOf({ more, settings }, async ({ origin }) => {
     const response = await fetch(`${origin}/channels/foo/events${query.replace("channel=foo", "limit=7")}`);
     assert.equal(response.status, 503);

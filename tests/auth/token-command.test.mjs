@@ -187,21 +187,21 @@ test("an invalid option is refused with its name and what is valid", async () =>
     [["--publish"], /'--publish.*argument missing/],
     [["--publish", "--subscribe"], /'--publish.*argument/],
     [["--nothing"], /'--nothing'/],
-    [["foo"], /'foo'\. Options stand after `npm run token --`, and patterns in quotes/],
-    [[...SOME, "foo2"], /'foo2'\. .*in quotes/],
+    [["foo"], /'foo'\. Write options after `npm run token --`, and quote patterns/],
+    [[...SOME, "foo2"], /'foo2'\. .*quote patterns/],
     [[...SOME, "--sub", ""], /--sub is empty/],
     [[...SOME, "--issuer="], /--issuer is empty/],
     [[...SOME, "--audience="], /--audience is empty/],
     [[...SOME, "--kid", "k"], /--kid .* goes with --key/],
     [["--jwks"], /--jwks .* --key FILE/],
-    [["--jwks", "--key", "x", ...SOME], /--publish .*leave one of them away/],
+    [["--jwks", "--key", "x", ...SOME], /--publish .*omit one of the two/],
     [["--jwks=1"], /--jwks/],
   ])) {
     await refused(args, 2, message);
     await refused(args, 2, /All options: npm run token -- --help/);
   }
   const many = Array.from({ length: 80 }, (_, n) => ["--publish", String(n).padEnd(120, "x")]).flat();
-  await refused(many, 1, /would have \d+ characters, and a hub takes 8192; give it fewer patterns/);
+  await refused(many, 1, /would have \d+ characters, but a hub accepts 8192; use fewer patterns/);
 });
 
 test("a secret or key that cannot sign is refused with the reason", async () => {
@@ -215,16 +215,16 @@ test("a secret or key that cannot sign is refused with the reason", async () => 
   for (const [path, message] of cases([
     [join(folder, "nothing"), /cannot be read \(ENOENT\); name a file/],
     [folder, /cannot be read \(EISDIR\)/],
-    [file("empty", ""), /holds no private key; it has to be PEM .* or a JWK/],
-    [file("text", "hello"), /holds no private key/],
+    [file("empty", ""), /contains no private key; it has to be PEM .* or a JWK/],
+    [file("text", "hello"), /contains no private key/],
     [file("broken.json", '{"kty":'), /is not valid JSON/],
     [file("keys.json", '{"keys":[]}'), /is a set of keys/],
-    [file("oct.json", '{"kty":"oct","k":"AAAA"}'), /shared secret; set JWT_SECRET/],
+    [file("oct.json", '{"kty":"oct","k":"AAAA"}'), /shared secret; decode it, set JWT_SECRET/],
     [file("public.json", JSON.stringify(good.publicKey.export({ format: "jwk" }))), /has no private half \(d\)/],
-    [file("odd.json", '{"kty":"EC","crv":"P-256","d":"x"}'), /holds no private key/],
-    [good.publicPem, /holds no private key/],
+    [file("odd.json", '{"kty":"EC","crv":"P-256","d":"x"}'), /contains no private key/],
+    [good.publicPem, /contains no private key/],
     [good.encrypted(), /is encrypted; decrypt it first: openssl pkey/],
-    [good.jwk({ alg: "ES384" }), /says alg ES384; for such a key it has to be ES256/],
+    [good.jwk({ alg: "ES384" }), /says alg ES384; for this key it has to be ES256/],
     [
       keyFiles(generateKeyPairSync("ec", { namedCurve: "P-384" })).pem,
       /is of type ec secp384r1; it has to be RSA, EC P-256/,

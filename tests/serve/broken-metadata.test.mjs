@@ -105,7 +105,7 @@ test("a metadata.sqlite that cannot be opened is named, with what to do", { time
   assert.equal(await hub.exitStatus(), 1);
   assert.match(
     hub.output,
-    new RegExp(`^sse-broadcaster: ${file} cannot be used \\(.+\\); let this user read and write it`, "m"),
+    new RegExp(`^sse-broadcaster: ${file} cannot be used \\(.+\\); give this user permission to read and write`, "m"),
   );
   assert.ok(!hub.output.includes("    at "), hub.output);
 });

@@ -17,7 +17,7 @@ test("a second hub on the same folder says which process uses it, and ends", { t
   const { id } = await first.channel("foo").publish("before");
   const second = new ServeProcess({ PORT: String(await freePort()), STATE_DIR });
   assert.equal((await second.exited)[0], 1);
-  const words = `the hub that is process ${first.script} and serves ${first.origin} uses it; stop that one, or name another folder`;
+  const words = `the hub with process id ${first.script}, which serves ${first.origin}, uses it; stop that hub, or set another folder`;
   assert.ok(second.output.includes(`sse-broadcaster: STATE_DIR is "${STATE_DIR}": ${words}\n`), second.output);
   assert.ok(!second.output.includes("    at "), second.output);
   const { events } = await first.channel("foo").history();

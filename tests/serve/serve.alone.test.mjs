@@ -131,8 +131,8 @@ test("variables that cannot be used are named in one line", { timeout: 60_000 },
     [{ PORT: "65536" }, /PORT is "65536": it has to be/],
     [{ PORT: String(busy.address().port) }, /PORT is "\d+": another program listens there; .*another port$/],
     [{ HOST: "192.0.2.1" }, /HOST is "192\.0\.2\.1": this machine cannot listen there/],
-    [{ STATE_DIR: file }, /STATE_DIR is ".+": that is not a folder; name one/],
-    [{ STATE_DIR: join(file, "below") }, /STATE_DIR is ".+": that is not a folder; name one/],
+    [{ STATE_DIR: file }, /STATE_DIR is ".+": that is not a folder; choose another path/],
+    [{ STATE_DIR: join(file, "below") }, /STATE_DIR is ".+": that is not a folder; choose another path/],
     [{ STATE_DIR: "/proc/state" }, /STATE_DIR is "\/proc\/state": it cannot be written to/],
   ]) {
     const lines = await refused(variables);

@@ -7,9 +7,9 @@ import { bearer, mint, OTHER_SECRET, SECRET, secretKey } from "../support/tokens
 
 /** What the machine that runs the tests may have set counts for nothing. */
 const NOTHING = Object.fromEntries(SETTINGS.map((name) => [name, undefined]));
-const TOKEN = "ACCESS is token: publishers and listeners need a token";
-const PUBLISH_TOKEN = "ACCESS is publish-token: publishers need a token, and anyone may listen";
-const OPEN = "ACCESS is open: anyone who reaches it can publish, listen and end channels";
+const TOKEN = "ACCESS is token: publishers and subscribers need a token";
+const PUBLISH_TOKEN = "ACCESS is publish-token: publishers need a token, and anyone can subscribe";
+const OPEN = "ACCESS is open: anyone who reaches the hub can publish, subscribe and end channels";
 const FAILS = "every request fails. ";
 
 const good = bearer(await mint());
