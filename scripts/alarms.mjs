@@ -1,8 +1,8 @@
 // Reads and changes the alarms of all channels in metadata.sqlite, the file in which workerd stores them.
 //
-// When workerd starts, it fires every overdue alarm at once, and each alarm opens a database. After a long downtime that
-// can exceed the limit of open files. So the overdue alarms are moved to later times, one after the other, before workerd
-// starts.
+// When workerd starts, it fires every overdue alarm at once, and each alarm opens a database. After a long downtime
+// that can exceed the limit of open files. So the overdue alarms are moved to later times, one after the other, before
+// workerd starts.
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -116,8 +116,8 @@ function lockAndCheck(database) {
 }
 
 /**
- * Creates the file again from the channels' own databases, which also store the times of the alarms. Without an alarm, an
- * unused channel would never be cleared. Returns the new database.
+ * Creates the file again from the channels' own databases, which also store the times of the alarms. Without an alarm,
+ * an unused channel would never be cleared. Returns the new database.
  */
 function rebuild(folder, path, damage, say) {
   const databases = channelDatabases(folder);

@@ -1,5 +1,5 @@
-// Serves static files when the hub runs on bare workerd, as Cloudflare's static assets do for a deployed Worker. This is a
-// Worker. It reads the files from the disk service PUBLIC, and gets only GET and HEAD requests.
+// Serves static files when the hub runs on bare workerd, as Cloudflare's static assets do for a deployed Worker. This
+// is a Worker. It reads the files from the disk service PUBLIC, and gets only GET and HEAD requests.
 const TYPES = {
   html: "text/html; charset=utf-8",
   css: "text/css; charset=utf-8",

@@ -1,5 +1,5 @@
-// Finds the databases of the channels, one file each, and removes the empty ones. After workerd has cleared a channel, it
-// leaves an empty database.
+// Finds the databases of the channels, one file each, and removes the empty ones. After workerd has cleared a channel,
+// it leaves an empty database.
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
@@ -23,9 +23,9 @@ export function channelDatabases(folder, suffix = "") {
 }
 
 /**
- * Removes empty databases for at most `ms` milliseconds. No workerd may use the folder meanwhile. Returns the ids of the
- * removed databases' objects. The scan begins at a random database, so that several starts reach every database even if
- * the time of a single start is too short.
+ * Removes empty databases for at most `ms` milliseconds. No workerd may use the folder meanwhile. Returns the ids of
+ * the removed databases' objects. The scan begins at a random database, so that several starts reach every database
+ * even if the time of a single start is too short.
  */
 export function removeEmpty(folder, ms) {
   const until = performance.now() + ms;
@@ -43,8 +43,8 @@ export function removeEmpty(folder, ms) {
 }
 
 /**
- * Whether a database is certainly empty: its logs are empty or missing, and it has one page with an empty schema. Returns
- * false in any case of doubt.
+ * Whether a database is certainly empty: its logs are empty or missing, and it has one page with an empty schema.
+ * Returns false in any case of doubt.
  */
 export function isEmpty(path) {
   if (sizeOf(path) !== PAGE || sizeOf(`${path}-wal`) > 0 || sizeOf(`${path}-journal`) > 0) return false;

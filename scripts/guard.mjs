@@ -5,12 +5,12 @@ import { spawn } from "node:child_process";
 const RELEASE_FD = 4;
 
 /**
- * Starts a command that waits until it is passed to `release`. If this process ends before that, the command never runs.
- * So this process cannot be killed at a moment at which the command runs without a guard. `stdio` is the option of
- * `spawn`, with four entries.
+ * Starts a command that waits until it is passed to `release`. If this process ends before that, the command never
+ * runs. So this process cannot be killed at a moment at which the command runs without a guard. `stdio` is the option
+ * of `spawn`, with four entries.
  *
- * The command gets its own process group, because a terminal sends Ctrl-C to a whole group. Only this process decides how
- * the command is ended.
+ * The command gets its own process group, because a terminal sends Ctrl-C to a whole group. Only this process decides
+ * how the command is ended.
  */
 export function spawnHeld(command, stdio) {
   // SIGXFSZ is ignored, so that a write beyond the file size limit fails instead of ending the process.

@@ -1,6 +1,6 @@
-// Installs the packages and tools that a machine with rustup, a C linker and Node 20 lacks, on Linux and macOS. Installed
-// tools are not changed. Tools that Cargo builds are kept per user and version, so that another clone does not build them
-// again.
+// Installs the packages and tools that a machine with rustup, a C linker and Node 20 lacks, on Linux and macOS.
+// Installed tools are not changed. Tools that Cargo builds are kept per user and version, so that another clone does
+// not build them again.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
@@ -145,8 +145,8 @@ export async function installBuildTools() {
 }
 
 /**
- * Installs wasm-bindgen in the version of Cargo.lock, and returns its path. Returns undefined if worker-build can download
- * it, which is faster.
+ * Installs wasm-bindgen in the version of Cargo.lock, and returns its path. Returns undefined if worker-build can
+ * download it, which is faster.
  */
 async function installWasmBindgen() {
   const version = matchInFile("Cargo.lock", /name = "wasm-bindgen"\nversion = "(.+)"/);

@@ -16,9 +16,9 @@ const LOCK = "hub.lock";
 const isBusy = (error) => (error.errcode & 0xff) === SQLITE_BUSY;
 
 /**
- * The lock of a folder. It is SQLite's lock of an open file, so the operating system releases it when this process ends,
- * however it ends. A text file beside it names the holder of the lock for messages. That file never decides whether the
- * folder is locked.
+ * The lock of a folder. It is SQLite's lock of an open file, so the operating system releases it when this process
+ * ends, however it ends. A text file beside it names the holder of the lock for messages. That file never decides
+ * whether the folder is locked.
  */
 export class FolderLock {
   /** Takes the lock. Throws an error that names the holder if another process keeps it. */
@@ -49,8 +49,8 @@ export class FolderLock {
   }
 
   /**
-   * Records which workerd uses the folder. Call it before that workerd does anything: if this process is killed, the next
-   * hub waits until this workerd has ended.
+   * Records which workerd uses the folder. Call it before that workerd does anything: if this process is killed, the
+   * next hub waits until this workerd has ended.
    */
   note(workerdPid) {
     this.holder.workerd = { pid: workerdPid, started: startOf(workerdPid) };
@@ -126,8 +126,8 @@ function openLockFile(path) {
 }
 
 /**
- * Returns when a process started, in the system's own notation, or undefined if there is no such process. The system uses
- * process ids again; the start time tells two processes with the same id apart.
+ * Returns when a process started, in the system's own notation, or undefined if there is no such process. The system
+ * uses process ids again; the start time tells two processes with the same id apart.
  */
 function startOf(pid) {
   try {

@@ -5,14 +5,18 @@ import { spawnSync } from "node:child_process";
 const PROCESS = 40;
 /** How many files a connection takes: workerd duplicates its file descriptor. */
 const CONNECTION = 2;
-/** How many files a channel's object takes while it is in memory: its database, the write-ahead log, and the log's index. */
+/**
+ * How many files a channel's object takes while it is in memory: its database, the write-ahead log, and the log's
+ * index.
+ */
 const OBJECT = 3;
 /** How long the runtime keeps an unused object in memory, with a reserve, in milliseconds. */
 const OBJECT_MS = 11_000;
 
 /**
  * Returns the limit of open files of the processes that this process starts. Node raises its own soft limit to the hard
- * limit when it starts, and its children inherit that. Returns Infinity if there is no limit or it cannot be determined.
+ * limit when it starts, and its children inherit that. Returns Infinity if there is no limit or it cannot be
+ * determined.
  */
 export function openFilesLimit() {
   const { stdout } = spawnSync("sh", ["-c", "ulimit -n"], { encoding: "utf8" });

@@ -24,8 +24,8 @@ const MEASURED_BYTES = 4096;
 
 /**
  * Prepares `folder`, in which workerd keeps the channels' databases: removes empty databases and reschedules overdue
- * alarms. No workerd may use the folder meanwhile. `filesLimit` is the limit of open files, and `say` logs a line. Throws
- * an error with a message for the operator.
+ * alarms. No workerd may use the folder meanwhile. `filesLimit` is the limit of open files, and `say` logs a line.
+ * Throws an error with a message for the operator.
  */
 export function prepareStorage(folder, filesLimit, say) {
   // Before the first start there is no such folder. workerd creates it.

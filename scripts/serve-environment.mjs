@@ -89,8 +89,8 @@ function makeFolder(folder) {
 }
 
 /**
- * Returns the Worker's settings. Some have another default here than on the platform, because this process is not limited
- * to the 128 MB of the platform's isolates.
+ * Returns the Worker's settings. Some have another default here than on the platform, because this process is not
+ * limited to the 128 MB of the platform's isolates.
  * @returns {Record<string, string>}
  */
 export function readSettings() {

@@ -1,7 +1,7 @@
 // `npm run serve`: builds the Worker if necessary, and runs it on bare workerd until SIGINT or SIGTERM.
 //
-// The npm script installs the packages first, and then runs this file on the packaged Node, because it needs SQLite. The
-// npm script uses `exec`, because a shell between npm and this process would not pass on npm's signals.
+// The npm script installs the packages first, and then runs this file on the packaged Node, because it needs SQLite.
+// The npm script uses `exec`, because a shell between npm and this process would not pass on npm's signals.
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "./build.mjs";
@@ -22,7 +22,9 @@ const ACCESS = {
   open: "anyone who reaches the hub can publish, subscribe and end channels",
 };
 
-/** Ends this process when npm ends: npm cannot pass on SIGKILL. A process that npm has not started outlives its parent. */
+/**
+ * Ends this process when npm ends: npm cannot pass on SIGKILL. A process that npm has not started outlives its parent.
+ */
 function endWithNpm() {
   if (!process.env.npm_lifecycle_event) return;
   const npm = process.ppid;

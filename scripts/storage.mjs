@@ -1,6 +1,6 @@
-// Gives the hub's Worker on bare workerd limited access to the files in STATE_DIR: it can test whether there is free space,
-// and remove the database of one channel. This is a Worker. Its disk service STATE can read, write and remove every file
-// there, so only this Worker gets that service, and it never takes a file name from a request.
+// Gives the hub's Worker on bare workerd limited access to the files in STATE_DIR: it can test whether there is free
+// space, and remove the database of one channel. This is a Worker. Its disk service STATE can read, write and remove
+// every file there, so only this Worker gets that service, and it never takes a file name from a request.
 const CHANNEL_FOLDER = "channel";
 /** The suffixes of SQLite's files: the database, its write-ahead log, the log's index, and the rollback journal. */
 const SUFFIXES = [".sqlite", ".sqlite-wal", ".sqlite-shm", ".sqlite-journal"];

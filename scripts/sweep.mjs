@@ -1,5 +1,5 @@
-// Removes empty databases while workerd runs. workerd creates a file of 4 KiB for every object that it starts, even if the
-// channel is only read from, and leaves the file when the object ends.
+// Removes empty databases while workerd runs. workerd creates a file of 4 KiB for every object that it starts, even if
+// the channel is only read from, and leaves the file when the object ends.
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { channelDatabases, isEmpty } from "./databases.mjs";
@@ -10,7 +10,9 @@ export const SWEEP_MS = 60_000;
 const MAX_DATABASES = 5_000;
 /** A database that was used within this time, in milliseconds, may still be in use. */
 const UNUSED_MS = 15_000;
-/** How long to wait before a renamed database is removed, in milliseconds. An object that opens it writes a log by then. */
+/**
+ * How long to wait before a renamed database is removed, in milliseconds. An object that opens it writes a log by then.
+ */
 const SETTLE_MS = 1_000;
 
 /** The suffix of a database that is about to be removed. */
@@ -19,8 +21,8 @@ const REMOVING = ".removing";
 /**
  * Removes empty databases in `folder`, and returns how many.
  *
- * An object may open a database while it is being removed, and would then write to a file that has no name any more.
- * So the database is renamed first, and an object that opens it later creates a new one. If an object had opened it just
+ * An object may open a database while it is being removed, and would then write to a file that has no name any more. So
+ * the database is renamed first, and an object that opens it later creates a new one. If an object had opened it just
  * before, a log (-wal) appears within SETTLE_MS, but no new database. In that case the database gets its name back.
  */
 export async function sweepEmpty(folder, { settleMs = SETTLE_MS, unusedMs = UNUSED_MS } = {}) {
@@ -41,7 +43,9 @@ function isUnused(path, unusedMs) {
   return Date.now() - mtimeMs >= unusedMs;
 }
 
-/** Renames a database if it is empty and unused. Skips a database that cannot be read; the next sweep tries it again. */
+/**
+ * Renames a database if it is empty and unused. Skips a database that cannot be read; the next sweep tries it again.
+ */
 function renameIfEmpty(path, unusedMs) {
   try {
     if (!isUnused(path, unusedMs) || !isEmpty(path)) return false;

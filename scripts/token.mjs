@@ -1,5 +1,5 @@
-// `npm run token`: prints a signed token, or the public half of a key in the format of JWT_KEYS. stdout contains only the
-// result, so that a shell can assign it to a variable. The hub itself never creates tokens.
+// `npm run token`: prints a signed token, or the public half of a key in the format of JWT_KEYS. stdout contains only
+// the result, so that a shell can assign it to a variable. The hub itself never creates tokens.
 import { parseArgs } from "node:util";
 import { fail, installPackages, keepStdout, say } from "./install.mjs";
 import { readPrivateKey, readSecret } from "./token-key.mjs";

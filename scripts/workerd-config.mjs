@@ -21,8 +21,8 @@ function inWranglerToml(pattern) {
 const MODULE_TYPES = { ".js": "esModule", ".mjs": "esModule", ".wasm": "wasm" };
 
 /**
- * The unique key of the objects' namespace. It names the folder of their databases in `stateDir`, and their ids are derived
- * from it. Never change it: all stored data would be lost.
+ * The unique key of the objects' namespace. It names the folder of their databases in `stateDir`, and their ids are
+ * derived from it. Never change it: all stored data would be lost.
  */
 export const NAMESPACE = "channel";
 
@@ -37,7 +37,8 @@ export function address(host, port) {
 }
 
 /**
- * Lists the modules of this project's Worker. The first is the entry module. `folder` contains the build of worker-build.
+ * Lists the modules of this project's Worker. The first is the entry module. `folder` contains the build of
+ * worker-build.
  * @returns {Module[]}
  */
 export function hubModules(folder = join(root, "build")) {

@@ -21,8 +21,8 @@ const WILDCARDS = { "0.0.0.0": "127.0.0.1", "::": "::1" };
  * The options of `startWorkerd`. All have defaults.
  *
  * @typedef {object} Options
- * @property {string | import("./workerd-config.mjs").Module[]} [worker] The folder of a Worker built by worker-build, or
- *   its modules, the entry module first. The default is this project's build. The Worker has a Durable Object class
+ * @property {string | import("./workerd-config.mjs").Module[]} [worker] The folder of a Worker built by worker-build,
+ *   or its modules, the entry module first. The default is this project's build. The Worker has a Durable Object class
  *   `Channel`, which is bound as CHANNEL.
  * @property {Record<string, string>} [settings] Text bindings.
  * @property {string} [host] Where workerd listens. The default is 127.0.0.1.
@@ -30,7 +30,8 @@ const WILDCARDS = { "0.0.0.0": "127.0.0.1", "::": "::1" };
  * @property {string} [stateDir] The folder of the objects' storage. It has to exist. The default is a temporary folder,
  *   which is removed when workerd ends.
  * @property {string} [publicDir] The folder that the binding ASSETS serves. Without it there is no such binding.
- * @property {string[]} [through] A command and its first arguments, to which the command that starts workerd is appended.
+ * @property {string[]} [through] A command and its first arguments, which starts workerd: workerd's own command line is
+ *   appended.
  * @property {import("node:child_process").IOType} [stdout] As for `spawn`. The default is "inherit".
  * @property {import("node:child_process").IOType} [stderr] As for `spawn`. The default is "inherit".
  * @property {(child: import("node:child_process").ChildProcess) => void} [spawned] Called with the child process before

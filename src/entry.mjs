@@ -1,27 +1,30 @@
-// The entry module of the Worker. It exports the Worker and the object class of worker-build, and recovers from the loss of
-// the WebAssembly instance.
+// The entry module of the Worker. It exports the Worker and the object class of worker-build, and recovers from the
+// loss of the WebAssembly instance.
 //
 // The Worker and all objects of an isolate share one instance. If the instance traps (out of memory, or a panic), its
-// pending promises never settle. Therefore this module fails the Worker's calls in flight at once, makes worker-build's shim
-// create a new instance, and aborts each object of the old instance at its next call. src/isolate/instance.rs describes the whole
-// recovery.
+// pending promises never settle. Therefore this module fails the Worker's calls in flight at once, makes worker-build's
+// shim create a new instance, and aborts each object of the old instance at its next call. src/isolate/instance.rs
+// describes the whole recovery.
 import ShimmedHub, { Channel as ShimmedChannel } from "../build/index.js";
 import { abortSoon } from "./abort.js";
 
-// The shim wraps each object and each call in a proxy. The proxies would take a noticeable part of the time of a publish,
-// so this module uses the wrapped functions directly.
+// The shim wraps each object and each call in a proxy. The proxies would take a noticeable part of the time of a
+// publish, so this module uses the wrapped functions directly.
 const hub = ShimmedHub.prototype;
 const WasmChannel = /** @type {typeof ShimmedChannel} */ (ShimmedChannel.prototype.constructor);
 
-/** The state that worker-build's shim and src/isolate/instance.js share with this module. Each new instance gets another id. */
+/**
+ * The state that worker-build's shim and src/isolate/instance.js share with this module. Each new instance gets another
+ * id.
+ */
 const instance = globalThis.__worker_init_state;
 
 /** Whether the current instance has trapped and has not been replaced yet. */
 let lost = false;
 
-// When `criticalError` is true, the shim creates a new instance and sets it to false. The shim also sets it to true when a
-// trap reaches the runtime. That may happen after the instance was replaced, and would discard the new instance. So only
-// `onLost` can set it to true.
+// When `criticalError` is true, the shim creates a new instance and sets it to false. The shim also sets it to true
+// when a trap reaches the runtime. That may happen after the instance was replaced, and would discard the new instance.
+// So only `onLost` can set it to true.
 Object.defineProperty(instance, "criticalError", {
   get: () => lost,
   set: (value) => {
@@ -32,8 +35,8 @@ Object.defineProperty(instance, "criticalError", {
 class InstanceLost extends Error {}
 
 /**
- * The reason for the abort of an object that was called, but had not begun to handle the call. Then the call can be sent
- * again. src/http/object.rs checks for the beginning of this text.
+ * The reason for the abort of an object that was called, but had not begun to handle the call. Then the call can be
+ * sent again. src/http/object.rs checks for the beginning of this text.
  */
 const NOT_BEGUN = "not begun: the object's WebAssembly instance is gone";
 
@@ -51,7 +54,9 @@ instance.onLost = () => {
   for (const fail of calls) fail(new InstanceLost("the WebAssembly instance trapped"));
 };
 
-/** Makes the shim create a new instance if the current one is lost. The shim checks that when its class is constructed. */
+/**
+ * Makes the shim create a new instance if the current one is lost. The shim checks that when its class is constructed.
+ */
 function renewInstance(env, context) {
   if (lost) new ShimmedHub(context, env);
 }

@@ -3,8 +3,8 @@
 /**
  * Returns the body of a request as an ArrayBuffer, or undefined if it is incomplete after `ms` milliseconds.
  *
- * This is JavaScript because a Rust future that waits for a promise that never settles would keep memory of the WebAssembly
- * instance forever.
+ * This is JavaScript because a Rust future that waits for a promise that never settles would keep memory of the
+ * WebAssembly instance forever.
  */
 export function bodyWithin(request, ms) {
   return new Promise((resolve, reject) => {
