@@ -1,4 +1,4 @@
-// Draws how cost grows, as one SVG: CPU per delivery and p99, over the rate and over the number of subscribers.
+// Draws how cost grows as one SVG: CPU per delivery and p99 latency over the rate and over the number of subscribers.
 import { mediansOf } from "./figures.mjs";
 import { SWEEP } from "./loads.mjs";
 import { SERVERS, serverOf } from "./servers.mjs";
@@ -7,7 +7,7 @@ const WIDTH = 1000;
 const HEIGHT = 860;
 const TEXT = "#333";
 
-// Colours that most people who see few of them tell apart (Okabe and Ito), and a symbol each.
+// Colours that most colour-blind people can tell apart (the palette of Okabe and Ito), each with its own symbol.
 const STYLES = {
   ours: { color: "#d55e00", symbol: "circle", width: 3 },
   history: { color: "#56b4e9", symbol: "arrow", width: 1.5 },
@@ -27,19 +27,19 @@ const PANELS = [
 ];
 const PANEL = { width: 400, height: 300 };
 
-// The system counts CPU time in steps of 10 ms: of less than this, a figure would be a guess.
-const LEAST_CPU_SECONDS = 0.1;
+// The system counts CPU time in steps of 10 ms, so a figure from less CPU time than this would be inaccurate.
+const MIN_CPU_SECONDS = 0.1;
 
-/** The points of a panel that are a server's, from left to right: [{ x, y, hollow }]. */
+/** Returns the points of a server's line in a panel, from left to right: [{ x, y, hollow }]. */
 export function lineOf(points, server, { figure, over }) {
   const fixed = over === "rate" ? "subscribers" : "rate";
   const fit = points.filter((point) => point.server === server && point[fixed] === SWEEP[fixed]);
   const seen = fit.map((point) => {
     const medians = mediansOf(point.runs);
-    const known = medians && (figure !== "cpu" || medians.cpuSeconds >= LEAST_CPU_SECONDS);
-    return { x: point[over], y: known && medians[figure], hollow: !point.keptUp || medians?.lost > 0 };
+    const known = medians && (figure !== "cpu" || medians.cpuSeconds >= MIN_CPU_SECONDS);
+    return { x: point[over], y: known ? medians[figure] : 0, hollow: !point.keptUp || medians?.lost > 0 };
   });
-  // A logarithm has no place for what is too small to be measured.
+  // A logarithmic axis cannot show 0, which stands for values too small to be measured.
   return seen.filter(({ y }) => y > 0).sort((one, other) => one.x - other.x);
 }
 
@@ -83,9 +83,9 @@ function seriesOf(points, server, panel, index) {
   };
 }
 
-/** The chart's text. `points` are those that measure.mjs makes. */
+/** Returns the chart as SVG text. `points` are the points that measure.mjs creates. */
 export async function draw(points, subtitle) {
-  // Only here, as npm may install it only after this file was loaded.
+  // The import is here because npm may install the package after this file was loaded.
   const { init } = await import("echarts");
   const servers = SERVERS.map(({ id }) => id).filter((id) => points.some(({ server }) => server === id));
   const chart = init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height: HEIGHT });
@@ -96,7 +96,7 @@ export async function draw(points, subtitle) {
     title: [
       { text: subtitle, left: 20, top: 8, textStyle: { fontSize: 15, color: TEXT } },
       {
-        text: "A hollow marker: events were lost, or the server did not keep up with the rate. Where a run failed, or took too little CPU time to be counted, there is none.",
+        text: "A hollow marker: events were lost, or the server did not keep up with the rate. No marker: the run failed, or took too little CPU time to be measured.",
         left: 20,
         top: HEIGHT - 26,
         textStyle: { fontSize: 12, fontWeight: "normal", color: TEXT },
@@ -116,6 +116,7 @@ export async function draw(points, subtitle) {
   });
   const svg = chart.renderToSVGString();
   chart.dispose();
-  // A picture in a README has nothing to hover over; without that it is half the size.
-  return svg.replace(/ (pointer-events="\w+"|class="zr\d+-cls-\d+")/g, "").replace(/<style[^]*<\/style>\n?/, "");
+  // The styles for hovering are removed: an image in a README cannot be hovered over, and is half the size without
+  // them.
+  return svg.replace(/ (pointer-events="\w+"|class="zr\d+-cls-\d+")/g, "").replace(/<style.*<\/style>\n?/s, "");
 }

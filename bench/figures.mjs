@@ -1,20 +1,21 @@
-// The figures that are shown and judged, made from what the load generator reports.
+// Computes the figures of the tables from the reports of the load generator.
 
-/** Of one run. Times in the units of the table, memory in KiB of 1,024 bytes and MB of a million. */
+/** Returns the figures of one run. Times have the units of the table. A KiB is 1,024 bytes, and an MB a million. */
 export function figuresOf(report) {
   const { memory, delivered } = report;
-  // Of nothing there is no latency and no cost.
-  const some = (figure) => (delivered > 0 && figure !== null ? figure : NaN);
+  // A run that delivered nothing has no latency and no cost.
+  const ifDelivered = (figure) => (delivered > 0 && figure !== null ? figure : NaN);
   return {
     rate: report.deliveries_per_second,
-    cpu: some(report.cpu_us_per_delivery),
+    cpu: ifDelivered(report.cpu_us_per_delivery),
     cores: report.cpu_cores,
     cpuSeconds: report.cpu_cores * report.seconds,
     generatorCores: report.generator_cores,
-    p50: some(report.p50_ms),
-    p99: some(report.p99_ms),
-    max: some(report.max_ms),
-    // Whatever went wrong: what came late or twice, or was cut off, is among the lost where it is missed.
+    p50: ifDelivered(report.p50_ms),
+    p99: ifDelivered(report.p99_ms),
+    max: ifDelivered(report.max_ms),
+    // An event that came late or twice, or that a cut stream missed, is usually among the lost. The maximum is at least
+    // 1 if anything went wrong.
     lost: Math.max(report.lost, report.out_of_order, report.ended),
     growth: memory && (memory.at_end - memory.at_start) / 1e6,
     perStream: memory && memory.per_stream / 1024,
@@ -27,12 +28,12 @@ export function median(numbers) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** The runs that came to an end. */
+/** Returns the runs that did not fail. */
 export function completed(runs = []) {
   return runs.filter(({ error }) => error === undefined);
 }
 
-/** The median of each figure of the runs that came to an end, but all that was lost. Undefined where none did. */
+/** Returns the medians of the runs that did not fail, but the sum of the losses. Returns undefined if all failed. */
 export function mediansOf(runs) {
   const figures = completed(runs).map(figuresOf);
   if (figures.length === 0) return undefined;
@@ -41,25 +42,28 @@ export function mediansOf(runs) {
   return { ...Object.fromEntries(entries), lost };
 }
 
-/** Of runs that counted the rows written, the median by 1,000 events. */
+/** Returns the median of the rows written per 1,000 events. */
 export function rowsPerThousand(runs) {
   return median(completed(runs).map(({ rows, events }) => (rows / events) * 1_000));
 }
 
-/** Whatever went wrong in a replay: each event was to come exactly once, under its id, to the herd and the others. */
+/**
+ * Returns how many deliveries and streams of a replay went wrong. Each event should arrive exactly once and with its
+ * own id, at the streams of the herd and at the live streams.
+ */
 export function wrongOf(report) {
   const { missed, doubled, wrong_ids, notices, ended, live_lost, live_out_of_order } = report;
   return missed + doubled + wrong_ids + notices + ended + live_lost + live_out_of_order;
 }
 
-/** Of a replay's runs the medians, but all that was wrong. Undefined where none came to an end. */
+/** Returns the medians of a replay's runs, but the sum of the faults. Returns undefined if all runs failed. */
 export function replayFigures(runs) {
   const reports = completed(runs);
   if (reports.length === 0) return undefined;
   const medianOf = (of) => median(reports.map(of));
-  // Of the runs that can tell; where none can, it is NaN, which is shown as a dash.
+  // Runs without this figure are left out. If no run has it, the median is NaN, which is shown as a dash.
   const medianOfKnown = (of) => median(reports.map(of).filter((value) => Number.isFinite(value)));
-  // Where some did not get all, it would have taken for ever.
+  // If a stream did not receive all events, the replay counts as infinitely long.
   const secondsOf = (time) => medianOf((report) => report[time] ?? Infinity);
   return {
     seconds: secondsOf("seconds"),

@@ -1,14 +1,17 @@
-// Measures what durable history costs: rows written, which the platform bills, CPU, and the time to replay it.
+// Measures the cost of durable history: the rows written, which the platform bills, the CPU, and the time of a replay.
 import { rowsPerThousand, wrongOf } from "./figures.mjs";
 import { channelPath, generate, withServer } from "./generator.mjs";
 import { countsOf, fillFor, HISTORY_ROW, REPLAYS, scaled, WRITES } from "./loads.mjs";
 import { HISTORY, OURS, serverOf } from "./servers.mjs";
 import { number } from "./table.mjs";
 
-/** What a quick look takes of it. */
+/** The scale of this measurement with --quick. */
 const QUICK = 0.25;
 
-/** Returns { writes, cpu, replays }; `bench` is a Bench. */
+/**
+ * Returns { writes, cpu, replays }.
+ * @param {import("./measure.mjs").Bench} bench
+ */
 export async function measureHistory(bench) {
   const { program, options, say } = bench;
   const { quick, scale, runs } = options;
@@ -36,10 +39,10 @@ export async function measureHistory(bench) {
   return { writes, cpu, replays };
 }
 
-/** How many rows the hub writes for how many events, once its history is full. */
+/** Counts the rows that the hub writes for a load after its history is full. Returns { events, rows }. */
 function countWrites(program, server, load) {
   return withServer(server, load, async (server) => {
-    // However short the rest, the history has to be full.
+    // The history has to be full, even if the measured load is short.
     await generate(program, server, fillFor(load));
     const before = await rowsWritten(server);
     const { lost } = await generate(program, server, load);
@@ -52,12 +55,12 @@ function countWrites(program, server, load) {
 async function rowsWritten({ origin }) {
   const response = await fetch(`${origin}${channelPath(0)}/stats`);
   const { history } = await response.json();
-  if (!history) throw new Error("the channel's stats say nothing of a history");
+  if (!history) throw new Error("the channel's stats contain no history");
   return history.rows_written;
 }
 
 function replayLine(report) {
   const { seconds, before, during } = report;
   const [p99, live] = [before, during].map((latency) => number(latency?.p99_ms));
-  return `${number(seconds)} s, live p99 ${live} ms (before: ${p99} ms), ${number(wrongOf(report))} wrong`;
+  return `${number(seconds)} s, live p99 ${live} ms (before: ${p99} ms), ${number(wrongOf(report))} faults`;
 }

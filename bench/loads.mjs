@@ -1,16 +1,18 @@
-// What is asked of the servers. Every event has 64 bytes of data, the load generator's default.
+// Defines the loads. Every event has 64 bytes of data, the load generator's default.
 //
-// A load with a `rate` runs for `seconds` after `warmUpSeconds`; one without publishes `events` after `warmUp` events,
-// back to back. `quick` is how much of it `--quick` does.
+// A load with a `rate` runs for `seconds` after `warmUpSeconds`. A load without a rate publishes `events` after
+// `warmUp` events, each as soon as the one before is answered. `quick` is the share of a load that `--quick` runs.
 
 const C = { subscribers: 500, publishers: 8, rate: 200, seconds: 6, warmUpSeconds: 3 };
 
-// Published before row G's events, for streams that never read to back up: Linux keeps up to 4 MiB for each.
+// How much is published before the events of row G, so that the buffers of stalled streams fill up. Linux buffers up to
+// 4 MiB for each stream.
 const FILL_MIB = 6;
 
 /**
- * The rows of the table. `servers` are those that do it, where it is not all of them. `once`: one run says enough, as
- * the figure hardly moves between runs. `beside` is a load that this project does in turn with it, to compare with.
+ * The rows of the table. `servers` lists the servers of a row that not all servers run. A row with `once` has a single
+ * run, because its figure hardly changes between runs. `beside` is a second load for this project, which takes turns
+ * with the row's load and is compared with it.
  */
 export const ROWS = [
   {
@@ -51,7 +53,7 @@ export const ROWS = [
     title: "10 of 500 subscribers never read, load C",
     load: { ...C, stalled: 10, fillMiB: FILL_MIB },
     servers: ["ours"],
-    beside: { id: "C", name: "the same, all read", load: { ...C, fillMiB: FILL_MIB } },
+    beside: { id: "C", name: "the same, all streams read", load: { ...C, fillMiB: FILL_MIB } },
     quick: 0.25,
   },
   {
@@ -63,7 +65,7 @@ export const ROWS = [
   },
 ];
 
-/** What grows in the chart, and where: at 500 subscribers the rate, at 10 events/s the subscribers. */
+/** The loads of the chart: growing rates with 500 subscribers, and growing numbers of subscribers at 10 events/s. */
 export const SWEEP = {
   subscribers: 500,
   rate: 10,
@@ -71,10 +73,10 @@ export const SWEEP = {
   sizes: [10, 100, 500, 1_000, 2_000, 5_000],
 };
 
-/** The same for `--quick`; the rows C, D and E are points of it as well. */
+/** The loads of the chart with `--quick`. The rows C, D and E are also points of the chart. */
 export const QUICK_SWEEP = { ...SWEEP, rates: [10], sizes: [100, 500] };
 
-/** The loads of a sweep, each once. */
+/** Returns each load of a sweep once. */
 export function sweepLoads({ subscribers, rate, rates, sizes }) {
   const points = [
     ...rates.map((rate) => ({ subscribers, rate })),
@@ -86,38 +88,44 @@ export function sweepLoads({ subscribers, rate, rates, sizes }) {
 }
 
 function sweepLoad({ subscribers, rate }) {
-  // One publisher could not keep up with a high rate where the server takes its time to answer.
+  // A single publisher cannot reach a high rate, because it waits for the server's answers.
   const publishers = rate > 10 ? 8 : 1;
   const times = rate < 10 ? { seconds: 8, warmUpSeconds: 2 } : { seconds: 4, warmUpSeconds: 1.5 };
   return { subscribers, publishers, rate, ...times };
 }
 
-/** Load C for ten minutes. */
+/** Load C, for ten minutes. */
 export const SOAK = { ...C, seconds: 600, warmUpSeconds: 15, sampleSeconds: 30 };
 
-/** The row on which history is compared with none. */
+/** The row in which the hub with history is compared with the hub without. */
 export const HISTORY_ROW = "C";
 
-/** The rates at which written rows are counted. One stream reads: with many the hub is busier, and writes fewer rows. */
+/**
+ * The loads for which written rows are counted. They have one subscriber. With many subscribers, the hub is busier and
+ * writes fewer rows.
+ */
 export const WRITES = [
   { subscribers: 1, publishers: 1, rate: 1, seconds: 30 },
   { subscribers: 1, publishers: 4, rate: 100, seconds: 10 },
   { subscribers: 1, publishers: 8, rate: 1_000, seconds: 10 },
 ];
 
-// More events than the default history has, so that it is full.
+// How many events fill the history: more than its default length.
 const FULL = 1_200;
 
-/** What fills the history before, in rows like those that follow: where it publishes faster, it does so one by one. */
+/**
+ * Returns the load that fills the history before `load`. It has the same publishers, so that its events are stored in
+ * rows of a similar size, but at least 100 events/s, so that it ends soon.
+ */
 export function fillFor({ subscribers, publishers, rate }) {
-  const fast = Math.max(rate, 100);
-  return { subscribers, publishers, rate: fast, seconds: FULL / fast };
+  const fillRate = Math.max(rate, 100);
+  return { subscribers, publishers, rate: fillRate, seconds: FULL / fillRate };
 }
 
-/** How many streams read the whole history at the same time. */
+/** How many streams replay the whole history at the same time. */
 const HERDS = [1, 500];
 
-/** The others meanwhile: an event goes to 100 live streams every 10 ms. */
+/** The loads of the replays. In the meantime, 100 live streams receive an event every 10 ms. */
 export const REPLAYS = HERDS.map((herd) => ({
   subscribers: 100,
   publishers: 4,
@@ -126,11 +134,11 @@ export const REPLAYS = HERDS.map((herd) => ({
   warmUpSeconds: 2,
   herd,
   replay: 10_000,
-  // What is published during the replay must not push out what is replayed.
+  // The events that are published during the replay must not push the replayed events out of the history.
   settings: { HISTORY_EVENTS: "20000" },
 }));
 
-/** A load `scale` times as long. */
+/** Returns a load that is `scale` times as long. */
 export function scaled(load, scale) {
   const result = { ...load };
   for (const name of ["seconds", "warmUpSeconds", "events", "warmUp", "sampleSeconds", "replay"]) {
@@ -139,7 +147,9 @@ export function scaled(load, scale) {
   return result;
 }
 
-/** How many events are measured, and published before: as the generator wants it, the same number by each publisher. */
+/**
+ * Returns how many events of a load are measured, and how many come before. Each publisher publishes the same number.
+ */
 export function countsOf({ rate, seconds, warmUpSeconds = 0, events, warmUp = 0, publishers = 1, batch = 1 }) {
   const share = publishers * batch;
   const whole = (events) => Math.ceil(events / share) * share;
@@ -148,7 +158,7 @@ export function countsOf({ rate, seconds, warmUpSeconds = 0, events, warmUp = 0,
     : { measured: whole(events), before: whole(warmUp) };
 }
 
-/** A load as the generator's arguments. */
+/** Returns the generator's arguments for a load. */
 export function argumentsOf(load) {
   const { measured, before } = countsOf(load);
   const options = {
@@ -169,20 +179,20 @@ export function argumentsOf(load) {
   return given.flatMap(([name, value]) => [`--${name}`, String(value)]);
 }
 
-// How long a publish may take that waits for the commit of the one before, on a slow disk.
+// How long a publish may take on a slow disk if it waits for the previous commit.
 const COMMIT_SECONDS = 0.02;
 
-/** How long a load with a rate may take; 0 where that is the server's to say. */
+/** Returns how long a load with a rate may take. Returns 0 without a rate, because then the server sets the pace. */
 export function secondsOf(load) {
   if (!load.rate) return 0;
   const { measured, before } = countsOf(load);
   const { replay = 0 } = load;
-  // The rest of what is replayed is published before, one by one.
+  // The other replayed events are published before the load, one by one.
   const filled = Math.max(replay - measured - before, 0);
   return filled * COMMIT_SECONDS + (measured + before) / load.rate;
 }
 
-/** Whether a server kept up with the rate: it had delivered all when it should have, give or take. */
+/** Whether a server kept up with the rate: it delivered everything in time, with a tolerance of 10 % and 0.25 s. */
 export function keptUp(load, { seconds }) {
   return !load.rate || seconds <= (countsOf(load).measured / load.rate) * 1.1 + 0.25;
 }

@@ -1,4 +1,4 @@
-// What a measurement was made on, and with.
+// Describes the machine and the versions of a measurement.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { arch, cpus, release, totalmem, type } from "node:os";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { root } from "../scripts/install.mjs";
 import { workerdBinary } from "../scripts/workerd.mjs";
 
-/** What a command prints, or "unknown". */
+/** Returns the output of a command, or "unknown" if it fails. */
 function output(command, ...args) {
   try {
     return execFileSync(command, args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
@@ -24,7 +24,7 @@ export function machine() {
   };
 }
 
-/** `peers` are the versions that servers tell when they start. */
+/** Returns all versions. `peers` are the versions that the servers report when they start. */
 export function versions(peers) {
   const { version } = JSON.parse(readFileSync(join(root, "node_modules", "wrangler", "package.json"), "utf8"));
   return {
@@ -37,7 +37,9 @@ export function versions(peers) {
   };
 }
 
-/** The commit, and whether what was measured differs from it. What the benchmark writes itself does not count. */
+/**
+ * Returns the commit, and whether the working tree has changes. The benchmark's own output does not count as a change.
+ */
 function commit() {
   const changes = output("git", "status", "--porcelain", "--", ".", ":!bench/results", ":!bench/README.md");
   const hash = output("git", "rev-parse", "--short", "HEAD");

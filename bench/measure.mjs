@@ -1,4 +1,4 @@
-// Does the measurements of a benchmark, one after the other, and says how they go.
+// Runs the measurements of a benchmark one after the other, and prints each result.
 import { figuresOf } from "./figures.mjs";
 import { measure } from "./generator.mjs";
 import { keptUp, QUICK_SWEEP, ROWS, SOAK, SWEEP, scaled, sweepLoads } from "./loads.mjs";
@@ -6,20 +6,34 @@ import { isJudged } from "./requirements.mjs";
 import { HISTORY, OURS, SERVERS, serverOf } from "./servers.mjs";
 import { runLine } from "./table.mjs";
 
+function rowOf(id) {
+  const row = ROWS.find((row) => row.id === id);
+  if (!row) throw new Error(`there is no row ${id}`);
+  return row;
+}
+
 export class Bench {
-  /** `program` is the load generator, `options` are those of the command line, `missing` says which servers are. */
+  /** The versions that servers report. */
+  versions = {};
+  /** How many runs of this project failed. */
+  failures = 0;
+
+  /**
+   * `program` is the path of the load generator, `options` are the options of the command line, and `missing` contains
+   * the reason for each server that is not installed.
+   */
   constructor(program, options, missing, say = console.log) {
-    Object.assign(this, { program, options, missing, say });
-    /** Of the servers that tell them. */
-    this.versions = {};
-    this.failures = 0;
+    this.program = program;
+    this.options = options;
+    this.missing = missing;
+    this.say = say;
   }
 
   get servers() {
     return SERVERS.filter(({ id }) => this.options.servers.includes(id) && !this.missing[id]);
   }
 
-  /** One run of a load. Returns what the generator reports, or { error }. */
+  /** Runs a load once. Returns the generator's report, or { error }. */
   run(label, server, load, line = (report) => runLine(figuresOf(report), load)) {
     return this.attempt(label, server, line, async () => {
       const { report, versions } = await measure(this.program, server, load);
@@ -28,7 +42,7 @@ export class Bench {
     });
   }
 
-  /** Returns what `work` resolves to, and says it as `line` does; or { error } where it failed: the others go on. */
+  /** Prints the result of `work` as `line` formats it, and returns it. Returns { error } if `work` fails. */
   async attempt(label, server, line, work) {
     try {
       const result = await work();
@@ -41,9 +55,12 @@ export class Bench {
     }
   }
 
-  /** A row of the table: all servers in turn, as often as it takes. Returns { id, title, load, runs }. */
+  /**
+   * Measures a row of the table. The servers take turns. Returns { id, title, load, beside, servers, runs }, where
+   * `runs` has a list of runs for each server.
+   */
   async row(id, servers = this.servers) {
-    const row = ROWS.find((row) => row.id === id);
+    const row = rowOf(id);
     const { quick, scale } = this.options;
     const length = quick ? row.quick * scale : scale;
     const load = scaled(row.load, length);
@@ -57,9 +74,10 @@ export class Bench {
       contestants.push({ key, name, server: serverOf(OURS), load: scaled(load, length), turns });
     }
     this.say(`\n${row.id}: ${row.title}`);
+    /** @type {Record<string, object[]>} */
     const runs = Object.fromEntries(contestants.map(({ key }) => [key, []]));
     for (let turn = 0; turn < turns; turn++) {
-      // Each begins a turn as often as the others.
+      // Each turn begins with another server.
       const first = turn % contestants.length;
       const order = [...contestants.slice(first), ...contestants.slice(0, first)];
       for (const { key, name, server, load } of order.filter((one) => turn < one.turns)) {
@@ -70,7 +88,7 @@ export class Bench {
     return { id, title: row.title, load, beside: row.beside, servers: row.servers, runs };
   }
 
-  /** How cost grows. Loads that a row has done already, in `done`, are not done again. Returns points. */
+  /** Measures the points of the chart, except the points in `done`, which a row has measured. Returns the points. */
   async sweep(done) {
     const { quick, scale } = this.options;
     const points = [];
@@ -86,7 +104,7 @@ export class Bench {
     return points;
   }
 
-  /** Returns { load, report }. */
+  /** Runs the soak. Returns { load, report }. */
   async soak() {
     const load = scaled(SOAK, this.options.scale);
     this.say(`\nSoak: load C for ${Math.round(load.seconds)} s`);
@@ -94,17 +112,18 @@ export class Bench {
   }
 }
 
+/** Whether two points have the same server and the same load. */
 export function samePoint(one, other) {
   return ["server", "subscribers", "rate"].every((name) => one[name] === other[name]);
 }
 
-/** A point of the chart, from the runs of a server with a load. */
+/** Creates a point of the chart from the runs of a server with a load. */
 export function pointOf(server, load, runs) {
   const { subscribers, rate } = load;
   return { server, subscribers, rate, keptUp: runs.every((run) => !run.error && keptUp(load, run)), runs };
 }
 
-/** Points that the rows are: those of one channel on which all streams read, with a rate. */
+/** Returns the points of the rows that have a rate, one channel, and no stalled streams. */
 export function pointsOfRows(rows) {
   const fit = rows.filter(({ load }) => load.rate && !load.stalled);
   return fit.flatMap(({ load, runs }) => Object.entries(runs).map(([server, runs]) => pointOf(server, load, runs)));

@@ -1,31 +1,31 @@
-// The command line of `npm run bench`.
+// Reads the command line of `npm run bench`.
 import { parseArgs } from "node:util";
 import { ROWS } from "./loads.mjs";
 import { SERVERS } from "./servers.mjs";
 
 const RUNS = 5;
 
-const FLAGS = {
-  rows: { type: "string", help: `only these rows, of ${idsOf(ROWS)}` },
-  servers: { type: "string", help: `only these servers, of ${idsOf(SERVERS)}` },
-  runs: { type: "string", help: `how often a row is done in turn; ${RUNS}` },
-  quick: { type: "boolean", help: "all of it, shorter and once, in less than two minutes" },
-  sweep: { type: "boolean", help: "only how cost grows, or with --rows that as well" },
-  soak: { type: "boolean", help: "only ten minutes of one load" },
-  history: { type: "boolean", help: "only what history costs: rows written, CPU, the time to replay it" },
-  scale: { type: "string", help: "makes every load so many times as long; for trying the program itself" },
+const FLAGS = /** @type {const} */ ({
+  rows: { type: "string", help: `measures only these of the rows ${idsOf(ROWS)}` },
+  servers: { type: "string", help: `measures only these of the servers ${idsOf(SERVERS)}` },
+  runs: { type: "string", help: `how often each row is measured; default: ${RUNS}` },
+  quick: { type: "boolean", help: "measures everything shorter and once, in less than two minutes" },
+  sweep: { type: "boolean", help: "measures only how cost grows; with --rows, in addition to the rows" },
+  soak: { type: "boolean", help: "measures only ten minutes of one load" },
+  history: { type: "boolean", help: "measures only the cost of history: rows written, CPU, time of a replay" },
+  scale: { type: "string", help: "makes every load X times as long, for testing the benchmark itself" },
   "no-results": { type: "boolean", help: "writes no files" },
-  help: { type: "boolean", help: "this" },
-};
+  help: { type: "boolean", help: "prints this help" },
+});
 
-/** What a quick run leaves out. */
+/** The servers of a quick run. */
 const QUICK_SERVERS = ["ours", "js-object", "nchan"];
 
 function idsOf(list) {
   return list.map(({ id }) => id).join(", ");
 }
 
-/** What there is, for somebody who has asked or mistyped. */
+/** Returns the help text. */
 export function usage() {
   const takesValue = { rows: " A,B", servers: " ours,nchan", runs: " N", scale: " X" };
   const name = (flag) => `--${flag}${takesValue[flag] ?? ""}`;
@@ -33,15 +33,15 @@ export function usage() {
   return ["npm run bench -- [options]", ...lines].join("\n");
 }
 
-/** Reads the arguments. Throws with a message for the user where they cannot be understood. */
+/** Reads the arguments. Throws an error with a message for the user if they are invalid. */
 export function readOptions(args) {
   const given = parse(args);
   const quick = given.quick ?? false;
-  const rows = given.rows === undefined ? undefined : chosen("rows", given.rows, ROWS);
-  const servers = given.servers === undefined ? undefined : chosen("servers", given.servers, SERVERS);
+  const rows = given.rows === undefined ? undefined : chooseFrom("rows", given.rows, ROWS);
+  const servers = given.servers === undefined ? undefined : chooseFrom("servers", given.servers, SERVERS);
   const scale = given.scale === undefined ? 1 : positive("scale", given.scale);
   const runs = given.runs === undefined ? (quick ? 1 : RUNS) : positive("runs", given.runs, Number.isInteger);
-  // A part that is named means: nothing but that.
+  // An option that names a part excludes all other parts.
   const all = rows === undefined && !given.sweep && !given.soak && !given.history;
   return {
     help: given.help ?? false,
@@ -54,7 +54,7 @@ export function readOptions(args) {
     history: given.history ?? false,
     scale,
     write: !given["no-results"],
-    // Whether what is measured may stand for the project, or is only a look.
+    // Whether the results may replace the published ones.
     full: !quick && servers === undefined && scale === 1 && runs >= RUNS,
   };
 }
@@ -64,26 +64,28 @@ function parse(args) {
     return parseArgs({ args, options: FLAGS, allowPositionals: false }).values;
   } catch (error) {
     if (!error.code?.startsWith("ERR_PARSE_ARGS")) throw error;
-    throw new Error(`${error.message.split(". ")[0].replace(/\.$/, "")}. There is:\n${usage()}`);
+    throw new Error(`${error.message.split(". ")[0].replace(/\.$/, "")}. Usage:\n${usage()}`);
   }
 }
 
-function chosen(name, value, list) {
+/** Parses a list of ids. Returns them in the order of `list`. */
+function chooseFrom(name, value, list) {
   const ids = value
     .split(",")
     .map((id) => id.trim())
     .filter(Boolean);
   const find = (id) => list.find((one) => one.id.toLowerCase() === id.toLowerCase());
   const unknown = ids.find((id) => !find(id));
-  if (unknown !== undefined) throw new Error(`--${name} has "${unknown}" in it: there are ${idsOf(list)}`);
-  if (ids.length === 0) throw new Error(`--${name} names none: there are ${idsOf(list)}`);
+  if (unknown !== undefined) throw new Error(`--${name} contains "${unknown}"; choose from ${idsOf(list)}`);
+  if (ids.length === 0) throw new Error(`--${name} is empty; choose from ${idsOf(list)}`);
   const wanted = new Set(ids.map((id) => find(id).id));
   return list.map(({ id }) => id).filter((id) => wanted.has(id));
 }
 
-function positive(name, value, isRight = Number.isFinite) {
+/** Parses a positive number. */
+function positive(name, value, isValid = Number.isFinite) {
   const number = Number(value);
-  if (value.trim() !== "" && number > 0 && isRight(number)) return number;
-  const what = isRight === Number.isInteger ? "a whole number of at least 1" : "a number above 0";
-  throw new Error(`--${name} is "${value}": it has to be ${what}`);
+  if (value.trim() !== "" && number > 0 && isValid(number)) return number;
+  const expected = isValid === Number.isInteger ? "a whole number of at least 1" : "a number above 0";
+  throw new Error(`--${name} is "${value}": it has to be ${expected}`);
 }

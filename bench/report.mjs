@@ -1,4 +1,4 @@
-// What a benchmark leaves behind: the results of a day as JSON, their chart, and the generated part of bench/README.md.
+// Writes the results of a benchmark: the JSON file of the day, its chart, and the generated part of bench/README.md.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../scripts/install.mjs";
@@ -13,75 +13,75 @@ const README = join(root, "bench", "README.md");
 const BEGIN = "<!-- What `npm run bench` writes begins here. -->";
 const END = "<!-- What `npm run bench` writes ends here. -->";
 
-/** Today, as YYYY-MM-DD where the machine stands. */
+/** Returns the date in the time zone of the machine, as YYYY-MM-DD. */
 export function today(now = new Date()) {
   const two = (number) => String(number).padStart(2, "0");
   return `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
 }
 
 /**
- * The results of a day with those of one more call. Parts, which are rows by id, the sweep, the soak and the history's
- * cost, replace older ones; but a short look replaces nothing that was measured in full.
+ * Adds the results of a call to the results of the day. A part (a row, the sweep, the soak or the cost of history)
+ * replaces an older one, but a quick run never replaces a full one.
  */
 export function merge(before = {}, parts) {
-  const better = (older, newer) => (older?.full && !newer?.full ? older : (newer ?? older));
+  const choose = (older, newer) => (older?.full && !newer?.full ? older : (newer ?? older));
   const rows = {};
   for (const { id } of ROWS) {
-    const row = better(before.rows?.[id], parts.rows[id]);
+    const row = choose(before.rows?.[id], parts.rows[id]);
     if (row) rows[id] = row;
   }
-  const rest = ["sweep", "soak", "history"].map((name) => [name, better(before[name], parts[name])]);
+  const rest = ["sweep", "soak", "history"].map((name) => [name, choose(before[name], parts[name])]);
   return { date: parts.date, rows, ...Object.fromEntries(rest) };
 }
 
-/** All points of the chart. What a row says, with its several runs, is better than the sweep's one. */
+/** Returns all points of the chart. The point of a row replaces that of the sweep, because a row has several runs. */
 export function pointsOf({ rows, sweep }) {
   const points = pointsOfRows(Object.values(rows).filter((row) => row.full || !sweep?.full));
   return [...points, ...(sweep?.points ?? []).filter((point) => !points.some((other) => samePoint(point, other)))];
 }
 
-/** Whether all of the table and the chart was measured in full. */
+/** Whether all rows and the chart were measured in full. */
 function isComplete({ rows, sweep }) {
   return ROWS.every(({ id }) => rows[id]?.full) && sweep?.full === true;
 }
 
-/** Writes all files. Returns a sentence on each. `parts` is what was measured now. */
+/** Adds `parts`, the results of this call, to the files. Returns a message about each file. */
 export async function writeResults(parts) {
   mkdirSync(FOLDER, { recursive: true });
   const name = (extension) => join(FOLDER, `${parts.date}.${extension}`);
   const before = existsSync(name("json")) ? JSON.parse(readFileSync(name("json"), "utf8")) : undefined;
   const results = merge(before, parts);
   writeFileSync(name("json"), `${JSON.stringify(results, undefined, 1)}\n`);
-  const said = [`bench/results/${parts.date}.json has the results`];
+  const messages = [`the results are in bench/results/${parts.date}.json`];
   const points = pointsOf(results);
   if (points.length > 0) {
     writeFileSync(name("svg"), await draw(points, `sse-broadcaster and its peers, ${parts.date}`));
-    said.push(`bench/results/${parts.date}.svg has the chart`);
+    messages.push(`the chart is in bench/results/${parts.date}.svg`);
   }
   if (isComplete(results)) {
     writeReadme(markdown(results));
-    said.push("bench/README.md shows both");
+    messages.push("bench/README.md shows both");
   } else {
-    said.push("bench/README.md is as it was: it shows only what was measured in full, on one day");
+    messages.push("bench/README.md was not changed: it shows only full results of a single day");
   }
-  return said;
+  return messages;
 }
 
-/** Puts the generated part into bench/README.md. */
+/** Replaces the generated part of bench/README.md. */
 function writeReadme(text) {
   const readme = readFileSync(README, "utf8");
   const [before, rest] = readme.split(BEGIN);
   const after = rest?.split(END)[1];
-  if (after === undefined) throw new Error(`bench/README.md has lost the line ${BEGIN} or ${END}`);
+  if (after === undefined) throw new Error(`bench/README.md does not contain the lines ${BEGIN} and ${END}`);
   writeFileSync(README, `${before}${BEGIN}\n\n${text}\n\n${END}${after}`);
 }
 
-/** The generated part. */
+/** Returns the generated part of bench/README.md. */
 export function markdown({ date, rows, sweep, soak, history }) {
   const all = Object.values(rows);
   const calls = [...all, sweep, soak, history].filter(Boolean).sort((one, other) => one.at.localeCompare(other.at));
   const of = (name) => Object.assign({}, ...calls.map((call) => call[name]));
-  // A day's calls may have measured different commits.
+  // The calls of a day may have measured different commits.
   const commit = [...new Set(calls.map(({ versions }) => versions.commit))].join(", ");
   const facts = Object.entries({ ...of("machine"), ...of("versions"), commit });
   const missing = Object.entries(calls.at(-1).missing).map(([id, reason]) => `${id} is missing: ${reason}.`);

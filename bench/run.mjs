@@ -1,4 +1,4 @@
-// `npm run bench`: installs and builds what is missing, measures, and says and writes what came out.
+// `npm run bench`: installs and builds what is missing, measures, and prints and writes the results.
 import { build } from "../scripts/build.mjs";
 import { fail, installPackages, installToolchain, say } from "../scripts/install.mjs";
 import { buildGenerator } from "./generator.mjs";
@@ -19,8 +19,8 @@ function options() {
   }
 }
 
-/** Says which servers that were asked for are missing; returns the reasons. */
-function sayMissing(chosen) {
+/** Prints which of the chosen servers are missing. Returns the reasons. */
+function reportMissing(chosen) {
   const missing = missingServers();
   for (const id of chosen.filter((id) => missing[id])) say(`${serverOf(id).name} is MISSING: ${missing[id]}`);
   return missing;
@@ -31,7 +31,7 @@ async function prepare(chosen) {
   installToolchain();
   const folders = SERVERS.filter(({ id }) => id === "ours" || chosen.includes(id)).map(({ build }) => build);
   for (const folder of new Set(folders.filter(Boolean))) await build(folder);
-  say("building the load generator, where that is not done yet ...");
+  say("building the load generator if necessary ...");
   return buildGenerator();
 }
 
@@ -41,12 +41,12 @@ if (chosen.help) {
   process.exit(0);
 }
 const program = await prepare(chosen.servers);
-const missing = sayMissing(chosen.servers);
+const missing = reportMissing(chosen.servers);
 const startedAt = performance.now();
 const bench = new Bench(program, chosen, missing);
 
-/** Keeps a part of the results as soon as it is there: an hour is long. Returns a sentence on each file. */
-async function keep(part) {
+/** Writes a part of the results at once, in case a later part fails. Returns a message about each file. */
+async function writePart(part) {
   if (!chosen.write) return [];
   const { rows = {}, sweep, soak, history } = part;
   const about = {
@@ -68,28 +68,28 @@ async function keep(part) {
 }
 
 const rows = {};
-let said = [];
+let messages = [];
 for (const id of chosen.rows) {
   rows[id] = await bench.row(id);
-  said = await keep({ rows: { [id]: rows[id] } });
+  messages = await writePart({ rows: { [id]: rows[id] } });
 }
 if (chosen.sweep) {
   const points = await bench.sweep(pointsOfRows(Object.values(rows)));
-  said = await keep({ sweep: { points } });
+  messages = await writePart({ sweep: { points } });
 }
 const soak = chosen.soak ? await bench.soak() : undefined;
-if (soak) said = await keep({ soak });
+if (soak) messages = await writePart({ soak });
 const history = chosen.history ? await measureHistory(bench) : undefined;
-if (history) said = await keep({ history });
+if (history) messages = await writePart({ history });
 
-console.log("\nMedians of the runs; what is required of multiples, by the median over the turns.\n");
+console.log("\nFigures are medians of the runs. Multiples are judged by the median over the turns.\n");
 for (const row of Object.values(rows)) console.log(`${plainRow(row, judge(row.id, row.runs, missing), missing)}\n`);
 if (soak) console.log(`Soak\n${plainSoak(soak, judgeSoak(soak.report))}\n`);
 if (history) console.log(`History\n${plainHistory(history, judgeHistory(history))}\n`);
-sayMissing(chosen.servers);
+reportMissing(chosen.servers);
 
-for (const sentence of said) say(sentence);
+for (const message of messages) say(message);
 const seconds = Math.round((performance.now() - startedAt) / 1000);
 say(`measured in ${Math.floor(seconds / 60)} min ${seconds % 60} s`);
-// Peers may fail as they like; a benchmark that could not measure this project has failed.
-if (bench.failures > 0) fail(`${bench.failures} runs of this project's own failed: see above`);
+// The benchmark fails only if runs of this project failed. A peer may fail.
+if (bench.failures > 0) fail(`${bench.failures} runs of this project failed: see above`);

@@ -1,4 +1,4 @@
-// The servers that are compared. Each is started on its own, with a new process, for every measurement.
+// The servers that are compared. Each measurement starts a new process, and no other server runs at that time.
 import { join } from "node:path";
 import { root } from "../scripts/install.mjs";
 import { startWorkerd } from "../scripts/workerd.mjs";
@@ -8,20 +8,22 @@ import { nchanIsMissing, startNchan } from "./peers/nchan.mjs";
 const PEERS = join(root, "bench", "peers");
 const FROM_STREAM = join("bench", "peers", "from-stream");
 
-// More streams on a channel than the hub allows by default; the peers have no such limit.
-const MANY = 2_000;
+// The hub's default limit of subscribers on a channel. The peers have no such limit.
+const DEFAULT_MAX_SUBSCRIBERS = 2_000;
 
-/** What every form of the hub gets for `subscribers` on a channel. It logs errors only, as the others log nothing. */
+/**
+ * Returns the settings of the hub for `subscribers` on a channel. It logs only errors, because the peers log nothing.
+ */
 function settingsFor(subscribers) {
   const settings = { ACCESS: "open", LOG_LEVEL: "error" };
-  if (subscribers > MANY) settings.MAX_SUBSCRIBERS = "10000";
+  if (subscribers > DEFAULT_MAX_SUBSCRIBERS) settings.MAX_SUBSCRIBERS = "10000";
   return settings;
 }
 
-/** The others have no history that outlives them. */
+/** History is off where the hub is compared with the peers, because they store no history on the disk. */
 const NO_HISTORY = { HISTORY_EVENTS: "0" };
 
-/** Starts a Worker on workerd as `npm run serve` does, but for its storage, which goes with it. */
+/** Starts a Worker on workerd as `npm run serve` does, but with temporary storage. */
 async function startWorker(options) {
   const workerd = await startWorkerd({ ...options, stdout: "ignore" });
   const stop = async () => {
@@ -37,11 +39,25 @@ async function startNginx() {
 }
 
 /**
- * All servers. `id` is what the command line calls it, `start(subscribers)` resolves to { origin, pid, stop } and
- * perhaps `versions`; the one with history takes `settings` as well. `missing()` says why it cannot be started on this
- * machine. `build` is the folder of a Worker that has to be built first. With `onceUnlessJudged`, one run says
- * enough in a row where no requirement is of it.
+ * @typedef {object} Running A running server.
+ * @property {string} origin
+ * @property {number | undefined} pid
+ * @property {() => Promise<void>} stop
+ * @property {Record<string, string>} [versions]
  */
+
+/**
+ * @typedef {object} Server A server that can be measured.
+ * @property {string} id Its name on the command line.
+ * @property {string} name Its name in the tables.
+ * @property {(subscribers: number, settings?: Record<string, string>) => Promise<Running>} start
+ *   Starts it. Only the hub with history uses `settings`.
+ * @property {() => string | undefined} [missing] Returns why it cannot be started on this machine.
+ * @property {string} [build] The folder of a Worker that has to be built first.
+ * @property {boolean} [onceUnlessJudged] Whether it has only one run in a row without a requirement that concerns it.
+ */
+
+/** @type {Server[]} */
 export const SERVERS = [
   {
     id: "ours",
@@ -79,17 +95,20 @@ export const SERVERS = [
   },
 ];
 
-/** The server that the others are peers of. */
+/** The id of this project without history, which is compared with the peers. */
 export const OURS = "ours";
 
-/** The same with durable history, which the others have not. */
+/** The id of this project with durable history, which the peers do not have. */
 export const HISTORY = "history";
 
+/** @returns {Server} */
 export function serverOf(id) {
-  return SERVERS.find((server) => server.id === id);
+  const server = SERVERS.find((server) => server.id === id);
+  if (!server) throw new Error(`there is no server ${id}`);
+  return server;
 }
 
-/** Why each server that is not installed is missing: { id: reason }. */
+/** Returns the reason for each server that is not installed: { id: reason }. */
 export function missingServers() {
   const reasons = SERVERS.map(({ id, missing }) => [id, missing?.()]);
   return Object.fromEntries(reasons.filter(([, reason]) => reason));

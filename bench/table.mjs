@@ -1,8 +1,8 @@
-// The table, as text for a terminal and for Markdown.
+// Formats the tables for a terminal and for Markdown.
 import { completed, mediansOf, replayFigures, rowsPerThousand } from "./figures.mjs";
 import { SERVERS, serverOf } from "./servers.mjs";
 
-/** A number as people read it: three digits say enough. */
+/** Formats a number with three significant digits, or with all digits before the decimal point. */
 export function number(value) {
   if (value === undefined || value === null || !Number.isFinite(value)) return "–";
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en-US");
@@ -25,20 +25,20 @@ function columnsOf({ load }) {
   return load.events === 0 ? IDLE_COLUMNS : COLUMNS;
 }
 
-/** One run in a line. */
+/** Formats the figures of one run as a line. */
 export function runLine(figures, load) {
   return columnsOf({ load })
     .map(([title, name]) => `${number(figures[name])} ${title}`)
     .join(", ");
 }
 
-/** How many runs there were. */
+/** Formats the number of runs, and how many of them failed. */
 function countOf(runs) {
   const failed = runs.length - completed(runs).length;
   return failed ? `${runs.length}, ${failed} failed` : String(runs.length);
 }
 
-/** A row as a grid of texts: a line for each server, the first one the titles. */
+/** Returns a row as a grid of texts: the titles, and then a line for each server. */
 function gridOf(row, missing) {
   const columns = columnsOf(row);
   const line = (name, runs) => {
@@ -61,13 +61,13 @@ const FIGURES = {
   p99: ["p99", " ms"],
   lost: ["lost", ""],
   growth: ["RSS growth", " MB"],
-  perStream: ["RSS a stream", " KiB"],
+  perStream: ["RSS per stream", " KiB"],
   rss: ["RSS", " MB"],
   soak: ["CPU and RSS", ""],
-  wrong: ["not got exactly once", ""],
+  wrong: ["events not received exactly once", ""],
 };
 
-/** A judgement in words: [verdict, requirement, numbers]. */
+/** Describes a judgement: [verdict, requirement, numbers or reason]. */
 export function verdict({ figure, of, streams, least, most, times, met, value, ours, theirs, reason }) {
   const [title, unit] = FIGURES[figure] ?? [figure, ""];
   const whose = of ? ` with ${serverOf(of).name}` : streams ? `, replay to ${streams}` : "";
@@ -86,13 +86,17 @@ export function verdict({ figure, of, streams, least, most, times, met, value, o
   ];
 }
 
-/** Texts in columns: the first to the left, numbers to the right. */
+/** Aligns a grid in columns: the first column to the left, the others to the right. */
 function plain(grid) {
   const widths = grid[0].map((_, column) => Math.max(...grid.map((line) => line[column].length)));
   const pad = (text, column) => (column === 0 ? text.padEnd(widths[column]) : text.padStart(widths[column]));
   return grid.map((line) => `  ${line.map(pad).join("  ")}`.trimEnd());
 }
 
+/**
+ * Formats a grid as a Markdown table.
+ * @param {string[][]} grid
+ */
 function markdown([titles, ...lines], numbers = true) {
   const rule = titles.map((_, column) => (numbers && column > 0 ? "--:" : "---"));
   return [titles, rule, ...lines].map((line) => `| ${line.join(" | ")} |`);
@@ -107,19 +111,19 @@ function markdownVerdicts(judgements) {
   return markdown([["required", "reached", ""], ...lines], false);
 }
 
-/** A row and what was required of it, for a terminal. */
+/** Formats a row and its judgements for a terminal. */
 export function plainRow(row, judgements, missing) {
   return [`${row.id}  ${row.title}`, ...plain(gridOf(row, missing)), ...plainVerdicts(judgements)].join("\n");
 }
 
-/** The same for Markdown. */
+/** Formats a row and its judgements as Markdown. */
 export function markdownRow(row, judgements, missing) {
   const [titles, ours, ...others] = gridOf(row, missing);
   const grid = markdown([titles, ours.map((text) => `**${text}**`), ...others]);
   return [`### ${row.id}: ${row.title}`, "", ...grid, "", ...markdownVerdicts(judgements)].join("\n");
 }
 
-/** The samples of a soak, as a grid. */
+/** Returns the samples of a soak as a grid. */
 function soakGrid({ report: { samples = [] } }) {
   const lines = samples.map((sample) => [
     number(sample.second),
@@ -141,18 +145,18 @@ export function markdownSoak(soak, judgements) {
 }
 
 const REPLAY_COLUMNS = [
-  ["s until all have all", "seconds"],
-  ["s until half have all", "half"],
+  ["s until all caught up", "seconds"],
+  ["s until half caught up", "half"],
   ["events/s", "rate"],
   ["CPU µs/event", "cpu"],
   ["live p99 ms before", "before"],
-  ["live p99 ms meanwhile", "during"],
-  ["wrong", "wrong"],
+  ["live p99 ms during", "during"],
+  ["faults", "wrong"],
   ["generator cores", "generatorCores"],
   ["RSS growth MB", "growth"],
 ];
 
-/** What history costs, as grids. */
+/** Returns the cost of history as three grids. */
 function historyGrids({ writes, cpu, replays }) {
   const writeLines = writes.map(({ load, runs }) => [
     number(load.rate),

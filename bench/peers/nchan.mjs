@@ -1,4 +1,4 @@
-// A peer for the benchmark: nginx with its pub/sub module nchan, as Debian packages them, in a private instance.
+// A peer for the benchmark: a private instance of nginx with its pub/sub module nchan, as Debian packages them.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,11 +9,11 @@ import { eventually } from "../../tests/support/wait.mjs";
 
 const MODULE = "ngx_nchan_module.so";
 
-// Where Debian has nginx; the PATH of a normal user may lack it.
+// Debian installs nginx in /usr/sbin, which may not be in the PATH of a normal user.
 const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
 
-/** nginx's own words on how it was built, or undefined where there is none. They are all on stderr. */
-function builtAs() {
+/** Returns how nginx was built, or undefined if it is not installed. nginx prints that to stderr. */
+function buildInfo() {
   const { status, stderr } = spawnSync("nginx", ["-V"], { env, encoding: "utf8" });
   return status === 0 ? stderr : undefined;
 }
@@ -22,17 +22,19 @@ function modulePath(built) {
   return join(built?.match(/--modules-path=(\S+)/)?.[1] ?? "", MODULE);
 }
 
-/** Why nchan cannot be started on this machine, or undefined where it can. */
+/** Returns why nchan cannot be started on this machine, or undefined if it can. */
 export function nchanIsMissing() {
-  const built = builtAs();
+  const built = buildInfo();
   if (built && existsSync(modulePath(built))) return undefined;
-  const what = built ? "nginx has no nchan" : "nginx is not installed";
-  return `${what} (Debian: apt-get install nginx libnginx-mod-nchan)`;
+  const problem = built ? "nginx has no nchan" : "nginx is not installed";
+  return `${problem} (Debian: apt-get install nginx libnginx-mod-nchan)`;
 }
 
-// One worker, as every peer here is one process. nchan's defaults stand but for these: a channel's buffer holds 1000
-// messages instead of 10, because its manual warns that messages are missed where publishing is fast and the buffer
-// short; the memory for that is enough; bodies are kept off the disk; idle streams get heartbeats, as from every peer.
+// There is one nginx worker, because every peer is one process. The other differences from nchan's defaults are: - A
+// channel buffers 1,000 messages instead of 10. The manual of nchan warns that messages are lost if publishing is fast
+//   and the buffer is short. The shared memory is large enough for this buffer.
+// - Bodies are not written to the disk.
+// - Idle streams get heartbeats, as with every peer.
 function config(port, module) {
   return `load_module "${module}";
 daemon off;
@@ -82,7 +84,7 @@ http {
 `;
 }
 
-/** The pid of nginx's worker, or undefined where there is none yet, or no more. */
+/** Returns the pid of nginx's worker process, or undefined if it does not run. */
 function workerOf(master) {
   try {
     return Number(readFileSync(`/proc/${master.pid}/task/${master.pid}/children`, "utf8").split(" ")[0]) || undefined;
@@ -92,16 +94,16 @@ function workerOf(master) {
 }
 
 /**
- * Starts it on a port of 127.0.0.1. Resolves, once it answers, to the pid of the one worker, which does all the work,
- * the versions of nginx and nchan, and `stop()`, which resolves when its processes have ended. A subscriber has to send
- * `Accept: text/event-stream`: without, it is refused.
+ * Starts nchan on a port of 127.0.0.1, and waits until it answers. Returns the pid of the only worker process, which
+ * does all the work, the versions of nginx and nchan, and `stop()`, which resolves when the processes have ended. nchan
+ * refuses a subscriber that does not send `Accept: text/event-stream`.
  */
 export async function startNchan(port) {
   const missing = nchanIsMissing();
   if (missing) throw new Error(missing);
-  const built = builtAs();
+  const built = buildInfo();
   const folder = mkdtempSync(join(tmpdir(), "sse-broadcaster-nchan-"));
-  // Where root starts nginx, its worker has the rights of "nobody", and bodies may go to a folder in here.
+  // If root starts nginx, its worker runs as "nobody" and needs access to the folders for bodies in here.
   chmodSync(folder, 0o711);
   const path = join(folder, "nginx.conf");
   const log = join(folder, "error.log");
@@ -109,32 +111,33 @@ export async function startNchan(port) {
   const master = spawn("nginx", ["-p", folder, "-c", path, "-e", log], { env, stdio: "ignore" });
   const closed = once(master, "close");
   const hasEnded = () => master.exitCode !== null || master.signalCode !== null;
-  // The master ends its worker, within a second or by force. Neither waits for open streams.
+  // The master process ends its worker within a second, if necessary by force. Neither waits for open streams.
   const end = () => {
     master.kill("SIGTERM");
     rmSync(folder, { recursive: true, force: true });
   };
-  const forget = atExit(end);
+  const cancelEnd = atExit(end);
   const stop = async () => {
     end();
     await closed;
-    forget();
+    cancelEnd();
   };
   const ask = (path) =>
     fetch(`http://127.0.0.1:${port}${path}`).then(
       (answer) => answer.text(),
       () => undefined,
     );
-  // Without its worker, somebody else has the port.
+  // If this nginx has no worker process, another program answers on the port.
   const hasStarted = async () => workerOf(master) !== undefined && (await ask("/healthz")) === "ok";
   try {
     await eventually(async () => hasEnded() || (await hasStarted()), 10_000, "nginx starts");
     if (hasEnded()) throw new Error("nginx ended");
-    const versions = { nginx: built.match(/nginx version: nginx\/(\S+)/)[1], nchan: await ask("/version") };
+    const nginx = built?.match(/nginx version: nginx\/(\S+)/)?.[1] ?? "unknown";
+    const versions = { nginx, nchan: (await ask("/version")) ?? "unknown" };
     return { pid: workerOf(master), versions, stop };
   } catch (error) {
-    const words = existsSync(log) ? readFileSync(log, "utf8") : "";
+    const output = existsSync(log) ? readFileSync(log, "utf8") : "";
     await stop();
-    throw new Error(`nchan could not be started: ${error.message}\n${words}`);
+    throw new Error(`nchan could not be started: ${error.message}\n${output}`);
   }
 }

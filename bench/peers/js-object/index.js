@@ -1,8 +1,8 @@
-// A peer for the benchmark: what a good JavaScript developer glues together alone. A Worker that routes, and a Durable
-// Object per channel that pushes one shared chunk per publish into the streams, whose own queues are the buffers.
+// A peer for the benchmark: a hub as a good JavaScript developer would write it without a library. The Worker routes,
+// and one Durable Object per channel enqueues the same chunk to every stream. The streams' own queues are the buffers.
 import { DurableObject } from "cloudflare:workers";
 
-// Chunks that may wait for a stream. When more come, the stream loses them.
+// How many chunks may wait in the queue of a stream. A stream loses the chunks that arrive while its queue is full.
 const BUFFER_EVENTS = 256;
 const HEARTBEAT_MS = 15_000;
 const ROUTE = /^\/channels\/([\w.~:@-]{1,128})(\/broadcast)?$/;
@@ -47,7 +47,7 @@ export class Channel extends DurableObject {
       cancel: () => this.leave(controller),
     };
     const body = new ReadableStream(source, { highWaterMark: BUFFER_EVENTS });
-    // Only a write finds out that a client has gone.
+    // Only a write detects that a client has disconnected.
     this.timer ??= setInterval(() => this.send(heartbeat), HEARTBEAT_MS);
     return new Response(body, { headers: STREAM_HEADERS });
   }
@@ -55,12 +55,12 @@ export class Channel extends DurableObject {
   leave(controller) {
     this.streams.delete(controller);
     if (this.streams.size > 0) return;
-    // A timer would keep the object alive, and billed.
+    // A timer would keep the object awake, and the platform would bill for that.
     clearInterval(this.timer);
     this.timer = undefined;
   }
 
-  /** Sends the body as one event, or as the events that it is where it is an event stream itself. */
+  /** Sends the body as one event, or as several events if the body is an event stream. */
   async publish(request) {
     const isBatch = request.headers.get("Content-Type")?.startsWith("text/event-stream");
     let body = await request.text();
@@ -78,7 +78,7 @@ export class Channel extends DurableObject {
     return Response.json(receipt, { headers: CORS });
   }
 
-  /** Gives `chunk` to every stream whose buffer has room. Returns how many had none. */
+  /** Enqueues `chunk` to every stream whose queue has room. Returns how many queues were full. */
   send(chunk) {
     let full = 0;
     for (const controller of this.streams) {
