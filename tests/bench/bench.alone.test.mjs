@@ -174,7 +174,7 @@ test("what history costs is judged by its CPU, and by every event of a replay", 
     const text = show(history, judgeHistory(history));
     assert.match(text, / 1,000 [ |]+8 [ |]+2, 1 failed [ |]+250[ |\n]/);
     assert.match(text, / 500 [ |]+3 [ |]+8 [ |]+5 [ |]+625,000 [ |]+2 [ |]+20 [ |]+120 [ |]+1 /);
-    assert.match(text, /not got exactly once, replay to 500 ≤ 0/);
+    assert.match(text, /events not received exactly once, replay to 500 ≤ 0/);
     // What no run can tell is a dash.
     const unknown = { during: null, generator_cores: null };
     for (const replay of history.replays) replay.runs = replay.runs.map((run) => ({ ...run, ...unknown }));
@@ -199,8 +199,8 @@ test("a load is what the generator takes, and knows whether the server kept up",
 test("options that cannot be used are named, with what there is", () => {
   for (const [args, message] of [
     [["--fast"], /'--fast'[^]*--quick/],
-    [["--rows", "A,X"], /--rows has "X" in it: there are A, B/],
-    [["--servers", "nginx"], /--servers has "nginx" in it: there are ours, history, js-object/],
+    [["--rows", "A,X"], /--rows contains "X"; choose from A, B/],
+    [["--servers", "nginx"], /--servers contains "nginx"; choose from ours, history, js-object/],
     [["--runs", "1.5"], /--runs is "1.5": it has to be a whole number/],
     [["--scale", "0"], /--scale is "0": it has to be a number above 0/],
     [["A"], /'A'/],
