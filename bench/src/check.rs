@@ -1,4 +1,4 @@
-//! Whether a stream that resumes gets every event exactly once, under the ids that belong to them.
+//! Checks that a stream that resumes receives every event exactly once and with its own id.
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -6,14 +6,15 @@ use serde::Serialize;
 use crate::event::{Event, number};
 use crate::stream::field;
 
-/// Where a stream resumes: an id, `<epoch>-<seq>`.
+/// The position at which a stream resumes: an id, `<epoch>-<seq>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Cursor {
     epoch: String,
     seq: u64,
 }
 
-impl Place {
+impl Cursor {
+    /// Parses an id.
     pub fn read(id: &[u8]) -> Result<Self> {
         let (epoch, seq) = std::str::from_utf8(id)?
             .rsplit_once('-')
@@ -24,31 +25,34 @@ impl Place {
         })
     }
 
+    /// Formats the cursor as an id.
     pub fn id(&self) -> String {
         format!("{}-{}", self.epoch, self.seq)
     }
 
-    /// How many events after this place an event with `id` is, counted from 1. `None` where it is not after it.
+    /// How many events after this cursor the event with `id` is, counted from 1. `None` for an id of another epoch or
+    /// before the cursor.
     fn steps_to(&self, id: &[u8]) -> Option<u64> {
         let seq = id.strip_prefix(self.epoch.as_bytes())?.strip_prefix(b"-")?;
         number(seq)?.checked_sub(self.seq)
     }
 }
 
-/// What was wrong with streams.
+/// The faults of streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Faults {
-    /// Events that never came.
+    /// Events that never arrived.
     pub missed: u64,
-    /// Events that came twice, or after a later one.
+    /// Events that arrived twice, or after a later event.
     pub doubled: u64,
-    /// Events whose id was another's, or no id of the channel's.
+    /// Events with the id of another event, or with no id of the channel.
     pub wrong_ids: u64,
-    /// Notices of events that the hub did not deliver.
+    /// Notices about events that the hub did not deliver.
     pub notices: u64,
 }
 
 impl Faults {
+    /// Adds the faults of another stream.
     pub fn add(&mut self, other: Self) {
         self.missed += other.missed;
         self.doubled += other.doubled;
@@ -57,24 +61,26 @@ impl Faults {
     }
 }
 
-/// Checks one stream. All events after the place are of publishers that began to count there.
+/// Checks one stream. The publishers of all events after the cursor begin to count their events at the cursor.
 #[derive(Debug)]
 pub struct Check {
-    from: Place,
-    /// How many events after the place the newest that came is: with those that were missed.
+    from: Cursor,
+    /// How many events after the cursor the newest event is that arrived. Missed events count as well.
     pub reached: u64,
-    /// For each publisher the number of its next event.
+    /// The expected number of the next event of each publisher.
     next: Vec<u32>,
-    /// How many of the missed events no publisher has been found to lack yet.
+    /// How many missed ids do not belong to a missing event of a publisher yet.
     holes: u64,
     pub faults: Faults,
-    /// Of the block that is being read.
+    /// The event in the block that is being read.
     event: Option<Event>,
+    /// How many events after the cursor the id in that block is.
     steps: Option<u64>,
 }
 
 impl Check {
-    pub fn new(from: Place, publishers: usize) -> Self {
+    /// A check of a stream that resumes at `from`.
+    pub fn new(from: Cursor, publishers: usize) -> Self {
         Self {
             from,
             reached: 0,
@@ -86,7 +92,7 @@ impl Check {
         }
     }
 
-    /// Takes in a line of the stream.
+    /// Processes a line of the stream.
     pub fn line(&mut self, line: &[u8]) {
         if line.is_empty() {
             self.end_of_block();
@@ -117,16 +123,16 @@ impl Check {
         self.faults.missed += missed;
         self.holes += missed;
         self.reached = steps;
-        // As many events lack as ids, or this id is not this event's.
-        let lack = u64::from(event.number - *next);
+        // A publisher cannot miss more events than ids were missed. Otherwise this id is the id of another event.
+        let gap = u64::from(event.number - *next);
         *next = event.number + 1;
-        match self.holes.checked_sub(lack) {
+        match self.holes.checked_sub(gap) {
             Some(holes) => self.holes = holes,
             None => self.faults.wrong_ids += 1,
         }
     }
 
-    /// What was wrong, where `events` events are all that there are.
+    /// The faults of the stream, if `events` events were published in total.
     pub fn faults_of(&self, events: u64) -> Faults {
         Faults {
             missed: self.faults.missed + events.saturating_sub(self.reached),
@@ -141,9 +147,10 @@ mod tests {
 
     use super::*;
 
-    /// Reads blocks, each of an id and an event's number, after the id `7-100`. Numbers from 1,000 are another publisher's.
+    /// Checks blocks of an id and an event's number after the id `7-100`. Numbers from 1,000 on are of a second
+    /// publisher.
     fn check(blocks: &[(&str, u32)]) -> Check {
-        let mut check = Check::new(Place::read(b"7-100").unwrap(), 2);
+        let mut check = Check::new(Cursor::read(b"7-100").unwrap(), 2);
         for line in ["retry: 3000", ": hello", "id: 7-100", ""] {
             check.line(line.as_bytes());
         }
@@ -163,14 +170,14 @@ mod tests {
     }
 
     #[test]
-    fn every_event_once_is_right() {
+    fn a_stream_with_every_event_once_has_no_faults() {
         let check = check(&[("7-101", 0), ("7-102", 1), ("7-103", 2)]);
         assert_eq!((check.reached, check.faults_of(3)), (3, Faults::default()));
-        assert_eq!(check.faults_of(5).missed, 2, "what never came");
+        assert_eq!(check.faults_of(5).missed, 2, "events that never arrived");
     }
 
     #[test]
-    fn publishers_count_for_themselves() {
+    fn each_publisher_counts_its_own_events() {
         let faults = |blocks: &[(&str, u32)]| check(blocks).faults_of(4);
         let all = [
             ("7-101", 0),
@@ -190,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_else_comes_is_wrong() {
+    fn repeated_missing_and_swapped_events_are_faults() {
         let faults = |blocks: &[(&str, u32)]| check(blocks).faults;
         let found = |missed, doubled, wrong_ids| Faults {
             missed,
@@ -219,10 +226,10 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_an_id() {
-        assert_eq!(Place::read(b"7-100").unwrap().id(), "7-100");
-        assert_eq!(Place::read(b"a-b-0").unwrap().id(), "a-b-0");
-        assert!(Place::read(b"7").is_err());
-        assert!(Place::read(b"7-x").is_err());
+    fn a_cursor_is_parsed_from_an_id() {
+        assert_eq!(Cursor::read(b"7-100").unwrap().id(), "7-100");
+        assert_eq!(Cursor::read(b"a-b-0").unwrap().id(), "a-b-0");
+        assert!(Cursor::read(b"7").is_err());
+        assert!(Cursor::read(b"7-x").is_err());
     }
 }

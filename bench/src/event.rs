@@ -1,31 +1,32 @@
-//! What the events carry: who published them, their number, and when.
+//! The data of the events: the publisher, the number and the time.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Begins every event of a load, so that a server's own events are told apart.
+/// The first byte of every event of the load. A server's own events do not begin with it.
 const MARK: &[u8] = b"#";
 
-/// The bytes of data that an event needs: the mark, publisher, number and time, with separators.
+/// The minimum size of an event's data in bytes: the mark, publisher, number and time, with separators.
 pub const HEADER: usize = 1 + 4 + 1 + 8 + 1 + 16;
 
-/// What the digits of the header have room for.
+/// The highest number of publishers that fits into the header.
 pub const MAX_PUBLISHERS: usize = 9_999;
+/// The highest number of events that fits into the header.
 pub const MAX_EVENTS: u32 = 99_999_999;
 
 /// One event of the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Which publisher it is from, counted from 0.
+    /// The number of its publisher, counted from 0.
     pub publisher: usize,
-    /// Its number at this publisher, counted from 0.
+    /// Its number among the events of this publisher, counted from 0.
     pub number: u32,
-    /// When it was due to be published, since the run began.
+    /// When it was due to be published, measured from the beginning of the run.
     pub at: Duration,
 }
 
 impl Event {
-    /// Appends its data, `payload` bytes, to `out`.
+    /// Appends its data of `payload` bytes to `out`.
     pub fn write(&self, payload: usize, out: &mut String) {
         let end = out.len() + payload;
         let nanos = self.at.as_nanos();
@@ -33,7 +34,7 @@ impl Event {
         out.extend(std::iter::repeat_n('x', end.saturating_sub(out.len())));
     }
 
-    /// Reads the data of an event. `None` where it is not of a load.
+    /// Parses the data of an event. `None` if it is no event of the load.
     pub fn read(data: &[u8]) -> Option<Self> {
         let header = data.strip_prefix(MARK)?.get(..HEADER - 1)?;
         Some(Self {
@@ -44,7 +45,7 @@ impl Event {
     }
 }
 
-/// A number in decimal digits.
+/// Parses decimal digits.
 pub fn number(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0_u64, |number, digit| {
         digit
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn an_event_is_read_as_it_was_written() {
         let event = Event {
             publisher: 7,
             number: 12_345_678,
@@ -70,8 +71,8 @@ mod tests {
         assert_eq!(Event::read(data.as_bytes()), Some(event));
         assert_eq!(Event::read(&data.as_bytes()[1..]), None);
         assert_eq!(Event::read(&data.as_bytes()[..HEADER - 1]), None);
-        let mut least = String::new();
-        event.write(HEADER, &mut least);
-        assert_eq!(Event::read(least.as_bytes()), Some(event));
+        let mut shortest = String::new();
+        event.write(HEADER, &mut shortest);
+        assert_eq!(Event::read(shortest.as_bytes()), Some(event));
     }
 }

@@ -1,5 +1,5 @@
-//! A reconnect herd: streams that all come back at once and read the history. It has a thread of its own, so that what
-//! the program reads for it does not make the events of the other streams look late.
+//! A reconnect herd: streams that all resume at once and replay the history. It has its own thread, so that reading its
+//! streams does not delay the reading of the live streams.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -13,91 +13,96 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::sleep;
 use url::Url;
 
-use crate::check::{Check, Faults, Place};
+use crate::check::{Check, Cursor, Faults};
 use crate::stream::{EventReader, field};
-use crate::subscriber::{READ, ask, read};
+use crate::subscriber::{READ, read, request_stream};
 
-/// How long none of the herd may get anything until what is missing counts as missed.
+/// How long no stream of the herd may receive an event before missing events count as missed.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// How often it is looked whether all has come.
-const LOOK: Duration = Duration::from_millis(2);
+/// How often to check whether all events have arrived.
+const POLL: Duration = Duration::from_millis(2);
 
-/// What the herd does.
+/// What the herd has to do.
 #[derive(Clone)]
 pub struct Plan {
+    /// The URL of the channel.
     pub url: Url,
+    /// The address of the URL's host.
     pub address: SocketAddr,
-    /// How many streams there are.
+    /// How many streams the herd has.
     pub streams: usize,
-    /// Where they resume.
-    pub from: Place,
-    /// How many events there are after that when they come.
+    /// The cursor at which they resume.
+    pub from: Cursor,
+    /// How many events the history has after this cursor when they resume.
     pub events: u64,
-    /// How many publishers they are from.
+    /// How many publishers have published these events.
     pub publishers: usize,
 }
 
-/// What came of it.
+/// The result of a herd.
 #[derive(Debug)]
-pub struct Found {
-    /// For each stream that got all that was there when it came, how long that took from when the herd set out; sorted.
+pub struct HerdResult {
+    /// How long each stream took to catch up, measured from the start of the herd, in ascending order. Streams that
+    /// never caught up are not included.
     pub took: Vec<Duration>,
+    /// The faults of all streams.
     pub faults: Faults,
     /// Streams that the server ended.
     pub ended: usize,
 }
 
-/// A herd on its way.
+/// A running herd.
 pub struct Herd {
-    /// Resolves once all have what was there when they came, or nothing comes any more.
+    /// Resolves when all streams have caught up, or no more events arrive.
     pub caught_up: oneshot::Receiver<()>,
     end: oneshot::Sender<u64>,
-    found: oneshot::Receiver<Result<Found>>,
+    result: oneshot::Receiver<Result<HerdResult>>,
     thread: JoinHandle<()>,
 }
 
 impl Herd {
-    pub fn set_out(plan: Plan) -> Self {
+    /// Starts a herd in a new thread.
+    pub fn start(plan: Plan) -> Self {
         let (caught_up_sender, caught_up) = oneshot::channel();
         let (end, end_receiver) = oneshot::channel();
-        let (found_sender, found) = oneshot::channel();
+        let (result_sender, result) = oneshot::channel();
         let thread = std::thread::spawn(move || {
-            let _ = found_sender.send(run(plan, caught_up_sender, end_receiver));
+            let _ = result_sender.send(run(plan, caught_up_sender, end_receiver));
         });
         Self {
             caught_up,
             end,
-            found,
+            result,
             thread,
         }
     }
 
-    /// Waits until all of the herd have all `events` events, those published meanwhile as well.
-    pub async fn end(self, events: u64) -> Result<Found> {
+    /// Waits until all streams have all `events` events, including the events published since the start.
+    pub async fn end(self, events: u64) -> Result<HerdResult> {
         let _ = self.end.send(events);
-        let found = self.found.await;
+        let result = self.result.await;
         self.thread
             .join()
             .map_err(|_| anyhow!("the herd's thread panicked"))?;
-        found?
+        result?
     }
 }
 
-/// What the streams of a herd share.
+/// The state that the streams of a herd share.
 struct Shared {
     plan: Plan,
     begun: Instant,
-    /// Where bytes are read into: one for all, as they take turns.
+    /// The buffer into which all streams read, one after the other.
     buffer: RefCell<Vec<u8>>,
-    seen: RefCell<Seen>,
+    progress: RefCell<Progress>,
 }
 
 #[derive(Default)]
-struct Seen {
+struct Progress {
     took: Vec<Duration>,
     ended: usize,
-    /// Why a stream was not accepted.
+    /// Why the server refused a stream.
     refused: Option<anyhow::Error>,
 }
 
@@ -106,13 +111,13 @@ async fn run(
     plan: Plan,
     caught_up: oneshot::Sender<()>,
     end: oneshot::Receiver<u64>,
-) -> Result<Found> {
+) -> Result<HerdResult> {
     let all = async {
         let shared = Rc::new(Shared {
             plan,
             begun: Instant::now(),
             buffer: RefCell::new(vec![0; READ]),
-            seen: RefCell::default(),
+            progress: RefCell::default(),
         });
         let checks: Vec<_> = (0..shared.plan.streams)
             .map(|_| {
@@ -124,60 +129,60 @@ async fn run(
                 check
             })
             .collect();
-        until(&shared, &checks, shared.plan.events).await;
+        until_received(&shared, &checks, shared.plan.events).await;
         let _ = caught_up.send(());
         let events = end.await?;
-        until(&shared, &checks, events).await;
+        until_received(&shared, &checks, events).await;
 
         let mut faults = Faults::default();
         for check in &checks {
             faults.add(check.borrow().faults_of(events));
         }
-        let mut seen = shared.seen.take();
-        seen.took.sort();
-        match seen.refused {
+        let mut progress = shared.progress.take();
+        progress.took.sort();
+        match progress.refused {
             Some(error) => Err(error),
-            None => Ok(Found {
-                took: seen.took,
+            None => Ok(HerdResult {
+                took: progress.took,
                 faults,
-                ended: seen.ended,
+                ended: progress.ended,
             }),
         }
     };
     LocalSet::new().run_until(all).await
 }
 
-/// Waits until all have their first `events` events, or no more of these come, or a stream was not accepted.
-async fn until(shared: &Shared, checks: &[Rc<RefCell<Check>>], events: u64) {
+/// Waits until all streams have their first `events` events, or no more events arrive, or the server refused a stream.
+async fn until_received(shared: &Shared, checks: &[Rc<RefCell<Check>>], events: u64) {
     let due = checks.len() as u64 * events;
-    let come = || {
+    let received = || {
         let each = checks
             .iter()
             .map(|check| check.borrow().reached.min(events));
         each.sum::<u64>()
     };
-    let (mut seen, mut since) = (come(), Instant::now());
-    while seen < due && since.elapsed() < QUIET && shared.seen.borrow().refused.is_none() {
-        sleep(LOOK).await;
-        let now = come();
+    let (mut seen, mut since) = (received(), Instant::now());
+    while seen < due && since.elapsed() < QUIET && shared.progress.borrow().refused.is_none() {
+        sleep(POLL).await;
+        let now = received();
         if now > seen {
             (seen, since) = (now, Instant::now());
         }
     }
 }
 
-/// Opens a stream and reads all that comes.
+/// Opens a stream and reads it to its end.
 async fn stream(shared: Rc<Shared>, check: Rc<RefCell<Check>>) {
     let mut events = EventReader::default();
     let error = match read_all(&shared, &check, &mut events).await {
         Err(error) => error,
         Ok(never) => match never {},
     };
-    let mut seen = shared.seen.borrow_mut();
+    let mut progress = shared.progress.borrow_mut();
     if events.is_open() {
-        seen.ended += 1;
+        progress.ended += 1;
     } else {
-        seen.refused = Some(error);
+        progress.refused = Some(error);
     }
 }
 
@@ -187,7 +192,7 @@ async fn read_all(
     events: &mut EventReader,
 ) -> Result<std::convert::Infallible> {
     let Plan { url, address, .. } = &shared.plan;
-    let stream = ask(url, *address, Some(&shared.plan.from.id())).await?;
+    let stream = request_stream(url, *address, Some(&shared.plan.from.id())).await?;
     loop {
         let take = |bytes: &[u8]| {
             let mut check = check.borrow_mut();
@@ -195,7 +200,7 @@ async fn read_all(
             events.read(bytes, |line| check.line(line))?;
             if before < shared.plan.events && check.reached >= shared.plan.events {
                 let took = shared.begun.elapsed();
-                shared.seen.borrow_mut().took.push(took);
+                shared.progress.borrow_mut().took.push(took);
             }
             Ok(())
         };
@@ -203,19 +208,21 @@ async fn read_all(
     }
 }
 
-/// Where a channel stands: the id that it begins a stream with.
-pub async fn place(url: &Url, address: SocketAddr) -> Result<Place> {
-    let stream = ask(url, address, None).await?;
+/// The current cursor of a channel: the first id that a new stream sends.
+pub async fn current_cursor(url: &Url, address: SocketAddr) -> Result<Cursor> {
+    let stream = request_stream(url, address, None).await?;
     let buffer = RefCell::new(vec![0; READ]);
     let mut events = EventReader::default();
-    let mut place = None;
-    while place.is_none() {
+    let mut cursor = None;
+    while cursor.is_none() {
         let take = |bytes: &[u8]| {
             events.read(bytes, |line| {
-                place = place.take().or_else(|| field(line, "id:").map(Place::read));
+                cursor = cursor
+                    .take()
+                    .or_else(|| field(line, "id:").map(Cursor::read));
             })
         };
         read(&stream, &buffer, take).await?;
     }
-    place.unwrap_or_else(|| Err(anyhow!("the stream has no id")))
+    cursor.unwrap_or_else(|| Err(anyhow!("the stream begins without an id")))
 }

@@ -1,8 +1,8 @@
-//! A load generator for servers of Server-Sent Events. It knows a server by two URLs, one to subscribe and one to
-//! publish. It opens streams, publishes numbered and dated events, checks that every stream gets every event in order,
-//! and prints one JSON object: see [`report::Report`], and [`report::Replay`] where a herd reads the history.
+//! A load generator for servers of Server-Sent Events. It needs two URLs of a server, one to subscribe and one to
+//! publish. It opens streams, publishes events with a number and a time, checks that every stream receives every event
+//! in order, and prints one JSON object: a [`report::Report`], or a [`report::Replay`] if a herd replays the history.
 //!
-//! One thread does it all, so that the server has the other cores to itself; a herd has another.
+//! It uses only one thread, and a second one for a herd, so that the server can use the other cores.
 
 mod check;
 mod event;
@@ -24,7 +24,7 @@ use crate::options::Options;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    // Every stream is a file; the usual soft limit is 1,024.
+    // Every stream is an open file, and the usual soft limit is 1,024.
     rlimit::increase_nofile_limit(u64::MAX)?;
     let local = tokio::task::LocalSet::new();
     let report = if options.herd > 0 {

@@ -1,4 +1,4 @@
-//! The command line.
+//! The options of the command line.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use url::Url;
 
-/// What is done to which server.
+/// The options of a run.
 #[derive(Clone, Debug, Parser)]
 #[command(about)]
 pub struct Options {
@@ -17,16 +17,16 @@ pub struct Options {
     /// Where to publish; `{channel}` stands for a channel's number
     #[arg(long)]
     pub publish: String,
-    /// The server's process; its descendants count as well
+    /// The process of the server; its descendants are measured as well
     #[arg(long)]
     pub pid: Option<u32>,
     /// How many streams to open, spread over the channels
     #[arg(long, default_value_t = 100)]
     pub subscribers: usize,
-    /// How many of them never read
+    /// How many of these streams never read
     #[arg(long, default_value_t = 0)]
     pub stalled: usize,
-    /// How many MiB of other events are published before those that count: for streams that never read to back up
+    /// How many MiB of other events are published first, so that the buffers of streams that never read fill up
     #[arg(long, default_value_t = 0)]
     pub fill_mib: usize,
     /// How many connections publish at the same time, spread over the channels
@@ -35,41 +35,38 @@ pub struct Options {
     /// How many channels there are
     #[arg(long, default_value_t = 1)]
     pub channels: usize,
-    /// How many events are published, all publishers together
+    /// How many events all publishers together publish
     #[arg(long, default_value_t = 1_000)]
     pub events: u32,
-    /// How many of these at first are not measured
+    /// How many of these events are published before the measurement begins
     #[arg(long, default_value_t = 0)]
     pub warm_up: u32,
-    /// Events per second, all publishers together; without it each publishes as soon as the server has answered
+    /// Events per second of all publishers together; without it, each publishes as soon as the server has answered
     #[arg(long)]
     pub rate: Option<f64>,
-    /// Events per publish: more than one go as an event stream
+    /// Events per publish; more than one are sent as an event stream
     #[arg(long, default_value_t = 1)]
     pub batch: u32,
-    /// Bytes of an event's data
+    /// Size of an event's data in bytes
     #[arg(long, default_value_t = 64)]
     pub payload: usize,
-    /// Take a sample every so many seconds
+    /// Time between two samples in seconds
     #[arg(long)]
     pub sample_seconds: Option<f64>,
-    /// When all is published, so many more streams resume at the same time from where the channel began, while events
-    /// go on at the same rate. Takes batches of one event, one channel, and a rate
+    /// How many more streams resume at the beginning of the channel, all at once, after all events are published.
+    /// Meanwhile, publishing continues at the same rate. Needs --rate, one channel, and batches of one event
     #[arg(long, default_value_t = 0)]
     pub herd: usize,
-    /// How many events there are then, those included that are published at the rate; those before are not measured
+    /// How many events the herd replays, including those of --events; the others are published before and not measured
     #[arg(long, default_value_t = 10_000)]
     pub replay: u32,
 }
 
 impl Options {
-    /// Whether what was asked for can be done.
+    /// Checks that the options are valid together.
     pub fn check(&self) -> Result<()> {
-        let least = crate::event::HEADER;
-        ensure!(
-            self.payload >= least,
-            "--payload has to be at least {least}"
-        );
+        let min = crate::event::HEADER;
+        ensure!(self.payload >= min, "--payload has to be at least {min}");
         ensure!(self.channels > 0, "--channels has to be at least 1");
         ensure!(self.batch > 0, "--batch has to be at least 1");
         ensure!(self.publishers > 0, "--publishers has to be at least 1");
@@ -99,7 +96,7 @@ impl Options {
         if self.herd > 0 {
             ensure!(
                 self.rate.is_some() && self.batch == 1 && self.channels == 1,
-                "--herd takes batches of one event, one channel, and a rate"
+                "--herd needs --rate, one channel, and batches of one event"
             );
             ensure!(
                 (self.events..=events).contains(&self.replay),
@@ -114,12 +111,12 @@ impl Options {
         self.events / self.publishers as u32
     }
 
-    /// How many of those are not measured.
+    /// How many of these events are published before the measurement begins.
     pub fn warm_up_each(&self) -> u32 {
         self.warm_up / self.publishers as u32
     }
 
-    /// The time between two publishes of one publisher.
+    /// The time between two publishes of one publisher, if there is a rate.
     pub fn interval(&self) -> Option<Duration> {
         let publishes = self.batch as f64 * self.publishers as f64;
         self.rate
@@ -127,7 +124,7 @@ impl Options {
     }
 }
 
-/// A channel's URL, and the address behind it.
+/// The URL of a channel, and the address of its host.
 pub fn target(template: &str, channel: usize) -> Result<(Url, SocketAddr)> {
     let url = Url::parse(&template.replace("{channel}", &channel.to_string()))
         .with_context(|| format!("{template} is not a URL"))?;
@@ -138,7 +135,7 @@ pub fn target(template: &str, channel: usize) -> Result<(Url, SocketAddr)> {
     let address = addresses
         .next()
         .with_context(|| format!("{host} has no address"))?;
-    // A load that somebody points at another machine by mistake is an attack.
+    // A load on another machine could be an attack, so it is refused.
     ensure!(address.ip().is_loopback(), "{url} is not on this machine");
     Ok((url, address))
 }
@@ -148,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_is_a_target() {
+    fn only_http_urls_of_this_machine_are_accepted() {
         assert!(target("http://127.0.0.1:8080/channels/{channel}", 3).is_ok());
         assert!(target("http://[::1]:8080/", 0).is_ok());
         assert!(target("http://192.0.2.1/", 0).is_err());

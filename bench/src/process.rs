@@ -1,27 +1,28 @@
-//! What the operating system says of the server: the process and all its descendants.
+//! The CPU time and memory of a process and all its descendants, as the operating system reports them.
 
 use std::time::Duration;
 
 use serde::Serialize;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-/// What a process tree has used.
+/// The resources that a process tree has used.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Usage {
-    /// CPU time since its start, user and system.
+    /// User and system CPU time since its start.
     #[serde(skip)]
     pub cpu: Duration,
     /// Resident memory, in bytes.
     pub rss: u64,
 }
 
-/// Watches a process tree.
+/// A process and its descendants.
 pub struct ProcessTree {
     system: System,
     root: Pid,
 }
 
 impl ProcessTree {
+    /// The tree below the process `pid`.
     pub fn new(pid: u32) -> Self {
         Self {
             system: System::new(),
@@ -29,7 +30,7 @@ impl ProcessTree {
         }
     }
 
-    /// What it has used until now.
+    /// The resources that it has used until now.
     pub fn usage(&mut self) -> Usage {
         let kind = ProcessRefreshKind::nothing().with_cpu().with_memory();
         self.system
@@ -44,6 +45,7 @@ impl ProcessTree {
         usage
     }
 
+    /// Whether a process belongs to the tree.
     fn descends(&self, mut pid: Pid) -> bool {
         loop {
             if pid == self.root {
@@ -66,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_counts_with_its_children() {
+    fn usage_includes_child_processes() {
         let mut tree = ProcessTree::new(std::process::id());
         let alone = tree.usage();
         assert!(alone.rss > 0);

@@ -1,4 +1,4 @@
-//! One publishing connection each.
+//! A publisher, which has its own connection.
 
 use std::time::{Duration, Instant};
 
@@ -10,19 +10,22 @@ use url::Url;
 
 use crate::event::Event;
 
-/// What one publisher does.
+/// Publishes events on one connection.
 pub struct Publisher {
-    pub client: Client,
-    pub url: Url,
+    client: Client,
+    url: Url,
     /// Its number, counted from 0.
     pub number: usize,
-    pub batch: u32,
-    pub payload: usize,
-    /// When the run began.
-    pub begun: Instant,
+    /// How many events a publish contains.
+    batch: u32,
+    /// The size of an event's data in bytes.
+    payload: usize,
+    /// When the run began. The times of events are relative to it.
+    begun: Instant,
 }
 
 impl Publisher {
+    /// A publisher that is not connected yet.
     pub fn new(
         url: Url,
         number: usize,
@@ -30,11 +33,11 @@ impl Publisher {
         payload: usize,
         begun: Instant,
     ) -> Result<Self> {
-        // One connection for each publisher, as programs have that publish.
+        // Each publisher has one connection, as a real publishing program has.
         let client = Client::builder()
             .no_proxy()
             .pool_max_idle_per_host(1)
-            // One that sends elsewhere may send to another machine.
+            // A redirect could lead to another machine.
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         Ok(Self {
@@ -47,8 +50,9 @@ impl Publisher {
         })
     }
 
-    /// Publishes its events `from` to `to`, the latter not included; with an `interval`, one publish at each multiple of it
-    /// after `start`. A publish that is late because the server has not answered the one before is dated by when it was due.
+    /// Publishes its events from `from` to before `to`. With an `interval`, a publish is due at each multiple of it
+    /// after `start`. A publish is late if the server has not answered the previous one. Its events still have the time
+    /// at which they were due.
     pub async fn publish(
         &self,
         from: u32,
@@ -67,6 +71,7 @@ impl Publisher {
         Ok(())
     }
 
+    /// Publishes a batch that begins with the event `first`.
     async fn post(&self, first: u32, at: Duration) -> Result<()> {
         let event = |number| Event {
             publisher: self.number,
@@ -88,7 +93,7 @@ impl Publisher {
         self.send(request.body(body)).await
     }
 
-    /// Publishes `bytes` bytes that are not counted.
+    /// Publishes an event of `bytes` bytes that is not counted.
     pub async fn fill(&self, bytes: usize) -> Result<()> {
         self.send(self.client.post(self.url.clone()).body("x".repeat(bytes)))
             .await

@@ -1,4 +1,4 @@
-//! One run with a herd: the history is filled, streams are live, and then the herd comes back and reads all of it.
+//! A run with a herd: it fills the history, opens live streams, and then starts the herd, which replays the history.
 
 use std::cell::Cell;
 use std::mem::replace;
@@ -8,36 +8,37 @@ use anyhow::{Context, Result};
 use tokio::task::JoinSet;
 use tokio::try_join;
 
-use crate::herd::{Herd, Plan, place};
+use crate::herd::{Herd, Plan, current_cursor};
 use crate::options::{Options, target};
 use crate::process::ProcessTree;
 use crate::report::{Latency, Replay};
-use crate::run::{due, open, publishers, until_all_came};
+use crate::run::{due, open, publishers, until_all_arrived};
 use crate::subscriber::Shared;
 use crate::tally::Counts;
 
-/// Fewer events say nothing of a 99th percentile: all deliveries of an event are late together.
-const LEAST: u32 = 50;
+/// The fewest events from which a 99th percentile is computed. All deliveries of an event are late together, so fewer
+/// events would say nothing.
+const MIN_EVENTS: u32 = 50;
 
-/// Does all of it.
+/// Performs the run.
 pub async fn run(options: &Options) -> Result<Replay> {
     options.check()?;
     let mut server = options.pid.map(ProcessTree::new);
     let mut usage = || server.as_mut().map(ProcessTree::usage);
     let mut own = ProcessTree::new(std::process::id());
-    let interval = options.interval().context("--herd takes a rate")?;
+    let interval = options.interval().context("--herd needs a rate")?;
     let filled = options.replay - options.events;
     let shared = Shared::new(options.publishers, 0);
     let publishers = publishers(options, &shared)?;
-    let filler = publishers.first().context("--herd takes a publisher")?;
+    let filler = publishers.first().context("--herd needs a publisher")?;
 
     let (url, address) = target(&options.subscribe, 0)?;
-    let from = place(&url, address).await?;
-    // By one publisher alone, so that no two events are stored together.
+    let from = current_cursor(&url, address).await?;
+    // Only one publisher fills the history, so that each event is stored in its own row.
     filler.publish(0, filled, Instant::now(), None).await?;
     let _stalled = open(options, &shared).await?;
 
-    // The events `from` to `to` of each publisher, the first of them at `start`.
+    // Publishes the events from `from` to before `to` of each publisher, beginning at `start`.
     let publish = |from: u32, to: u32, start: Instant| {
         let mut publishing = JoinSet::new();
         for publisher in &publishers {
@@ -60,13 +61,13 @@ pub async fn run(options: &Options) -> Result<Replay> {
     let latency = || replace(&mut shared.tally.borrow_mut().load, Counts::new());
     let (warm_up, measured) = (options.warm_up_each(), options.events_each());
     publish(0, warm_up, Instant::now()).await?;
-    until_all_came(options, &shared, warm_up, || ()).await;
+    until_all_arrived(options, &shared, warm_up, || ()).await;
     latency();
     publish(warm_up, measured, Instant::now()).await?;
-    until_all_came(options, &shared, measured, || ()).await;
+    until_all_arrived(options, &shared, measured, || ()).await;
     let before = latency();
     let (at_start, own_at_start) = (usage(), own.usage());
-    let mut herd = Herd::set_out(Plan {
+    let mut herd = Herd::start(Plan {
         url,
         address,
         streams: options.herd,
@@ -79,44 +80,48 @@ pub async fn run(options: &Options) -> Result<Replay> {
         let begun = Instant::now();
         let mut each = measured;
         while !caught_up.get() {
-            // Each event has its time, however late the one before it was.
+            // The time of each event is fixed, even if the previous event was late.
             let start = begun + interval * (each - measured);
             publish(each, each + 1, start).await?;
             each += 1;
         }
         anyhow::Ok(each)
     };
-    // What is used from then on, until the live events have come, is not for the herd.
+    // The usage is read as soon as the herd has caught up. What the server uses afterwards is not used for the herd.
     let usages = async {
         let _ = (&mut herd.caught_up).await;
         caught_up.set(true);
         anyhow::Ok((usage(), own.usage()))
     };
     let (each, (at_end, own_at_end)) = try_join!(live_load, usages)?;
-    until_all_came(options, &shared, each, || ()).await;
+    until_all_arrived(options, &shared, each, || ()).await;
     let live = u64::from(each) * options.publishers as u64;
-    let found = herd.end(u64::from(filled) + live).await?;
+    let result = herd.end(u64::from(filled) + live).await?;
 
     let meanwhile = (each - measured) * options.publishers as u32;
     let tally = shared.tally.borrow();
-    let all = found.took.len() == options.herd;
-    let seconds = found.took.last().filter(|_| all).map(Duration::as_secs_f64);
+    let all = result.took.len() == options.herd;
+    let seconds = result
+        .took
+        .last()
+        .filter(|_| all)
+        .map(Duration::as_secs_f64);
     let deliveries = options.herd as f64 * f64::from(options.replay);
     Ok(Replay {
         streams: options.herd,
         events: options.replay,
         seconds,
-        median_seconds: found
+        median_seconds: result
             .took
             .get(options.herd / 2)
             .filter(|_| all)
             .map(Duration::as_secs_f64),
-        faults: found.faults,
-        ended: found.ended + tally.ended,
+        faults: result.faults,
+        ended: result.ended + tally.ended,
         live_lost: due(options, each).saturating_sub(tally.seen),
         live_out_of_order: tally.out_of_order,
         before: Latency::of(&before),
-        during: (meanwhile >= LEAST).then(|| Latency::of(&tally.load)),
+        during: (meanwhile >= MIN_EVENTS).then(|| Latency::of(&tally.load)),
         cpu_us_per_delivery: at_start
             .zip(at_end)
             .map(|(start, end)| end.cpu.saturating_sub(start.cpu).as_secs_f64() * 1e6 / deliveries),

@@ -1,4 +1,4 @@
-//! What a run found out.
+//! The results of a run.
 
 use serde::Serialize;
 
@@ -9,29 +9,30 @@ use crate::tally::Counts;
 /// The result of a run, printed as JSON.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// From the first measured publish to the last delivery.
+    /// The time from the first measured publish to the last delivery.
     pub seconds: f64,
     /// Events that arrived in order.
     pub delivered: u64,
-    /// `delivered` by `seconds`.
+    /// `delivered` divided by `seconds`.
     pub deliveries_per_second: f64,
-    /// Deliveries that were due to streams that read, and never came.
+    /// Deliveries that never arrived at streams that read.
     pub lost: u64,
-    /// Events that came late or twice.
+    /// Events that arrived twice, or after a later event.
     pub out_of_order: u64,
     /// Streams that the server ended.
     pub ended: usize,
+    /// The latency of the measured events.
     #[serde(flatten)]
     pub latency: Latency,
     /// The server's CPU time per delivery, in microseconds.
     pub cpu_us_per_delivery: Option<f64>,
-    /// The server's CPU time by `seconds`: 1 is one core.
+    /// The server's CPU time divided by `seconds`. 1 is one core.
     pub cpu_cores: Option<f64>,
-    /// This program's own, to tell whether it was the bottleneck.
+    /// The same for this program, which shows whether it was the bottleneck.
     pub generator_cores: f64,
     /// The server's resident memory.
     pub memory: Option<Memory>,
-    /// At `--sample-seconds`.
+    /// One sample every `--sample-seconds`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<Sample>,
 }
@@ -39,35 +40,38 @@ pub struct Report {
 /// The result of a run with a herd, printed as JSON.
 #[derive(Debug, Serialize)]
 pub struct Replay {
-    /// How many streams came back, and how many events there were for each of them.
+    /// How many streams the herd has.
     pub streams: usize,
+    /// How many events each of them replays.
     pub events: u32,
-    /// From when they set out until the last of them had all these events. `None` where not all got them.
+    /// The time from the start of the herd until its last stream had all these events. `None` if a stream never had
+    /// them.
     pub seconds: Option<f64>,
-    /// The same for half of them.
+    /// The same for half of the streams.
     pub median_seconds: Option<f64>,
-    /// What was wrong with any of them, until the end of the run.
+    /// The faults of the herd's streams until the end of the run.
     #[serde(flatten)]
     pub faults: Faults,
-    /// Streams that the server ended, of the herd and of the others.
+    /// Streams of the herd and live streams that the server ended.
     pub ended: usize,
-    /// Of the other streams, which are live: deliveries that never came, or came late or twice.
+    /// Deliveries that never arrived at the live streams.
     pub live_lost: u64,
+    /// Events that arrived twice at a live stream, or after a later event.
     pub live_out_of_order: u64,
-    /// Their latency: of what was published before the herd set out, and from then on until it had all. `None` where
-    /// that were too few events to say.
+    /// The latency of the live streams before the start of the herd.
     pub before: Latency,
+    /// Their latency from then on until the herd has caught up. `None` if too few events were published in this time.
     pub during: Option<Latency>,
-    /// The server's CPU time in `seconds`, by all events of all streams of the herd, in microseconds. What the live
-    /// streams took meanwhile is part of it.
+    /// The server's CPU time during `seconds`, divided by all deliveries to the herd, in microseconds. It includes the
+    /// CPU time for the live streams.
     pub cpu_us_per_delivery: Option<f64>,
-    /// The server's resident memory, in bytes: before the herd, and when the last had all.
+    /// The server's resident memory in bytes: before the start of the herd, and when the herd has caught up.
     pub rss: Option<[u64; 2]>,
-    /// This program's CPU time by `seconds`, to tell whether it was the bottleneck. It has two threads.
+    /// This program's CPU time divided by `seconds`, which shows whether it was the bottleneck. It uses two threads.
     pub generator_cores: f64,
 }
 
-/// From when an event was due to be published until it arrived.
+/// The time from when an event was due to be published until it arrived.
 #[derive(Debug, Serialize)]
 pub struct Latency {
     pub p50_ms: f64,
@@ -76,6 +80,7 @@ pub struct Latency {
 }
 
 impl Latency {
+    /// The latency of a span of time.
     pub fn of(counts: &Counts) -> Self {
         let ms = |micros: u64| micros as f64 / 1_000.0;
         Self {
@@ -86,25 +91,25 @@ impl Latency {
     }
 }
 
-/// Resident memory, in bytes.
+/// The server's resident memory in bytes.
 #[derive(Debug, Serialize)]
 pub struct Memory {
-    /// Before the first stream.
+    /// Before the first stream was opened.
     pub before: u64,
-    /// With all streams open and nothing published.
+    /// With all streams open and before the first publish.
     pub idle: u64,
-    /// `idle` less `before` by the number of streams.
+    /// `idle` minus `before`, divided by the number of streams.
     pub per_stream: f64,
-    /// When the measured load began.
+    /// At the beginning of the measured load.
     pub at_start: u64,
-    /// When it ended.
+    /// At the end of the measured load.
     pub at_end: u64,
 }
 
-/// The time since the sample before.
+/// The counts and usage since the previous sample.
 #[derive(Debug, Serialize)]
 pub struct Sample {
-    /// Its end, since the load began.
+    /// When the sample was taken, in seconds from the beginning of the load.
     pub second: f64,
     pub delivered: u64,
     #[serde(flatten)]

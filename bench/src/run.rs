@@ -1,4 +1,4 @@
-//! One run, from the first connection to the last delivery.
+//! A run without a herd, from the first connection to the last delivery.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,25 +16,25 @@ use crate::report::{Latency, Memory, Report, Sample};
 use crate::subscriber::{Shared, subscribe, subscribe_stalled};
 use crate::tally::Counts;
 
-/// How many streams are opened at the same time.
+/// How many streams are being opened at the same time.
 const OPENING: usize = 64;
 
-/// How long nothing may come until what is missing counts as lost.
+/// How long no event may arrive before missing events count as lost.
 const QUIET: Duration = Duration::from_secs(3);
 
-/// After how long it may have been the last that came.
+/// How long no event may arrive before the usage is read: the previous event may have been the last one.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How often it is looked whether all has come.
-const LOOK: Duration = Duration::from_millis(5);
+/// How often to check whether all events have arrived.
+const POLL: Duration = Duration::from_millis(5);
 
-/// How long the server is left alone before its memory is looked at.
+/// How long to wait after the streams were opened before the server's memory is read.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// `--fill-mib` is published in events of so many KiB.
+/// The size of the events of `--fill-mib` in KiB.
 const FILL_EVENT_KIB: usize = 32;
 
-/// Does all of it.
+/// Performs the run.
 pub async fn run(options: &Options) -> Result<Report> {
     options.check()?;
     let mut server = options.pid.map(ProcessTree::new);
@@ -52,7 +52,7 @@ pub async fn run(options: &Options) -> Result<Report> {
     }
     let warm_up = options.warm_up_each();
     publish(options, &publishers, 0, warm_up).await?;
-    until_all_came(options, &shared, warm_up, || ()).await;
+    until_all_arrived(options, &shared, warm_up, || ()).await;
 
     let at_start = usage();
     let mut own = ProcessTree::new(std::process::id());
@@ -60,7 +60,7 @@ pub async fn run(options: &Options) -> Result<Report> {
     let started = shared.begun.elapsed();
     let samples = Samples::start(options, &shared);
     publish(options, &publishers, warm_up, options.events_each()).await?;
-    let (at_end, own_at_end) = until_all_came(options, &shared, options.events_each(), || {
+    let (at_end, own_at_end) = until_all_arrived(options, &shared, options.events_each(), || {
         (usage(), own.usage())
     })
     .await;
@@ -107,7 +107,7 @@ fn memory(options: &Options, usages: [Option<Usage>; 4]) -> Option<Memory> {
     })
 }
 
-/// Opens all streams. Those that never read are returned: they stay open for as long as they are kept.
+/// Opens all streams. Returns the streams that never read, because they are closed when they are dropped.
 pub async fn open(options: &Options, shared: &Rc<Shared>) -> Result<Vec<TcpStream>> {
     let mut stalled = Vec::new();
     let mut opening = JoinSet::new();
@@ -131,6 +131,7 @@ pub async fn open(options: &Options, shared: &Rc<Shared>) -> Result<Vec<TcpStrea
     Ok(stalled)
 }
 
+/// Creates all publishers.
 pub fn publishers(options: &Options, shared: &Shared) -> Result<Vec<Rc<Publisher>>> {
     let publisher = |number| {
         let (url, _) = target(&options.publish, number % options.channels)?;
@@ -145,7 +146,7 @@ pub fn publishers(options: &Options, shared: &Shared) -> Result<Vec<Rc<Publisher
     (0..options.publishers).map(publisher).collect()
 }
 
-/// All publishers publish their events `from` to `to`. Where there is a rate, they take turns.
+/// Lets all publishers publish their events from `from` to before `to`. With a rate, they take turns.
 async fn publish(
     options: &Options,
     publishers: &[Rc<Publisher>],
@@ -167,7 +168,7 @@ async fn publish(
     Ok(())
 }
 
-/// Publishes to each channel what `--fill-mib` says.
+/// Publishes `--fill-mib` to each channel.
 async fn fill(options: &Options, publishers: &[Rc<Publisher>]) -> Result<()> {
     let publisher = |channel| {
         publishers
@@ -182,7 +183,7 @@ async fn fill(options: &Options, publishers: &[Rc<Publisher>]) -> Result<()> {
     Ok(())
 }
 
-/// How many deliveries it makes when each publisher has published `events` events.
+/// How many deliveries are due if each publisher has published `events` events.
 pub fn due(options: &Options, events: u32) -> u64 {
     let readers = |channel: usize| {
         (options.stalled..options.subscribers).filter(move |n| n % options.channels == channel)
@@ -192,36 +193,37 @@ pub fn due(options: &Options, events: u32) -> u64 {
     deliveries.sum::<u64>() * u64::from(events)
 }
 
-/// Waits until all of the first `events` events of each publisher have come, or nothing comes any more. Returns what
-/// `look` says when the last of them had come.
-pub async fn until_all_came<T>(
+/// Waits until the first `events` events of each publisher have arrived at all streams, or no more events arrive. Calls
+/// `measure` when the last event has arrived, and returns its result.
+pub async fn until_all_arrived<T>(
     options: &Options,
     shared: &Shared,
     events: u32,
-    mut look: impl FnMut() -> T,
+    mut measure: impl FnMut() -> T,
 ) -> T {
     let due = due(options, events);
     let (mut seen, mut since) = (0, Instant::now());
-    let mut looked = None;
+    let mut measured = None;
     while seen < due && since.elapsed() < QUIET {
-        sleep(LOOK).await;
+        sleep(POLL).await;
         let now = shared.tally.borrow().seen;
         if now > seen {
             (seen, since) = (now, Instant::now());
-            looked = None;
-        } else if looked.is_none() && since.elapsed() > PAUSE {
-            // What is used from here on, waiting for what may be lost, is not for what was delivered.
-            looked = Some(look());
+            measured = None;
+        } else if measured.is_none() && since.elapsed() > PAUSE {
+            // Events that are still missing may be lost. The usage is read now, because waiting for them must not
+            // count.
+            measured = Some(measure());
         }
     }
-    looked.unwrap_or_else(look)
+    measured.unwrap_or_else(measure)
 }
 
-/// Samples in the making.
+/// The samples that are being taken.
 struct Samples(Rc<RefCell<Vec<Sample>>>);
 
 impl Samples {
-    /// Takes a sample every `--sample-seconds`, where those and a process are given.
+    /// Takes a sample every `--sample-seconds`. Takes none without that option or without `--pid`.
     fn start(options: &Options, shared: &Rc<Shared>) -> Self {
         let samples = Rc::new(RefCell::new(Vec::new()));
         if let (Some(seconds), Some(pid)) = (options.sample_seconds, options.pid) {

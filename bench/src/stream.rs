@@ -1,19 +1,19 @@
-//! The bytes of a subscription -> its lines. Reads what servers of Server-Sent Events send: a head, and a
-//! body in chunks or until the end. Lean, because this is what the generator does a million times a second.
+//! Splits the response of a subscription into lines. The body is chunked, or ends with the connection. This code is
+//! minimal, because the generator reads up to a million lines a second.
 
 use anyhow::{Result, bail};
 use memchr::memchr;
 
-/// The most of a head or of a chunk's first line that is waited for.
+/// The maximum size of a head, and of the line with a chunk's size.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// Reads one response, however its bytes are cut.
+/// Reads one response. Its bytes may arrive in pieces of any size.
 #[derive(Debug, Default)]
 pub struct EventReader {
     state: State,
-    /// The head, or the line of a chunk's size, as far as it has come.
+    /// The part of the head, or of the line with a chunk's size, that has arrived.
     pending: Vec<u8>,
-    /// The stream's line that has no end yet.
+    /// The part of the stream's current line that has arrived.
     line: Vec<u8>,
 }
 
@@ -24,20 +24,20 @@ enum State {
     /// A body that ends with the connection.
     Plain,
     ChunkSize,
-    /// So many bytes of the chunk are to come, its line end included.
+    /// A chunk. The number of bytes that are still missing includes its line end.
     Chunk(u64),
 }
 
-/// A chunk is followed by an empty line.
+/// The size of the line end that follows a chunk.
 const CHUNK_END: u64 = 2;
 
 impl EventReader {
-    /// Whether the head has been read: the server has accepted.
+    /// Whether the head has been read, and so the server has accepted the subscription.
     pub fn is_open(&self) -> bool {
         !matches!(self.state, State::Head)
     }
 
-    /// Takes in `bytes`; calls `on_line` for each line of the stream. Fails where this is no stream of events.
+    /// Processes `bytes`, and calls `on_line` for each complete line. Fails if the response is no event stream.
     pub fn read(&mut self, mut bytes: &[u8], mut on_line: impl FnMut(&[u8])) -> Result<()> {
         while !bytes.is_empty() {
             bytes = match self.state {
@@ -46,7 +46,7 @@ impl EventReader {
                 State::Chunk(left) => {
                     let take = left.min(bytes.len() as u64);
                     let (chunk, rest) = bytes.split_at(take as usize);
-                    // What belongs to the chunk's own line end is not the body's.
+                    // The chunk's line end does not belong to the body.
                     let body = left.saturating_sub(CHUNK_END).min(take);
                     self.lines(&chunk[..body as usize], &mut on_line);
                     self.state = match left - take {
@@ -71,18 +71,18 @@ impl EventReader {
         let mut response = httparse::Response::new(&mut headers);
         let httparse::Status::Complete(length) = response.parse(&self.pending)? else {
             if self.pending.len() > MAX_HEAD {
-                bail!("the response's head has no end");
+                bail!("the head of the response is too long");
             }
             return Ok(&[]);
         };
         let status = response.code.unwrap_or_default();
         if status != 200 {
-            bail!("subscribing was answered with {status}");
+            bail!("the server answered the subscription with status {status}");
         }
         let is = |header: &httparse::Header<'_>, name| header.name.eq_ignore_ascii_case(name);
         let mut headers = response.headers.iter();
         if headers.clone().any(|header| is(header, "content-length")) {
-            bail!("subscribing was answered with a body that has an end");
+            bail!("the response to the subscription has a Content-Length, so it is no stream");
         }
         let chunked = headers.any(|header| {
             is(header, "transfer-encoding") && header.value.eq_ignore_ascii_case(b"chunked")
@@ -110,7 +110,7 @@ impl EventReader {
                 Ok(&bytes[length - before..])
             }
             Ok(httparse::Status::Partial) if self.pending.len() <= MAX_HEAD => Ok(&bytes[take..]),
-            _ => bail!("the body is not in chunks"),
+            _ => bail!("the body is not chunked"),
         }
     }
 
@@ -130,7 +130,7 @@ impl EventReader {
     }
 }
 
-/// The value of a line of the field that `name`, which ends in a colon, says.
+/// The value of a line, if its field is `name`. `name` ends with a colon.
 pub fn field<'a>(line: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let value = line.strip_prefix(name.as_bytes())?;
     Some(value.strip_prefix(b" ").unwrap_or(value))
@@ -145,7 +145,7 @@ mod tests {
     const PLAIN: &str = "HTTP/1.1 200 OK\r\nServer: x\r\n\r\ndata: one\n\n: hello\n\ndata: two\n\n";
 
     #[test]
-    fn however_the_bytes_are_cut() {
+    fn lines_are_read_from_pieces_of_any_size() {
         for response in [CHUNKED, PLAIN] {
             for size in 1..response.len() {
                 let mut reader = EventReader::default();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_stream_is_said() {
+    fn a_response_that_is_no_event_stream_is_an_error() {
         let read = |bytes: &[u8]| EventReader::default().read(bytes, |_| {});
         assert!(read(b"HTTP/1.1 503 No\r\n\r\n").is_err());
         assert!(read(b"hello\r\n\r\n").is_err());

@@ -1,4 +1,4 @@
-//! One stream each.
+//! A subscriber, which reads one stream.
 
 use std::cell::RefCell;
 use std::io::ErrorKind;
@@ -16,28 +16,31 @@ use crate::event::Event;
 use crate::stream::{EventReader, field};
 use crate::tally::{Expected, Tally};
 
-/// What is read at once: a stream that lags has more to read than one that keeps up.
+/// How many bytes are read at once. A stream that lags has more to read than one that keeps up.
 pub const READ: usize = 256 * 1024;
 
-/// The receive buffer of a stream that never reads, so that it backs up soon.
+/// The receive buffer of a stream that never reads. It is small, so that it fills up soon.
 const STALLED_BUFFER: u32 = 4 * 1024;
 
-/// How long a server may take to accept a stream.
+/// How long the server may take to accept a stream.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What all streams share.
+/// The state that all streams share.
 pub struct Shared {
-    /// When the run began: what events are dated by.
+    /// When the run began. The times of events are relative to it.
     pub begun: Instant,
+    /// What all streams have received.
     pub tally: RefCell<Tally>,
-    /// Where bytes are read into: one for all, as they take turns.
+    /// The buffer into which all streams read, one after the other.
     pub buffer: RefCell<Vec<u8>>,
+    /// How many publishers there are.
     pub publishers: usize,
-    /// How many events of each publisher are not measured.
+    /// How many events each publisher publishes before the measurement begins.
     pub warm_up: u32,
 }
 
 impl Shared {
+    /// The state at the beginning of a run.
     pub fn new(publishers: usize, warm_up: u32) -> Rc<Self> {
         Rc::new(Self {
             begun: Instant::now(),
@@ -49,9 +52,9 @@ impl Shared {
     }
 }
 
-/// Opens a stream that reads all that comes, until the server ends it. Returns once the server has accepted.
+/// Opens a stream and reads it in the background until the server ends it. Returns when the server has accepted it.
 pub async fn subscribe(url: &Url, address: SocketAddr, shared: Rc<Shared>) -> Result<()> {
-    let stream = ask(url, address, None).await?;
+    let stream = request_stream(url, address, None).await?;
     let (open, opened) = oneshot::channel();
     tokio::task::spawn_local(async move {
         let mut reader = Reader::new(stream, shared);
@@ -76,15 +79,20 @@ pub async fn subscribe(url: &Url, address: SocketAddr, shared: Rc<Shared>) -> Re
         .context("the server did not answer a subscriber")??
 }
 
-/// Opens a stream and never reads from it. It stays open for as long as what is returned.
+/// Opens a stream and never reads from it. The stream is closed when the returned connection is dropped.
 pub async fn subscribe_stalled(url: &Url, address: SocketAddr) -> Result<TcpStream> {
     let socket = TcpSocket::new_v4_or_v6(address)?;
     socket.set_recv_buffer_size(STALLED_BUFFER)?;
     request(socket, url, address, None).await
 }
 
-/// Opens a connection and asks for a stream, after `last_event_id` where there is one. The answer is still to be read.
-pub async fn ask(url: &Url, address: SocketAddr, last_event_id: Option<&str>) -> Result<TcpStream> {
+/// Opens a connection and sends the request for a stream, with `last_event_id` if there is one. The caller reads the
+/// response.
+pub async fn request_stream(
+    url: &Url,
+    address: SocketAddr,
+    last_event_id: Option<&str>,
+) -> Result<TcpStream> {
     let socket = TcpSocket::new_v4_or_v6(address)?;
     request(socket, url, address, last_event_id).await
 }
@@ -120,7 +128,7 @@ async fn request(
     Ok(stream)
 }
 
-/// Waits for bytes and has `take` take them in. Fails at the end of the stream.
+/// Waits for bytes and calls `take` with them. Fails at the end of the stream.
 pub async fn read(
     stream: &TcpStream,
     buffer: &RefCell<Vec<u8>>,
@@ -136,6 +144,7 @@ pub async fn read(
     }
 }
 
+/// Reads a stream and counts its events.
 struct Reader {
     stream: TcpStream,
     shared: Rc<Shared>,
@@ -154,7 +163,7 @@ impl Reader {
         }
     }
 
-    /// Waits for bytes and takes them in. Fails at the end of the stream.
+    /// Waits for bytes and processes them. Fails at the end of the stream.
     async fn read(&mut self) -> Result<()> {
         let (shared, expected) = (&self.shared, &mut self.expected);
         let take = |bytes: &[u8]| {

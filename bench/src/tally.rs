@@ -1,4 +1,4 @@
-//! Counting what arrives.
+//! Counts the events that arrive.
 
 use std::time::Duration;
 
@@ -6,29 +6,29 @@ use hdrhistogram::Histogram;
 
 use crate::event::Event;
 
-/// What all streams together have got.
+/// The counts of all streams together.
 #[derive(Debug)]
 pub struct Tally {
     /// Since the load began.
     pub load: Counts,
     /// Since the last sample.
     pub sample: Counts,
-    /// All events that came, those of the warm-up as well.
+    /// All events that arrived in order, including those before the measurement.
     pub seen: u64,
-    /// Events that came after a later one of the same publisher, or twice.
+    /// Events that arrived twice, or after a later event of the same publisher.
     pub out_of_order: u64,
-    /// When the last event came, since the run began.
+    /// When the last event arrived, measured from the beginning of the run.
     pub last: Duration,
     /// Streams that the server ended.
     pub ended: usize,
 }
 
-/// Counts of a span of time.
+/// The counts of a span of time.
 #[derive(Debug)]
 pub struct Counts {
-    /// Events that came in order.
+    /// Events that arrived in order.
     pub delivered: u64,
-    /// From when an event was due to be published to its arrival, in microseconds.
+    /// The times from when events were due to be published until they arrived, in microseconds.
     pub latency: Histogram<u64>,
 }
 
@@ -60,7 +60,7 @@ impl Tally {
         }
     }
 
-    /// An event came at `now`; `measured` unless it was of the warm-up.
+    /// Counts an event that arrived in order at `now`. `measured` is false for an event before the measurement.
     pub fn arrived(&mut self, event: Event, now: Duration, measured: bool) {
         self.seen += 1;
         self.last = now;
@@ -73,10 +73,10 @@ impl Tally {
     }
 }
 
-/// What one stream is to get next.
+/// The events that one stream expects next.
 #[derive(Debug)]
 pub struct Expected {
-    /// For each publisher the number of its next event.
+    /// The number of the next event of each publisher.
     next: Vec<u32>,
 }
 
@@ -87,7 +87,7 @@ impl Expected {
         }
     }
 
-    /// Whether `event` comes in its order. Lost ones before it are not waited for any more.
+    /// Whether `event` arrived in order. Earlier events that have not arrived yet are not expected any more.
     pub fn in_order(&mut self, event: Event) -> bool {
         let Some(next) = self.next.get_mut(event.publisher) else {
             return false;
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn order_is_each_publishers_own() {
+    fn each_publisher_has_its_own_order() {
         let mut expected = Expected::new(2);
         let mut in_order = |publisher, number| {
             let at = Duration::ZERO;
@@ -117,8 +117,8 @@ mod tests {
         };
         assert!(in_order(0, 0));
         assert!(in_order(0, 2), "number 1 is lost");
-        assert!(!in_order(0, 1), "or late");
-        assert!(!in_order(0, 2), "or here twice");
+        assert!(!in_order(0, 1), "number 1 is late");
+        assert!(!in_order(0, 2), "number 2 arrives twice");
         assert!(in_order(1, 0));
         assert!(!in_order(2, 0), "there is no such publisher");
     }

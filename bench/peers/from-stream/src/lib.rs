@@ -1,7 +1,7 @@
-//! A peer for the benchmark: a hub in Rust in its plain form. The same routes and the same wire format, one Durable
-//! Object per channel, and streams as workers-rs makes them: [`ResponseBuilder::from_stream`] over a bounded queue.
+//! A peer for the benchmark: a simple hub in Rust. It has the routes and the wire format of this project, one Durable
+//! Object per channel, and the streams of workers-rs: [`ResponseBuilder::from_stream`] over a bounded queue.
 
-// The methods that the macros add have no docs.
+// The methods that the macros generate have no doc comments.
 #![allow(missing_docs)]
 
 use std::cell::{Cell, RefCell};
@@ -16,7 +16,7 @@ use worker::{
     durable_object, event,
 };
 
-/// Events that may wait for a stream. When more come, the stream loses them.
+/// How many chunks may wait in the queue of a stream. A stream loses the chunks that arrive while its queue is full.
 const BUFFER_EVENTS: usize = 256;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -33,20 +33,21 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
     }
 }
 
-/// The channel that a path names, and what is asked of it.
+/// Splits a path into the channel's id and the rest.
 fn channel_id(path: &str) -> Option<(&str, Option<&str>)> {
     let mut parts = path.strip_prefix("/channels/")?.splitn(2, '/');
     let id = parts.next().filter(|id| !id.is_empty())?;
     Some((id, parts.next()))
 }
 
-/// What waits for a stream: all streams share the bytes of an event until each copies them out of wasm memory.
+/// A chunk in the queue of a stream. All streams share its bytes until each of them copies the bytes out of wasm
+/// memory.
 type Chunk = Rc<[u8]>;
 
 #[durable_object(fetch)]
 pub struct Channel {
     streams: Rc<RefCell<Vec<Sender<Chunk>>>>,
-    /// Whether a task sends heartbeats.
+    /// Whether a task that sends heartbeats runs.
     beating: Rc<Cell<bool>>,
     epoch: u64,
     seq: Cell<u64>,
@@ -73,10 +74,10 @@ impl DurableObject for Channel {
 
 impl Channel {
     fn subscribe(&self) -> Result<Response> {
-        // Each sender has a place of its own beyond the queue's.
+        // The channel adds one slot for each sender to the length of its queue.
         let (mut sender, receiver) = channel::<Chunk>(BUFFER_EVENTS.saturating_sub(1));
         let opening = format!("retry: 3000\nid: {}-{}\n\n", self.epoch, self.seq.get());
-        // It cannot fail: the queue is new.
+        // The queue is new, so this cannot fail.
         let _ = sender.try_send(opening.into_bytes().into());
         self.streams.borrow_mut().push(sender);
         if !self.beating.replace(true) {
@@ -90,7 +91,7 @@ impl Channel {
             .from_stream(receiver.map(|chunk| Ok::<_, worker::Error>(chunk.to_vec())))
     }
 
-    /// Sends the body as one event, or as the events that it is where it is an event stream itself.
+    /// Sends the body as one event, or as several events if the body is an event stream.
     async fn publish(&self, request: &mut Request) -> Result<Response> {
         let content_type = request.headers().get("Content-Type")?;
         let is_batch = content_type.is_some_and(|value| value.starts_with("text/event-stream"));
@@ -122,7 +123,8 @@ impl Channel {
     }
 }
 
-/// Queues `chunk` for every stream, and forgets those whose client has gone. Returns how many streams were full.
+/// Enqueues `chunk` to every stream, and removes the streams whose client has disconnected. Returns how many queues
+/// were full.
 fn send(streams: &mut Vec<Sender<Chunk>>, chunk: Chunk) -> u64 {
     let mut full = 0_u64;
     streams.retain_mut(|stream| match stream.try_send(chunk.clone()) {
@@ -136,7 +138,7 @@ fn send(streams: &mut Vec<Sender<Chunk>>, chunk: Chunk) -> u64 {
     full
 }
 
-/// Sends heartbeats for as long as there are streams: only a write finds out that a client has gone.
+/// Sends heartbeats while there are streams. Only a write detects that a client has disconnected.
 async fn beat(streams: Weak<RefCell<Vec<Sender<Chunk>>>>, beating: Rc<Cell<bool>>) {
     while beating.get() {
         Delay::from(HEARTBEAT).await;
