@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
-import { chromiumPath } from "../tests/support/tools.mjs";
+import { chromiumPath } from "../tests/support/chromium.mjs";
 import { root, say } from "./install.mjs";
 import { startWorkerd } from "./workerd.mjs";
 

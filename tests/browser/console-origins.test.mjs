@@ -32,7 +32,7 @@ test("ALLOWED_ORIGINS: the console of an origin on the list works, that of anoth
   const other = site.replace("127.0.0.1", "localhost");
   const foreign = await newPage();
   await foreign.goto(`${other}/${query}`);
-  await waitForStatus(foreign, `no answer, or none that a page of ${other} may read; reconnecting to ${channel.url}`);
+  await waitForStatus(foreign, `no answer, or pages of ${other} may not read it; reconnecting to ${channel.url}`);
   await clickBroadcast(foreign, "not allowed");
   await waitForItem(foreign, "not sent: ");
   assert.match((await channel.publish("2")).id, /-2$/, "the browser has asked first, and not published");

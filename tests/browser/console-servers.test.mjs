@@ -54,7 +54,7 @@ for (const [what, server] of Object.entries(SERVERS)) {
     const page = await newPage();
     const requests = [];
     page.on("request", (request) => requests.push(request.url()));
-    const words = /http or https address without user name, query and fragment/;
+    const words = /http or https URL without user name, query and fragment/;
     const before = other.requests.length;
     const token = await newToken();
     await page.goto(`${hub.origin}/?server=${encodeURIComponent(server)}&token=${token}`);
@@ -96,7 +96,7 @@ test("a token does not go along to another server, nor come back by itself", min
   await asked("/channels/servers", before);
   await waitForStatus(page, `${other.origin}/channels/servers was refused: a token is needed`);
   assert.equal(await field.inputValue(), "");
-  const removed = `The token was removed: it was for ${hub.origin}. Enter one for ${other.origin}, if it needs one.`;
+  const removed = `The token was removed: it was for ${hub.origin}. Enter a token for ${other.origin} if it needs one.`;
   assert.equal(await note(page), removed);
   await clickBroadcast(page, "for the other");
   await asked("/channels/servers/broadcast", before);
@@ -106,7 +106,7 @@ test("a token does not go along to another server, nor come back by itself", min
   await field.fill("not-for-the-hub");
   assert.equal(await note(page), "");
   await enterServer(page, hub.origin);
-  assert.match(await note(page), new RegExp(`it was for ${other.origin}\\. Enter one for ${hub.origin},`));
+  assert.match(await note(page), new RegExp(`it was for ${other.origin}\\. Enter a token for ${hub.origin} if`));
   const requests = [];
   page.on("request", (request) => requests.push(request));
   await clickSubscribe(page);
@@ -172,7 +172,7 @@ test("a token that comes in an address goes to the server of the same address al
   const lost = await newToken();
   await page.goto(`${hub.origin}/?server=ws:&channel=linked&token=${lost}`);
   await enterServer(page, other.origin);
-  assert.match(await note(page), /^The token was removed: it was entered before there was a server\./);
+  assert.match(await note(page), /^The token was removed: it was entered when there was no server\./);
   await clickSubscribe(page);
   await waitForStatus(page, "a token is needed");
   assert.equal(other.has(lost), false);
@@ -218,11 +218,11 @@ for (const all of [false, true]) {
     await page.goto(`${hub.origin}/?server=${redirecting.origin}&channel=moved&token=${token}`);
     const url = `${redirecting.origin}/channels/moved`;
     if (all)
-      await waitForStatus(page, `no answer, or none that a page of ${hub.origin} may read; reconnecting to ${url}`);
+      await waitForStatus(page, `no answer, or pages of ${hub.origin} may not read it; reconnecting to ${url}`);
     else
       await waitForStatus(
         page,
-        `${url} redirects to another address, which this page does not follow: enter that server`,
+        `${url} redirects to another URL, which this page does not follow: enter that server`,
       );
     await clickBroadcast(page, "x");
     await waitForItem(page, all ? "not sent: " : `not sent: ${url} redirects`);
@@ -253,7 +253,7 @@ for (const [when, answer] of Object.entries(MOVING)) {
       moving.requests.some(({ url }) => new URLSearchParams(url.split("?")[1]).get("token") === token);
     await eventually(stream, 10_000, "a stream is asked for");
     moving.answer = redirectTo(other.origin);
-    await waitForStatus(page, "redirects to another address");
+    await waitForStatus(page, "redirects to another URL");
     assert.equal(other.requests.length, before);
     await page.context().close();
   });
