@@ -126,10 +126,10 @@ test("a channel in the address bar leads to the console", { timeout: 60_000 }, a
 test("broadcast.py stops with a clear message", { timeout: 60_000 }, async () => {
   const failed = await broadcast("--channel", "no/such id").catch((error) => error);
   assert.equal(failed.code, 1);
-  assert.match(failed.stderr, /^event 1 of 10 was not broadcast: 400 .*1 to 128 characters/s);
+  assert.match(failed.stderr, /^event 1 of 10 was not published: 400 .*1 to 128 characters/s);
   const nobody = await broadcast("--url", "http://127.0.0.1:1").catch((error) => error);
   assert.equal(nobody.code, 1);
-  assert.match(nobody.stderr, /^event 1 of 10 was not broadcast: /);
+  assert.match(nobody.stderr, /^event 1 of 10 was not published: /);
 });
 
 test("a page that is closed is let go of", { timeout: 60_000 }, async () => {
