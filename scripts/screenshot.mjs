@@ -1,5 +1,5 @@
-// `node scripts/screenshot.mjs`: takes the pictures of the console that the README shows, in light and dark colours. It
-// starts a hub (after `npm run build`), opens its console in Chromium, and publishes some events.
+// `node scripts/screenshot.mjs` (after `npm run build`): creates the pictures of the console for the README, in light
+// and dark colours. It starts a hub, opens its console in Chromium, and publishes some events.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { startWorkerd } from "./workerd.mjs";
 const PORT = 8080;
 const SIZE = { width: 720, height: 560 };
 
-/** What is published: [type, data]. */
+/** The published events: [type, data]. */
 const EVENTS = [
   ["", "foo=bar"],
   ["", '{"order":4711,"state":"paid"}'],
@@ -45,7 +45,7 @@ try {
       .nth(EVENTS.length - 1)
       .waitFor();
     await page.getByLabel("Message").fill("full-time");
-    // The text cursor blinks.
+    // Without the focus, no blinking text cursor is in the picture.
     await page.getByLabel("Message").blur();
     await sleep(200);
     const path = join(root, "docs", "images", `console-${colorScheme}.png`);
