@@ -13,7 +13,6 @@ import { FULL_ACCESS, mint, now, OTHER_SECRET, PLACES, SECRET, secretKey } from 
 import { eventually, sleep } from "../support/wait.mjs";
 
 /** Control characters and line separators, which could forge lines or steer a terminal. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it finds these characters.
 const CONTROL = /[\0-\x1f\x7f-\x9f\u2028\u2029]/;
 const BROADCAST = "/channels/foo/broadcast";
 
@@ -174,7 +173,9 @@ test("an error of the runtime is logged on one line and without the query of its
   assert.match(without, /^request failed: error=/m);
   assertShowsNone(without, [token]);
   // This object fails with an error that quotes its request, as errors of the runtime may.
-  const more = [{ name: "tests/fixtures/quoting-channel.mjs", path: join(root, "tests", "fixtures", "quoting-channel.mjs") }];
+  const more = [
+    { name: "tests/fixtures/quoting-channel.mjs", path: join(root, "tests", "fixtures", "quoting-channel.mjs") },
+  ];
   const failing = await outputOf({ more, settings }, async ({ origin }) => {
     const response = await fetch(`${origin}/channels/foo/events${query.replace("channel=foo", "limit=7")}`);
     assert.equal(response.status, 503);

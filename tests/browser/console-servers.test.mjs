@@ -217,13 +217,9 @@ for (const all of [false, true]) {
     const page = await newPage();
     await page.goto(`${hub.origin}/?server=${redirecting.origin}&channel=moved&token=${token}`);
     const url = `${redirecting.origin}/channels/moved`;
-    if (all)
-      await waitForStatus(page, `no answer, or pages of ${hub.origin} may not read it; reconnecting to ${url}`);
+    if (all) await waitForStatus(page, `no answer, or pages of ${hub.origin} may not read it; reconnecting to ${url}`);
     else
-      await waitForStatus(
-        page,
-        `${url} redirects to another URL, which this page does not follow: enter that server`,
-      );
+      await waitForStatus(page, `${url} redirects to another URL, which this page does not follow: enter that server`);
     await clickBroadcast(page, "x");
     await waitForItem(page, all ? "not sent: " : `not sent: ${url} redirects`);
     await page.waitForTimeout(all ? 3_500 : 500);

@@ -106,7 +106,10 @@ test("it marks what it was too slow for, and the end", { timeout: 120_000 }, asy
   await busy;
   await page.locator("#messages li.hub").first().waitFor();
   const [notice] = (await items(page)).filter(([text]) => text.startsWith("hub."));
-  assert.match(notice[0], /^hub\.dropped: \d+ events? from \d+-\d+ to \d+-\d+ were dropped, because this page was too slow$/);
+  assert.match(
+    notice[0],
+    /^hub\.dropped: \d+ events? from \d+-\d+ to \d+-\d+ were dropped, because this page was too slow$/,
+  );
   assert.ok(notice[0].includes(` to ${notice[1]} `));
   await fetch(channel.url, { method: "DELETE" });
   await page.getByText("hub.end: the channel has been deleted").waitFor();

@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { root } from "../../scripts/install.mjs";
 import { roomInWords } from "../../scripts/open-files.mjs";
 import { cause } from "../../scripts/supervisor.mjs";
-import { subscribe, resume } from "../support/subscriber.mjs";
 import { namedBlock, read } from "../support/markdown.mjs";
+import { resume, subscribe } from "../support/subscriber.mjs";
 import { authorized, bearer, mint, SECRET } from "../support/tokens.mjs";
 import { startClosed, startWorkerd } from "../support/workerd.mjs";
 

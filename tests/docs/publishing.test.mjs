@@ -1,10 +1,10 @@
 // Each snippet of docs/publishing.md publishes to a hub that wants tokens, prints the receipt, and fails without a token.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { subscribe } from "../support/subscriber.mjs";
 import { blocksOf } from "../support/markdown.mjs";
 import { missingTool, runSnippet, Shell, SNIPPETS } from "../support/snippets.mjs";
-import { FULL_ACCESS, authorized, bearer, mint, SECRET } from "../support/tokens.mjs";
+import { subscribe } from "../support/subscriber.mjs";
+import { authorized, bearer, FULL_ACCESS, mint, SECRET } from "../support/tokens.mjs";
 import { startClosed } from "../support/workerd.mjs";
 
 const PAGE = "docs/publishing.md";

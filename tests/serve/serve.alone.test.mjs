@@ -12,7 +12,7 @@ import { tableOf } from "../support/markdown.mjs";
 import { freePort } from "../support/port.mjs";
 import { rawConnection } from "../support/raw.mjs";
 import { ServeProcess, serve } from "../support/serve.mjs";
-import { documentation, rustSources } from "../support/sources.mjs";
+import { rustSources } from "../support/sources.mjs";
 import { subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 
