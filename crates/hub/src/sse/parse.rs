@@ -1,22 +1,23 @@
-//! Reading an event stream.
+//! Parses an event stream.
 
 /// An event as a publisher wrote it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParsedEvent {
-    /// Empty where the publisher gave none.
+    /// The event type, or an empty string if the publisher gave none.
     pub event_type: String,
-    /// Lines joined by LF.
+    /// The lines of the data, joined by LF.
     pub data: String,
 }
 
-/// Reads a body as an event stream: by the WHATWG rules, but that a last event counts without its blank line, too.
-/// `id:` and `retry:` are ignored; a block without `data:` is no event.
+/// Parses `body` by the rules of WHATWG, with one exception: the last event also counts without its blank line.
+///
+/// `id:` and `retry:` are ignored. A block without `data:` is not an event.
 pub fn parse(body: &str) -> Vec<ParsedEvent> {
     let mut parsed = Vec::new();
     let mut event_type = "";
     let mut data: Option<String> = None;
     let body = body.strip_prefix('\u{feff}').unwrap_or(body);
-    // The blank line added here ends an event that the body's own end cut short.
+    // The added blank line ends an event that the end of the body cut short.
     for line in lines(body).chain([""]) {
         if line.is_empty() {
             if let Some(data) = data.take() {
@@ -45,7 +46,8 @@ pub fn parse(body: &str) -> Vec<ParsedEvent> {
     parsed
 }
 
-/// The lines of `text`, which CR, LF and CRLF all end. One more than there are line ends, the last one maybe empty.
+/// Iterates over the lines of `text`. CR, LF and CRLF end a line. There is one line more than there are line ends; the
+/// last line may be empty.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -54,10 +56,10 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
             rest = None;
             return Some(text);
         };
-        let after = text.get(line.len()..).unwrap_or_default();
-        rest = after
+        let line_end = text.get(line.len()..)?;
+        rest = line_end
             .strip_prefix("\r\n")
-            .or_else(|| after.strip_prefix(['\r', '\n']));
+            .or_else(|| line_end.strip_prefix(['\r', '\n']));
         Some(line)
     })
 }
@@ -83,7 +85,7 @@ mod tests {
         assert_eq!(
             parse("event: lost\n\ndata: last"),
             [event("", "last")],
-            "a type without data is no event and does not leak into the next"
+            "a type without data is no event, and the next event does not get the type"
         );
         assert_eq!(parse("data: a:b"), [event("", "a:b")]);
         assert_eq!(parse(" data: x\nDATA: y\n\n"), []);

@@ -1,4 +1,4 @@
-//! Of bodies, event types and ids.
+//! Property tests of bodies, event types and ids.
 
 use proptest::prelude::*;
 
@@ -37,9 +37,9 @@ const PIECES: &[&str] = &[
     "\t",
 ];
 
-/// The algorithm of WHATWG HTML, 9.2.6, word by word and byte by byte: the type and data of each event. What this hub
-/// does otherwise: the body's end is a line's end and a blank line.
-fn interpreted(body: &str) -> Vec<(String, String)> {
+/// Returns the type and data of each event, by the algorithm of WHATWG HTML, section 9.2.6, step by step. It differs in
+/// one point, as `parse` does: the end of the body ends the last line and the last event.
+fn interpret(body: &str) -> Vec<(String, String)> {
     let body = body.as_bytes();
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let mut lines: Vec<Vec<u8>> = vec![Vec::new()];
@@ -86,7 +86,7 @@ fn interpreted(body: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_body_is_read_as_the_standard_says() {
+fn a_body_is_parsed_as_the_standard_says() {
     let classes = [
         "no event",
         "several events",
@@ -101,7 +101,7 @@ fn a_body_is_read_as_the_standard_says() {
     let mark = prop_oneof![7 => Just(""), 1 => Just("\u{feff}")];
     let bodies = (mark, text(PIECES, 40)).prop_map(|(mark, body)| mark.to_owned() + &body);
     check(&classes, bodies, |body, seen| {
-        let expected = interpreted(&body);
+        let expected = interpret(&body);
         seen.note_if(expected.is_empty(), "no event");
         seen.note_if(expected.len() > 1, "several events");
         let any = |is: fn(&(String, String)) -> bool| expected.iter().any(is);
@@ -120,18 +120,18 @@ fn a_body_is_read_as_the_standard_says() {
             .map(|event| (event.event_type.clone(), event.data.clone()))
             .collect();
         prop_assert_eq!(&found, &expected);
-        // And what it is published as means the same.
+        // The published events mean the same to a client.
         let mut wire = String::new();
         for event in &parsed {
             write_event(&mut wire, &event.event_type, &event.data);
         }
-        prop_assert_eq!(interpreted(&wire), expected);
+        prop_assert_eq!(interpret(&wire), expected);
         Ok(())
     });
 }
 
 #[test]
-fn what_is_written_is_read_again() {
+fn written_events_are_parsed_back_unchanged() {
     let event_type = text(PIECES, 4).prop_map(|text| text.replace(['\r', '\n'], ""));
     let event = (event_type, text(PIECES, 12));
     let classes = ["a type", "CR", "blank lines", "fields in data"];
@@ -169,7 +169,7 @@ fn what_is_written_is_read_again() {
 }
 
 #[test]
-fn types_are_what_fits_a_line() {
+fn only_short_types_of_one_line_without_the_reserved_prefix_are_accepted() {
     let long = (60..70_usize, text(PIECES, 1)).prop_map(|(count, more)| "é".repeat(count) + &more);
     let types = prop_oneof![
         text(
@@ -212,7 +212,7 @@ fn ids() -> impl Strategy<Value = EventId> + Clone {
 }
 
 #[test]
-fn ids_are_read_as_they_are_shown() {
+fn displayed_ids_are_parsed_back() {
     let classes = ["an epoch of today", "a longer epoch", "a shorter epoch"];
     check(&classes, ids(), |id, seen| {
         seen.note(match id.epoch {
@@ -230,7 +230,7 @@ fn ids_are_read_as_they_are_shown() {
     });
 }
 
-/// A number as it is written: no sign, and no zero in front beyond `width` digits.
+/// Parses a number as ids write it: at least `width` digits, no sign, and no leading zero if there are more digits.
 fn number(digits: &str, width: usize) -> Option<u64> {
     let canonical = digits.len() == width || (digits.len() > width && !digits.starts_with('0'));
     let value = digits.chars().try_fold(0_u64, |value, character| {
@@ -241,10 +241,10 @@ fn number(digits: &str, width: usize) -> Option<u64> {
 }
 
 #[test]
-fn nothing_else_is_an_id() {
+fn texts_that_no_id_is_displayed_as_are_refused() {
     let loose = ("[0-9]{12,15}", "[0-9]{0,2}").prop_map(|(epoch, seq)| format!("{epoch}-{seq}"));
-    let shown = ids().prop_map(|id| id.to_string());
-    let texts = prop_oneof![shown, loose, text(&["0", "1", "9", "-", "+", " "], 20)];
+    let displayed = ids().prop_map(|id| id.to_string());
+    let texts = prop_oneof![displayed, loose, text(&["0", "1", "9", "-", "+", " "], 20)];
     let pieces = &["0", "1", "-", "+", " ", "\0", "\n", "٣"];
     let classes = ["an id", "no id"];
     check(&classes, edited(texts, pieces), |text: String, seen| {
