@@ -1,193 +1,159 @@
-//! The hub of one channel: a bounded log that publishers append to, and a cursor into it for every open stream.
+//! The rules of delivery of one channel: a log of the newest events, and a cursor into it for every open stream.
 //!
-//! **Lagging and dropping.** The log holds the newest `max_events` events, or `max_bytes` of them. A stream that has
-//! not taken its last chunk is passed over; what it is due stays in the log. When an append makes the log give up
-//! events that such a stream was never given, it has *dropped* them: that is counted at once, in the append's receipt,
-//! and told to the stream by a `hub.dropped` notice, before the next event it gets. Other streams, and publishers,
-//! notice nothing of it.
+//! A [`Hub`] holds the state of one channel. Publishers [append](Hub::append) batches of events. Streams
+//! [join](Hub::join), and get each event in the wire format of Server-Sent Events ([`sse`]).
 //!
-//! **Catching up.** A stream that starts in the past, or asked never to drop, *reads the history* where it is behind the
-//! log: the same place in the same flushes, but its chunks are made of the history's pages. It needs no memory of its
-//! own, and once it is level with the log's head it is a stream as any other. What the history does not hold any more is
-//! told by a `hub.gap` notice.
+//! The crate is pure: it has no clock, no I/O and no runtime. The caller passes the time in, implements [`Stream`] and
+//! [`History`], and performs the [`Output`] that the hub returns. So every rule can be tested in virtual time, and the
+//! caller holds no borrow of the hub while it writes to a stream.
 //!
-//! Pure: time comes in as a value, streams are the trait [`Stream`], and nothing is written here. What has to be
-//! written comes out as [`Output`], so that the caller can let go of the hub before it touches a stream.
+//! # Example
+//!
+//! ```
+//! use std::cell::RefCell;
+//! use std::rc::Rc;
+//!
+//! use sse_hub::sse::{Batch, EventId, write_event};
+//! use sse_hub::{Hub, JoinOptions, Limits, NoHistory, Readiness, ReplayFrom, Stream};
+//!
+//! /// A stream that takes every chunk at once.
+//! #[derive(Clone, Default)]
+//! struct Client(Rc<RefCell<Vec<u8>>>);
+//!
+//! impl Stream for Client {
+//!     fn is_ready(&self) -> bool {
+//!         true
+//!     }
+//! }
+//!
+//! let limits = Limits {
+//!     buffer_events: 256,
+//!     buffer_bytes: 1 << 20,
+//!     heartbeat: 15_000,
+//!     stall: Some(60_000),
+//!     flush_max: 25,
+//! };
+//! let first_id = EventId { epoch: 1_795_354_163_077, seq: 1 };
+//! let mut hub = Hub::new(first_id, &limits);
+//! let now = 0;
+//!
+//! // A subscriber joins at the next event.
+//! let client = Client::default();
+//! let start = hub.start_position(&ReplayFrom::Now, 0, &mut NoHistory, now)?;
+//! let options = JoinOptions {
+//!     next_seq: start.next_seq,
+//!     history: false,
+//!     catch_up: false,
+//!     expires: None,
+//! };
+//! let conn = hub.next_conn_id();
+//! hub.join(conn, client.clone(), &options, now);
+//!
+//! // A publisher sends one event.
+//! let mut wire = String::new();
+//! write_event(&mut wire, "score", "1:0");
+//! let batch = Batch::from_wire(wire);
+//! assert_eq!(hub.readiness_to_append(&batch), Readiness::Ready);
+//! let receipt = hub.append(&batch, now);
+//! assert_eq!((receipt.subscribers, receipt.dropped), (1, 0));
+//!
+//! // The caller does what is due.
+//! assert_eq!(hub.next_poll(), Some(now));
+//! let output = hub.poll(&mut NoHistory, now);
+//! for write in &output.writes {
+//!     let chunk = &output.chunks[write.chunk];
+//!     write.stream.0.borrow_mut().extend_from_slice(chunk);
+//! }
+//! assert!(output.ended.is_empty(), "no stream has to be ended");
+//!
+//! let received = String::from_utf8(client.0.take())?;
+//! assert_eq!(received, "id: 1795354163077-1\nevent: score\ndata: 1:0\n\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Flushes
+//!
+//! An append writes nothing. A *flush* makes the writes to all streams that are *behind*: there are events in the
+//! channel that they were not given. [`Hub::next_poll`] says when it is due. A flush passes over streams that are not
+//! ready, because the runtime has not taken their last chunk. Streams at the same position share one chunk. A flush
+//! works in groups of streams, and the event loop makes a turn after each group.
+//!
+//! # Lagging and dropping
+//!
+//! The log holds the newest [`buffer_events`](Limits::buffer_events) events, or
+//! [`buffer_bytes`](Limits::buffer_bytes) of them. No stream has a queue of its own: what a slow stream was not given
+//! yet stays in the log. If an append needs the room of events that a stream was not given, the stream *drops* them.
+//! This does not affect other streams or publishers.
+//!
+//! The drop is counted at once, in the [`Receipt`] of that append. The subscriber is *lagging* until it gets a
+//! `hub.dropped` notice, which says how many events it dropped and which. The notice comes before the next event, so
+//! the ids that a subscriber sees have no unexplained hole. The subscriber is *dropping* until it is *level* with the
+//! head, which means that it was given everything. Both changes are reported as a [`Change`].
+//!
+//! A subscriber that takes its chunks in time drops nothing. Before events leave the log, the caller asks
+//! [`Hub::readiness_to_append`], which lets the streams that are ready have their events first, and gives every other
+//! stream one loop turn to become ready. A stream that does not become ready in that turn is *unresponsive*: publishers
+//! do not wait for it again until it is level.
+//!
+//! # Catching up
+//!
+//! A [`History`] keeps events for longer than the log. A subscriber that starts in the past reads the events that have
+//! left the log from the history, until it is level with the head. After that it drops like any other subscriber,
+//! unless it asked for [`catch_up`](JoinOptions::catch_up): then it reads the history whenever it is behind the log,
+//! and never drops.
+//!
+//! A subscriber that reads the history is served by the same flushes. Only its chunks are made of pages of the history.
+//! If the history does not hold its next events any more, it gets a `hub.gap` notice.
+//!
+//! # Memory
+//!
+//! A subscriber costs a few hundred bytes, plus at most one chunk that the runtime has not taken yet. Chunks have at
+//! most 64 KiB, and at most 8 KiB while many streams have not taken theirs. An event that is larger than a chunk is
+//! given in parts, and all streams share one copy of it. [`Hub::memory`] counts the log, and [`Hub::evict`] frees it
+//! if the instance has too little memory.
+//!
+//! # Reading order
+//!
+//! 1. [`sse`]: the wire format.
+//! 2. `log`: the ring of encoded events.
+//! 3. `cursor`: positions, and the chunks that are made at them.
+//! 4. `subscriber` and `subscriber/mode`: the state of one stream.
+//! 5. [`hub`](Hub): `append` (and what leaves the log), `flush`, `end`, `eviction`, `replay`.
+//! 6. The types behind the hub's fields: `hub/drops`, `hub/flush_cycle`, `hub/pacer`, `hub/unread`, `hub/liveness`,
+//!    `hub/expiry`, `hub/counters`.
+//! 7. `hub/tests`: a model of a channel, properties, scenarios and a simulation.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
 
+mod change;
 mod cursor;
 mod history;
 mod hub;
+mod join;
+mod limits;
 mod log;
-mod pacing;
+mod loop_turn;
+mod output;
+mod partial;
+mod readiness;
+mod receipt;
 pub mod sse;
+mod start;
+mod stats;
+mod stream;
 mod subscriber;
-mod unread;
 
-use serde::Serialize;
-
-pub use self::history::{History, HistoryError, Page, ReplayFrom, StartPosition};
+pub use self::change::Change;
+pub use self::history::{History, HistoryError, NoHistory, Page};
 pub use self::hub::{Evict, Hub};
-use crate::sse::EventId;
+pub use self::join::JoinOptions;
+pub use self::limits::Limits;
+pub use self::output::{Output, Write};
+pub use self::readiness::Readiness;
+pub use self::receipt::{EndReceipt, Receipt};
+pub use self::start::{ReplayFrom, StartPosition};
+pub use self::stats::Stats;
+pub use self::stream::{ConnId, Stream};
 
-/// Milliseconds, of a clock that never goes back.
+/// Milliseconds of a clock that never goes back.
 pub type Millis = u64;
-
-/// The number of a stream, counted from 1 since the channel's object started.
-pub type ConnId = u64;
-
-/// An open stream, as far as the hub has to know it.
-pub trait Stream: Clone {
-    /// Whether the runtime has taken the last chunk written to it. Must not call back.
-    fn is_ready(&self) -> bool;
-}
-
-/// The bounds of one hub. Shapes and units as in the settings of the same names.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// `BUFFER_EVENTS`.
-    pub buffer_events: usize,
-    /// `BUFFER_BYTES`.
-    pub buffer_bytes: usize,
-    /// `HEARTBEAT_SECONDS`, in milliseconds.
-    pub heartbeat: Millis,
-    /// `STALL_SECONDS`, in milliseconds; `None` for never.
-    pub stall: Option<Millis>,
-    /// `FLUSH_MAX_MS`.
-    pub flush_max: Millis,
-}
-
-/// What a publisher is told: the shape of the answer to a publish.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Receipt {
-    /// The id of the last event.
-    pub id: EventId,
-    /// How many events it was.
-    pub events: usize,
-    /// How many streams were open.
-    pub subscribers: usize,
-    /// How many deliveries of older events it pushed out of full streams, and how many were dropped since the last receipt
-    /// because memory was short.
-    pub dropped: u64,
-}
-
-impl Receipt {
-    /// The answer's body.
-    pub fn to_json(&self) -> String {
-        // Strings and numbers always serialize.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-}
-
-/// What the one is told who ends a channel: the shape of the answer to a DELETE.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct EndReceipt {
-    /// The id of the last event.
-    pub id: EventId,
-    /// How many streams were open, and were ended.
-    pub subscribers: usize,
-    /// How many deliveries of events they had not been given in time, and will not get.
-    pub dropped: u64,
-}
-
-/// How a stream takes part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JoinOptions {
-    /// The number of its first event.
-    pub next_seq: u64,
-    /// There is a history: until the stream is level with the channel once, what has left the log comes out of that.
-    pub history: bool,
-    /// Where there is a history, it is so at any time that the stream is behind, and it never drops.
-    pub catch_up: bool,
-    /// When it is ended, where that is known.
-    pub expires: Option<Millis>,
-}
-
-/// The channel's counters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stats {
-    /// The id of the newest event.
-    pub newest: EventId,
-    /// Streams open now.
-    pub subscribers: usize,
-    /// Streams that are dropping now.
-    pub busy: usize,
-    /// Events published since the start.
-    pub published: u64,
-    /// Deliveries dropped since the start.
-    pub dropped: u64,
-    /// Streams opened since the start.
-    pub connected: u64,
-}
-
-/// A stream's turn for the worse or the better, for whoever keeps the journal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It started to drop.
-    StartedDropping(ConnId),
-    /// It is level again, having dropped so many events.
-    CaughtUp(ConnId, u64),
-}
-
-/// What has to be done before events are taken out of the log: for a batch that is appended, at the channel's end,
-/// or where memory is short.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readiness {
-    /// [`Hub::flush`]: a stream is ready for what it would lose.
-    FlushFirst,
-    /// [`Hub::begin_loop_turn`], and then a turn of the event loop, in which streams that keep up take what they were given.
-    WaitForLoopTurn,
-    /// Nothing (more): nobody would lose anything, or only who is backing up.
-    Ready,
-}
-
-/// What is to be written, and which streams are to be ended. The hub takes it as done.
-#[derive(Debug)]
-pub struct Output<S> {
-    /// The chunks that `writes` refer to. Most are shared by many streams.
-    pub chunks: Vec<Vec<u8>>,
-    /// Which stream gets which chunk.
-    pub writes: Vec<Write<S>>,
-    /// Streams to be ended, after what is written to them: they took nothing for too long, may listen no longer, or what
-    /// they are due cannot be had. The hub has forgotten them already.
-    pub ended: Vec<(ConnId, S)>,
-    /// Why the history could not be read, where it could not.
-    pub error: Option<HistoryError>,
-}
-
-/// One chunk for one stream.
-#[derive(Debug)]
-pub struct Write<S> {
-    /// Whose stream it is.
-    pub conn: ConnId,
-    /// The stream.
-    pub stream: S,
-    /// An index into [`Output::chunks`].
-    pub chunk: usize,
-}
-
-impl<S: Clone> Output<S> {
-    fn new() -> Self {
-        Self {
-            chunks: Vec::new(),
-            writes: Vec::new(),
-            ended: Vec::new(),
-            error: None,
-        }
-    }
-
-    /// Adds a chunk; returns its index.
-    fn add_chunk(&mut self, chunk: Vec<u8>) -> usize {
-        self.chunks.push(chunk);
-        self.chunks.len().saturating_sub(1)
-    }
-
-    fn write(&mut self, conn: ConnId, stream: &S, chunk: usize) {
-        self.writes.push(Write {
-            conn,
-            stream: stream.clone(),
-            chunk,
-        });
-    }
-}

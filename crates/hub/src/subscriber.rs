@@ -1,130 +1,173 @@
-//! One open stream: a place in the log, and what it has missed.
+//! One open stream: its position in the channel, and how well it keeps up.
 
-use super::cursor::{Chunk, Cursor};
-use super::{JoinOptions, Millis};
+mod mode;
 
-/// A stream and its place in the channel. Four things happen to it: events leave the log before it had them
-/// ([`start_dropping`](Self::start_dropping)), it is not ready when the others are served
-/// ([`pass_over`](Self::pass_over)), it is served ([`served`](Self::served)), and it is kept alive
-/// ([`wrote_heartbeat`](Self::wrote_heartbeat)).
+pub use self::mode::{CatchUp, Mode};
+
+use crate::Millis;
+use crate::cursor::{AfterChunk, Chunk, Cursor, MissedEvents};
+use crate::history::{History, HistoryError};
+use crate::join::JoinOptions;
+use crate::log::Log;
+use crate::loop_turn::LoopTurn;
+
+/// A stream and its state in the hub.
 #[derive(Debug)]
 pub struct Subscriber<S> {
-    /// Where its chunks go.
+    /// The stream that the chunks are written to.
     pub stream: S,
-    /// What it is due next.
-    pub place: Cursor,
-    /// It asked for what it was too slow for to come out of the history, always; others only until they are level
-    /// once.
-    catch_up: bool,
-    /// When it is ended, where that is known.
+    /// The position of the next chunk.
+    pub cursor: Cursor,
+    /// How the subscriber keeps up.
+    pub mode: Mode,
+    /// The time at which the stream is ended, if there is one.
     pub expires: Option<Millis>,
-    /// Set from the first event dropped until it has caught up with the log's head.
-    pub busy: bool,
-    /// How many events it was told to have dropped since it became busy.
-    told: u64,
-    /// Set where it was seen not to take a chunk in a whole turn of the event loop, until it has caught up: no
-    /// publisher waits for it.
-    pub unresponsive: bool,
-    /// The size of the last chunk written to it, in bytes.
-    pub chunk_bytes: usize,
-    /// When it was last written to.
+    /// The time of the last write.
     pub written_at: Millis,
-    /// The turn of the event loop in which that was.
-    pub written_in: u64,
-    /// Since when events (or its opening block) have waited for it to take them, as far as is known.
+    /// The loop turn of the last write.
+    pub written_in: LoopTurn,
+    /// The size of the last chunk of events, in bytes.
+    pub chunk_bytes: usize,
+    /// The time since which events (or the opening block) have waited for the stream to take them, as far as is known.
     waiting_since: Option<Millis>,
 }
 
 impl<S> Subscriber<S> {
-    /// A stream that has just opened, its opening block written.
-    pub fn new(stream: S, place: Cursor, options: &JoinOptions, now: Millis, turn: u64) -> Self {
+    /// A stream that has just opened. Its opening block was written at `now`.
+    pub fn new(
+        stream: S,
+        options: &JoinOptions,
+        mode: Mode,
+        now: Millis,
+        loop_turn: LoopTurn,
+    ) -> Self {
         Self {
             stream,
-            place,
-            catch_up: options.history && options.catch_up,
+            cursor: Cursor::new(options.next_seq),
+            mode,
             expires: options.expires,
-            busy: false,
-            told: 0,
-            unresponsive: false,
-            chunk_bytes: 0,
             written_at: now,
-            written_in: turn,
+            written_in: loop_turn,
+            chunk_bytes: 0,
             waiting_since: Some(now),
         }
     }
 
-    /// The log is about to lose events that it was never given. Returns whether these are the first since it was
-    /// level.
-    pub fn start_dropping(&mut self) -> bool {
-        !std::mem::replace(&mut self.busy, true)
+    /// Whether the next events of the subscriber come from the history, if the log begins at `tail`.
+    pub fn is_in_history(&self, tail: u64) -> bool {
+        self.mode.missed_events() == MissedEvents::Replayed && self.cursor.next_seq < tail
     }
 
-    /// Something is due, but it has not taken its last chunk: it is served later.
-    pub fn pass_over(&mut self, now: Millis) {
+    /// Returns the number of events that the subscriber drops without a notice so far, if the log begins at `tail`. A
+    /// subscriber with a lag is lagging.
+    pub fn lag(&self, tail: u64) -> u64 {
+        match self.mode.missed_events() {
+            MissedEvents::Replayed => 0,
+            MissedEvents::Dropped => tail.saturating_sub(self.cursor.next_seq),
+        }
+    }
+
+    /// Makes the next chunk for this subscriber, and for all others at its position: see [`Cursor::next_chunk`].
+    pub fn next_chunk(
+        &self,
+        log: &mut Log,
+        history: &mut dyn History,
+        now: Millis,
+        max_bytes: usize,
+    ) -> Result<Chunk, HistoryError> {
+        let missed = self.mode.missed_events();
+        self.cursor.next_chunk(missed, log, history, now, max_bytes)
+    }
+
+    /// Notes that the stream is not ready, though there are events for it.
+    pub fn note_not_ready(&mut self, now: Millis) {
         self.waiting_since.get_or_insert(now);
     }
 
-    /// It was given a chunk. Returns how many events it has dropped where that brings it level again after it was
-    /// busy.
-    pub fn served(&mut self, serving: &Chunk, head: u64, now: Millis, turn: u64) -> Option<u64> {
+    /// Notes that a chunk was written. If the subscriber was dropping and this makes it level with `head` again, returns
+    /// the number of events that it dropped.
+    pub fn note_chunk(
+        &mut self,
+        after: &AfterChunk,
+        head: u64,
+        now: Millis,
+        loop_turn: LoopTurn,
+    ) -> Option<u64> {
         self.written_at = now;
-        self.written_in = turn;
+        self.written_in = loop_turn;
         self.waiting_since = Some(now);
-        self.place = serving.then.clone();
-        self.told = self.told.saturating_add(serving.told);
-        if self.place.is_behind(head) {
-            return None;
+        self.chunk_bytes = after.bytes;
+        self.cursor = after.cursor.clone();
+        self.mode.note_notice(after.notified);
+        if self.cursor.is_behind(head) {
+            None
+        } else {
+            self.mode.become_level()
         }
-        self.unresponsive = false;
-        self.place.reads_history = self.catch_up;
-        let told = std::mem::take(&mut self.told);
-        std::mem::take(&mut self.busy).then_some(told)
     }
 
-    /// It was given a heartbeat.
-    pub fn wrote_heartbeat(&mut self, now: Millis, turn: u64) {
+    /// Notes that a heartbeat was written.
+    pub fn note_heartbeat(&mut self, now: Millis, loop_turn: LoopTurn) {
         self.written_at = now;
-        self.written_in = turn;
+        self.written_in = loop_turn;
         self.waiting_since = None;
     }
 
-    /// Whether events have waited for it since `moment` or longer, if it is not ready now.
-    pub fn has_waited_since(&self, moment: Millis) -> bool {
-        self.waiting_since.is_some_and(|since| since <= moment)
+    /// Whether events have waited since `time` or longer, given that the stream is not ready now.
+    pub fn has_waited_since(&self, time: Millis) -> bool {
+        self.waiting_since.is_some_and(|since| since <= time)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::history::NoHistory;
-    use super::super::log::Log;
     use super::*;
+    use crate::history::NoHistory;
     use crate::sse::{Batch, EventId};
 
-    #[test]
-    fn it_waits_from_when_something_was_due() {
-        let mut log = Log::new(EventId { epoch: 1, seq: 1 }, 10, 1_000);
-        log.append(&Batch::from_wire("data: x\n\n".into()));
+    fn subscriber(next_seq: u64, catch_up: CatchUp) -> Subscriber<()> {
         let options = JoinOptions {
-            next_seq: 1,
+            next_seq,
             history: false,
             catch_up: false,
             expires: None,
         };
-        let mut subscriber = Subscriber::new((), Cursor::at(1, false), &options, 0, 0);
-        assert!(subscriber.has_waited_since(0), "its opening waits, too");
-        subscriber.wrote_heartbeat(10, 0);
-        assert!(!subscriber.has_waited_since(1_000));
-        subscriber.pass_over(50);
-        subscriber.pass_over(70);
+        let mode = Mode::Responsive(catch_up);
+        Subscriber::new((), &options, mode, 0, LoopTurn::default())
+    }
+
+    #[test]
+    fn a_stream_waits_from_the_time_at_which_events_were_there() {
+        let mut log = Log::new(EventId { epoch: 1, seq: 1 }, 10, 1_000);
+        log.append(&Batch::from_wire("data: x\n\n".into()));
+        let turn = LoopTurn::default();
+        let mut subscriber = subscriber(1, CatchUp::Never);
+        assert!(subscriber.has_waited_since(0), "the opening block waits");
+        subscriber.note_heartbeat(10, turn);
+        assert!(
+            !subscriber.has_waited_since(1_000),
+            "a heartbeat is not an event"
+        );
+        subscriber.note_not_ready(50);
+        subscriber.note_not_ready(70);
         assert!(!subscriber.has_waited_since(49));
         assert!(subscriber.has_waited_since(50));
-        let serving = subscriber
-            .place
-            .serve(&mut log, &mut NoHistory, 90, 1_000)
-            .unwrap();
-        assert_eq!(subscriber.served(&serving, log.head(), 90, 0), None);
+        let chunk = subscriber.next_chunk(&mut log, &mut NoHistory, 90, 1_000);
+        let after = chunk.unwrap().after;
+        assert_eq!(subscriber.note_chunk(&after, log.head(), 90, turn), None);
         assert!(!subscriber.has_waited_since(89));
         assert!(subscriber.has_waited_since(90));
+    }
+
+    #[test]
+    fn only_a_subscriber_that_drops_missed_events_has_a_lag() {
+        let dropping = subscriber(3, CatchUp::Never);
+        assert_eq!((dropping.lag(3), dropping.lag(7)), (0, 4));
+        assert!(!dropping.is_in_history(7));
+        for catch_up in [CatchUp::UntilLevel, CatchUp::Always] {
+            let replaying = subscriber(3, catch_up);
+            assert_eq!(replaying.lag(7), 0);
+            assert!(!replaying.is_in_history(3) && replaying.is_in_history(4));
+        }
     }
 }

@@ -1,87 +1,80 @@
-//! Memory that a hub gives back where the instance has too little.
+//! Frees memory of the log if the instance has too little.
 
-use super::super::{Output, Stream};
 use super::Hub;
+use crate::output::Output;
+use crate::stream::Stream;
+use crate::subscriber::Subscriber;
 
-/// Which of its events a hub gives back.
+/// Which events of the log an eviction removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evict {
-    /// Events that every open stream has, or can read from the history. Nothing is dropped.
+    /// The events that no stream needs from the log: each stream was given them, or can read them from the history.
+    /// Nothing is dropped.
     Unneeded,
-    /// All of them. To be called after [`Hub::readiness_to_empty`]: only streams that back up still need some. These read
-    /// them from the history, or have dropped them, which the channel's next receipt counts.
+    /// All events. [`Hub::readiness_to_empty`] has to return `Ready` before, so that only unresponsive subscribers
+    /// still need some. These read them from the history, or else drop them; the next receipt counts the drops.
     All,
 }
 
 impl<S: Stream> Hub<S> {
-    /// How many bytes of memory the log takes.
+    /// Returns how many bytes of memory the log takes.
     pub fn memory(&self) -> usize {
         self.log.memory()
     }
 
-    /// Gives back events, oldest first, and the memory that they took. `history_covers_log` says that there is a history
-    /// which holds at least what the log holds.
+    /// Removes events from the log, oldest first, and frees their memory. `history_covers_log` says that there is a
+    /// history that holds at least the events of the log.
     pub fn evict(&mut self, which: Evict, history_covers_log: bool) {
         let tail = match which {
             Evict::All => self.log.head(),
             Evict::Unneeded => self.first_needed(history_covers_log),
         };
         if history_covers_log {
-            self.read_history_before(tail);
+            self.replay_events_before(tail);
         }
-        let dropped = self.make_room(tail);
-        self.dropped = self.dropped.saturating_add(dropped);
-        self.unreported = self.unreported.saturating_add(dropped);
+        self.remove_before(tail);
         self.log.shrink();
     }
 
-    /// Ends the streams that back up in the middle of an event: each keeps that event in memory. Their clients resume.
+    /// Ends the streams that are not ready in the middle of an event, and whose subscribers are unresponsive: each keeps
+    /// that event in memory. Their clients resume.
     pub fn end_streams_with_partial_events(&mut self) -> Output<S> {
-        let mut work = Output::new();
+        let mut output = Output::new();
         for (conn, subscriber) in &self.subscribers {
-            if subscriber.unresponsive
-                && subscriber.place.is_in_event()
+            if !subscriber.mode.is_responsive()
+                && subscriber.cursor.is_in_event()
                 && !subscriber.stream.is_ready()
             {
-                work.ended.push((*conn, subscriber.stream.clone()));
+                output.end(*conn, &subscriber.stream);
             }
         }
-        for (conn, _) in &work.ended {
-            self.leave(*conn);
-        }
-        work
+        self.remove_ended(&output);
+        output
     }
 
-    /// Gives up all streams and events. To be called where the streams are gone already.
-    pub fn clear(&mut self) {
-        let next = self.next_id();
-        self.subscribers.clear();
-        self.expiring.clear();
-        self.changes.clear();
-        self.log.begin_again(next);
-    }
-
-    /// The number of the first event that some stream needs out of the log, the head where none does.
+    /// Returns the number of the first event that a subscriber needs from the log, or the head if none needs any.
     fn first_needed(&self, history_covers_log: bool) -> u64 {
         let tail = self.log.tail();
-        if self.lagging > 0 {
-            // They need all of it, as soon as they were told what they have dropped.
+        if self.drops.lagging() > 0 {
+            // After its notice, a lagging subscriber needs all events of the log.
             return tail;
         }
-        let needing = self.subscribers.values().filter(|subscriber| {
-            subscriber.place.cursor >= tail && !(subscriber.unresponsive && history_covers_log)
-        });
-        let cursors = needing.map(|subscriber| subscriber.place.cursor);
-        cursors.min().unwrap_or_else(|| self.log.head())
+        let can_read_history = |it: &Subscriber<S>| history_covers_log && !it.mode.is_responsive();
+        self.subscribers
+            .values()
+            .filter(|it| it.cursor.next_seq >= tail && !can_read_history(it))
+            .map(|it| it.cursor.next_seq)
+            .min()
+            .unwrap_or_else(|| self.log.head())
     }
 
-    /// Has the streams that would drop the events before `tail` read them from the history, until they are level. Those
-    /// that have dropped events already, and were not told yet, go on dropping.
-    fn read_history_before(&mut self, tail: u64) {
+    /// Makes the subscribers that would drop events before `tail` read them from the history until they are level.
+    /// Lagging subscribers stay lagging.
+    fn replay_events_before(&mut self, tail: u64) {
         let old_tail = self.log.tail();
         for subscriber in self.subscribers.values_mut() {
-            if (old_tail..tail).contains(&subscriber.place.cursor) {
-                subscriber.place.reads_history = true;
+            if (old_tail..tail).contains(&subscriber.cursor.next_seq) {
+                subscriber.mode.replay_until_level();
             }
         }
     }

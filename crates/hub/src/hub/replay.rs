@@ -1,32 +1,37 @@
-//! What a hub can say of the past: where a stream starts, and a page of events.
+//! Reads past events: where a stream starts, and pages of events.
 
-use super::super::history::{History, HistoryError, ReplayFrom, StartPosition};
-use super::super::{Millis, Stream};
 use super::Hub;
-use crate::sse::{self, EventId};
+use crate::Millis;
+use crate::history::{History, HistoryError};
+use crate::sse::EventId;
+use crate::start::{ReplayFrom, StartPosition};
+use crate::stream::Stream;
 
 impl<S: Stream> Hub<S> {
-    /// Where a stream starts that asks for the events `since`. To be asked in the turn in which it joins. No event of an
-    /// earlier epoch was published since `unpublished_since`.
+    /// Finds where a stream starts that asks for the events `from` a position on. No event of an earlier epoch was
+    /// published since `unpublished_since`: see [`StartPosition::new`].
     pub fn start_position(
         &self,
-        since: &ReplayFrom,
+        from: &ReplayFrom,
         unpublished_since: Millis,
         history: &mut dyn History,
         now: Millis,
     ) -> Result<StartPosition, HistoryError> {
-        let held = history.tail(now)?.unwrap_or(self.log.tail());
         let head = self.next_id();
+        let tail = history.tail(now)?.unwrap_or(self.log.tail());
         Ok(StartPosition::new(
-            since,
-            held.min(head.seq),
+            from,
+            // Stored events that are not appended yet do not count.
+            tail.min(head.seq),
             head,
             unpublished_since,
         ))
     }
 
-    /// The events from number `from` on, encoded, with their numbers: at most `max_events`, and no more once they
+    /// Returns the encoded events from number `from` on, with their ids: at most `max_events`, and no more once they
     /// have `max_bytes`.
+    ///
+    /// It is an error if an event before the head is missing.
     pub fn read_events(
         &self,
         from: u64,
@@ -41,32 +46,22 @@ impl<S: Stream> Hub<S> {
             epoch: self.log.epoch(),
             seq: from,
         };
-        while next.seq < head && events.len() < max_events && bytes < max_bytes {
+        let has_room = |next: EventId, events: usize, bytes: usize| {
+            next.seq < head && events < max_events && bytes < max_bytes
+        };
+        while has_room(next, events.len(), bytes) {
             let page = if next.seq < self.log.tail() {
                 history.page(next.seq)?
             } else {
-                self.log.page(next.seq)
+                self.log.page(next.seq)?
             };
-            let skipped = next
-                .seq
-                .checked_sub(page.first)
-                .and_then(|skipped| usize::try_from(skipped).ok());
-            let held = usize::try_from(head.saturating_sub(next.seq)).unwrap_or(usize::MAX);
-            let room = max_events.saturating_sub(events.len()).min(held);
-            let before = events.len();
-            for event in sse::events(&page.wire)
-                .skip(skipped.unwrap_or(usize::MAX))
-                .take(room)
-            {
-                if bytes >= max_bytes {
+            for event in page.events_from(next.seq)? {
+                if !has_room(next, events.len(), bytes) {
                     break;
                 }
                 bytes = bytes.saturating_add(event.len());
                 events.push((next, event.to_owned()));
                 next.seq = next.seq.saturating_add(1);
-            }
-            if events.len() == before {
-                return Err(HistoryError(format!("event {} is missing", next.seq)));
             }
         }
         Ok(events)

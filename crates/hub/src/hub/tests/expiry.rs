@@ -1,8 +1,8 @@
 //! Streams that may listen for a time only, told with the model.
 
-use super::super::*;
 use super::model::Model;
-use crate::cursor::MAX_CHUNK;
+use crate::hub::MAX_CHUNK;
+use crate::hub::*;
 
 fn join(model: &mut Model, lifetime: Option<Millis>, keeps_up: bool) -> usize {
     model.lifetime = lifetime;

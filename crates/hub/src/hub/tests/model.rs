@@ -3,11 +3,15 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::super::*;
 use super::reader::{Account, FakeStream, Published, Reader};
-use crate::cursor::MAX_CHUNK;
-use crate::history::{History, HistoryError, Page, ReplayFrom};
+use crate::Readiness;
+use crate::ReplayFrom;
+use crate::history::{History, HistoryError, Page};
+use crate::hub::MAX_CHUNK;
+use crate::hub::flush_cycle::GROUP;
+use crate::hub::*;
 use crate::sse;
+use crate::sse::Batch;
 
 const EPOCH: u64 = 1_700_000_000_000;
 
@@ -277,7 +281,7 @@ impl Model {
         let tail = self.hub.log.tail();
         let subscribers = self.hub.subscribers.iter();
         subscribers
-            .map(|(conn, subscriber)| (*conn, subscriber.place.untold(tail)))
+            .map(|(conn, subscriber)| (*conn, subscriber.lag(tail)))
             .collect()
     }
 
@@ -380,7 +384,7 @@ impl Model {
         }
         self.dropped_before += self.hub.stats().dropped;
         // No receipt tells of these drops any more.
-        self.receipts_dropped += self.hub.unreported;
+        self.receipts_dropped += self.hub.drops.unreported();
         self.now += 1;
         let mut next = self.hub.next_id();
         let stored: Vec<String> = (self.committed.drain(..))
@@ -393,7 +397,7 @@ impl Model {
             self.published.get_mut(&next.epoch).unwrap().extend(stored);
         }
         self.hub = Hub::new(next, &self.limits);
-        self.hub.group = self.group;
+        self.hub.flushes.set_group_size(self.group);
         self.busy.clear();
         self.group_served = false;
     }
@@ -461,13 +465,16 @@ impl Model {
                 continue;
             }
             let subscriber = &self.hub.subscribers[&reader.conn];
-            accounted += subscriber.place.untold(self.hub.log.tail());
+            accounted += subscriber.lag(self.hub.log.tail());
             let last = account.last.map_or(0, |last| last.seq);
-            assert!(last < subscriber.place.cursor);
+            assert!(last < subscriber.cursor.next_seq);
         }
-        assert_eq!(self.receipts_dropped + self.hub.unreported, accounted);
+        assert_eq!(
+            self.receipts_dropped + self.hub.drops.unreported(),
+            accounted
+        );
         let lagging = self.untold().values().filter(|count| **count > 0).count();
-        assert_eq!(self.hub.lagging, lagging as u64);
+        assert_eq!(self.hub.drops.lagging(), lagging as u64);
         self.check_changes();
         self.check_pages(gone_before);
         self.history.fails = fails;
@@ -527,7 +534,7 @@ impl Model {
         }
         assert_eq!(self.hub.stats().busy, 0);
         let dropped = self.dropped_before + self.hub.stats().dropped;
-        let reported = self.receipts_dropped + self.hub.unreported;
+        let reported = self.receipts_dropped + self.hub.drops.unreported();
         assert_eq!(dropped, reported);
         if self.readers.iter().all(|reader| reader.open) {
             assert_eq!(self.caught_up, reported);

@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::super::*;
 use super::model::Model;
-use crate::history::ReplayFrom;
+use crate::ReplayFrom;
+use crate::hub::flush_cycle::GROUP;
+use crate::hub::*;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -76,7 +77,7 @@ fn steps(
 /// `group`: how many streams a flush serves at once.
 fn run(mut model: Model, group: usize, steps: Vec<Step>) {
     model.group = group;
-    model.hub.group = group;
+    model.hub.flushes.set_group_size(group);
     for step in steps {
         let readers = model.readers.len();
         match step {

@@ -1,10 +1,13 @@
 //! Single stories, told with the model: what happens to whom, and when.
 
-use super::super::*;
 use super::model::Model;
-use crate::cursor::MAX_CHUNK;
-use crate::history::ReplayFrom;
+use crate::Readiness;
+use crate::ReplayFrom;
+use crate::hub::MAX_CHUNK;
+use crate::hub::flush_cycle::GROUP;
+use crate::hub::*;
 use crate::sse;
+use crate::sse::Batch;
 
 /// A reader that takes one chunk in ten turns, beside one that keeps up, under bursts larger than the buffer.
 #[test]
@@ -137,8 +140,8 @@ fn no_heartbeat_goes_into_an_event() {
     model.publish(&[150_000]);
     model.turn();
     // Past every heartbeat, but not past the next retry: only the tick is due.
-    model.hub.next_tick = model.now;
-    model.hub.pacer.end_flush(model.now + 5_000, 1, true);
+    model.hub.liveness.note_tick(0);
+    model.hub.flushes.delay_retry(model.now + 5_000);
     model.now += 2_000;
     model.poll();
     model.settle();

@@ -4,9 +4,11 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use super::super::*;
+use crate::Readiness;
 use crate::history::NoHistory;
+use crate::hub::*;
 use crate::sse;
+use crate::sse::Batch;
 
 /// What a write takes of the thread, in microseconds, as measured on workerd.
 const WRITE: u64 = 30;
@@ -204,7 +206,7 @@ impl Simulation {
             self.begin_flush();
         }
         let before: BTreeMap<ConnId, u64> = (self.hub.subscribers.iter())
-            .map(|(conn, subscriber)| (*conn, subscriber.place.cursor))
+            .map(|(conn, subscriber)| (*conn, subscriber.cursor.next_seq))
             .collect();
         for write in act(&mut self.hub).writes {
             let was_ready = write.stream.0.replace(false);
@@ -236,8 +238,8 @@ impl Simulation {
     fn begin_flush(&mut self) {
         let head = self.hub.log.head();
         for reader in &mut self.readers {
-            let place = &self.hub.subscribers[&reader.conn].place;
-            if place.is_behind(head) && reader.pipe.is_ready() {
+            let cursor = &self.hub.subscribers[&reader.conn].cursor;
+            if cursor.is_behind(head) && reader.pipe.is_ready() {
                 reader.flushes_waited += 1;
                 self.most_flushes_waited = self.most_flushes_waited.max(reader.flushes_waited);
             }
@@ -277,7 +279,7 @@ fn no_stream_that_drains_waits_for_more_than_two_flushes() {
     let (head, tail) = (simulation.hub.log.head(), simulation.hub.log.tail());
     for reader in &simulation.readers {
         let subscriber = &simulation.hub.subscribers[&reader.conn];
-        let level = !subscriber.place.is_behind(head);
+        let level = !subscriber.cursor.is_behind(head);
         assert_eq!(level, reader.kind != Kind::Stalled);
         if reader.kind == Kind::Fast {
             assert!(!simulation.dropped.contains(&reader.conn));

@@ -1,0 +1,154 @@
+//! Tests of chunks.
+
+use super::*;
+use crate::history::{NoHistory, Page};
+use crate::hub::MAX_CHUNK;
+
+fn next_chunk(cursor: &Cursor, log: &mut Log) -> Chunk {
+    let dropped = MissedEvents::Dropped;
+    cursor
+        .next_chunk(dropped, log, &mut NoHistory, 0, MAX_CHUNK)
+        .unwrap()
+}
+
+/// A log of events with data of these sizes. The first event has the number 1.
+fn log_of(sizes: &[usize]) -> Log {
+    let mut log = Log::new(EventId { epoch: 1, seq: 1 }, 1_000, 1 << 20);
+    for size in sizes {
+        let batch = sse::Batch::from_wire(format!("data: {}\n\n", "x".repeat(*size)));
+        log.remove_before(log.tail_with_room_for(&batch));
+        log.append(&batch);
+    }
+    log
+}
+
+/// Makes chunks until the cursor is level. Returns the chunks and the number of events in their notices.
+fn all_chunks(mut cursor: Cursor, log: &mut Log) -> (Vec<Vec<u8>>, u64) {
+    let (mut chunks, mut notified) = (Vec::new(), 0);
+    while cursor.is_behind(log.head()) {
+        let Chunk { bytes, after } = next_chunk(&cursor, log);
+        assert!(!bytes.is_empty());
+        assert_eq!(after.bytes, bytes.len());
+        chunks.push(bytes);
+        notified += after.notified;
+        cursor = after.cursor;
+    }
+    (chunks, notified)
+}
+
+#[test]
+fn all_events_come_in_chunks_of_at_most_64_kib() {
+    let mut log = log_of(&[100, 70_000, 3, 30_000, 30_000, 30_000, 200_000, 1]);
+    let (chunks, notified) = all_chunks(Cursor::new(1), &mut log);
+    assert!(chunks.iter().all(|chunk| chunk.len() <= MAX_CHUNK));
+    let mut expected = Vec::new();
+    log.read(1, usize::MAX, &mut expected);
+    assert_eq!(chunks.concat(), expected);
+    assert_eq!(notified, 0);
+}
+
+#[test]
+fn a_notice_comes_after_the_rest_of_a_partial_event() {
+    // With the second size, the chunk has not enough room for the notice behind the rest of the event.
+    for size in [100_000, 2 * MAX_CHUNK - 60] {
+        let first = next_chunk(&Cursor::new(1), &mut log_of(&[size]));
+        assert_eq!(first.bytes.len(), MAX_CHUNK);
+        let mut log = log_of(&[1; 2_000]);
+        let (chunks, notified) = all_chunks(first.after.cursor, &mut log);
+        assert!(chunks.iter().all(|chunk| chunk.len() <= MAX_CHUNK));
+        assert_eq!(notified, 999);
+        let bytes = [first.bytes, chunks.concat()].concat();
+        let events = sse::parse(std::str::from_utf8(&bytes).unwrap());
+        assert_eq!(events[0].data.len(), size);
+        assert_eq!(events[1].event_type, "hub.dropped");
+        assert_eq!(events.len(), 2 + 1_000);
+    }
+}
+
+#[test]
+fn streams_at_the_same_position_share_one_copy_of_a_partial_event() {
+    let mut log = log_of(&[100_000, 5]);
+    let first = next_chunk(&Cursor::new(1), &mut log).after.cursor;
+    let second = next_chunk(&Cursor::new(1), &mut log).after.cursor;
+    assert!(first.is_in_event());
+    assert_ne!(first, Cursor::new(2));
+    assert_eq!(first, second);
+}
+
+/// A history that holds the events of one page, and says that `tail` is the oldest event it holds.
+struct OnePage {
+    tail: u64,
+    page: Page,
+}
+
+impl OnePage {
+    fn new(first: u64, wire: String) -> Self {
+        let page = Page { first, wire };
+        Self { tail: first, page }
+    }
+
+    fn next_chunk(&mut self, next_seq: u64, log: &mut Log) -> Result<Chunk, HistoryError> {
+        let replayed = MissedEvents::Replayed;
+        Cursor::new(next_seq).next_chunk(replayed, log, self, 0, MAX_CHUNK)
+    }
+}
+
+impl History for OnePage {
+    fn tail(&mut self, _now: Millis) -> Result<Option<u64>, HistoryError> {
+        Ok(Some(self.tail))
+    }
+
+    fn page(&mut self, _seq: u64) -> Result<Page, HistoryError> {
+        Ok(self.page.clone())
+    }
+}
+
+fn empty_log(next_seq: u64) -> Log {
+    let next = EventId {
+        epoch: 1,
+        seq: next_seq,
+    };
+    Log::new(next, 10, 1_000)
+}
+
+#[test]
+fn streams_share_one_copy_of_a_partial_event_of_the_history() {
+    let mut log = empty_log(2);
+    let mut history = OnePage::new(1, format!("data: {}\n\n", "x".repeat(200_000)));
+    let first = history.next_chunk(1, &mut log).unwrap();
+    assert_eq!(first.bytes.len(), MAX_CHUNK);
+    let second = history.next_chunk(1, &mut log).unwrap();
+    assert_eq!(first.after.cursor, second.after.cursor);
+}
+
+#[test]
+fn a_page_without_the_next_event_is_an_error() {
+    let mut log = empty_log(3);
+    let mut history = OnePage::new(1, "data: x\n\n".into());
+    let error = history.next_chunk(2, &mut log).unwrap_err();
+    assert!(error.to_string().contains("event 2 is missing"), "{error}");
+}
+
+#[test]
+fn events_that_the_history_does_not_hold_are_a_gap_that_is_not_a_drop() {
+    let mut log = empty_log(5);
+    let mut history = OnePage::new(4, "data: x\n\n".into());
+    let chunk = history.next_chunk(2, &mut log).unwrap();
+    assert_eq!(chunk.after.notified, 0);
+    assert_eq!(chunk.after.cursor, Cursor::new(5));
+    let events = sse::parse(std::str::from_utf8(&chunk.bytes).unwrap());
+    assert_eq!(events[0].event_type, "hub.gap");
+    assert!(events[0].data.contains("\"count\":2"), "{}", events[0].data);
+    assert_eq!(events[1].data, "x");
+}
+
+#[test]
+fn events_of_a_page_that_are_in_the_log_are_read_from_the_log() {
+    let mut log = empty_log(2);
+    log.append(&sse::Batch::from_wire("data: log\n\n".into()));
+    let mut history = OnePage::new(1, "data: page\n\ndata: page\n\ndata: page\n\n".into());
+    let chunk = history.next_chunk(1, &mut log).unwrap();
+    let events = sse::parse(std::str::from_utf8(&chunk.bytes).unwrap());
+    let data: Vec<&str> = events.iter().map(|event| event.data.as_str()).collect();
+    assert_eq!(data, ["page", "log"]);
+}

@@ -1,0 +1,64 @@
+//! What a call of the hub leaves for its caller to do.
+
+use crate::history::HistoryError;
+use crate::stream::ConnId;
+
+/// The writes to streams, and the streams to end, that a call of the hub results in.
+///
+/// The hub touches no stream. It returns this value, so that the caller can release its borrow of the hub before it
+/// writes. The hub assumes that the caller does all of it.
+#[derive(Debug)]
+pub struct Output<S> {
+    /// The chunks that `writes` refer to. Many streams share most of them.
+    pub chunks: Vec<Vec<u8>>,
+    /// Which stream gets which chunk.
+    pub writes: Vec<Write<S>>,
+    /// The streams to end after their writes: streams that stalled, streams that expired, streams of a channel that
+    /// ended, and streams whose next events cannot be read. The hub has removed them already.
+    pub ended: Vec<(ConnId, S)>,
+    /// The last error of the history in this call, if there was one.
+    pub error: Option<HistoryError>,
+}
+
+/// One chunk for one stream.
+#[derive(Debug)]
+pub struct Write<S> {
+    /// The number of the stream.
+    pub conn: ConnId,
+    /// The stream.
+    pub stream: S,
+    /// The index of the chunk in [`Output::chunks`].
+    pub chunk: usize,
+}
+
+impl<S: Clone> Output<S> {
+    pub(crate) fn new() -> Self {
+        Self {
+            chunks: Vec::new(),
+            writes: Vec::new(),
+            ended: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// Adds a chunk. Returns its index.
+    pub(crate) fn add_chunk(&mut self, chunk: Vec<u8>) -> usize {
+        let index = self.chunks.len();
+        self.chunks.push(chunk);
+        index
+    }
+
+    /// Adds a write of the chunk with the index `chunk`.
+    pub(crate) fn write(&mut self, conn: ConnId, stream: &S, chunk: usize) {
+        self.writes.push(Write {
+            conn,
+            stream: stream.clone(),
+            chunk,
+        });
+    }
+
+    /// Adds a stream to end.
+    pub(crate) fn end(&mut self, conn: ConnId, stream: &S) {
+        self.ended.push((conn, stream.clone()));
+    }
+}
