@@ -1,130 +1,96 @@
-//! Who may publish, and who may listen: tokens, and what they permit. Pure: time comes in as a value.
+//! Authorization: which requests may publish, and which may subscribe.
 //!
-//! A token is a JWT (RFC 7519). Which key, and with it which algorithm, verifies it is the deployment's to say
-//! ([`keys`]); what it permits stands in its claims ([`claims`]).
+//! A client proves its permissions with a token, a JWT (RFC 7519) that somebody with a key of the deployment has signed.
+//! [`Access::grant`] verifies a token and returns a [`Grant`] for one channel:
+//!
+//! 1. `verify` verifies the token: `token` splits it, `keys` selects the key, `signature` verifies the
+//!    signature, `claims` reads the claims.
+//! 2. The claims say which channels the token permits, and when it is valid.
 
 mod claims;
+mod error;
+mod grant;
+mod json;
 mod jwks;
 mod keys;
 #[cfg(test)]
 mod proptests;
-pub mod signature;
+mod signature;
+#[cfg(test)]
+mod test_support;
 #[cfg(test)]
 mod tests;
+mod token;
+mod verify;
 
 use std::cell::RefCell;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 
-use jsonwebtoken::Algorithm;
 use lru::LruCache;
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest, Sha256};
 
 use self::claims::Claims;
-use self::keys::Keys;
-pub use self::keys::{KeyMaterial, PUBLIC_KEYS, TokenError, Unverified};
+pub use self::error::{Denied, TokenError};
+pub use self::grant::Grant;
+use self::keys::{MIN_SECRET_BYTES, PUBLIC_KEYS};
+use self::signature::{SignatureVerifier, WebCrypto};
+use self::verify::TokenVerifier;
 use crate::environment::{Environment, SettingError};
 use sse_hub::Millis;
 
 /// The setting `ACCESS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// `token`: nobody publishes or listens without one.
+    /// `token`: every request to a channel needs a token.
     Token,
-    /// `publish-token`: nobody publishes without one; anyone may listen.
+    /// `publish-token`: everything except subscribing needs a token.
     PublishToken,
-    /// `open`: anyone may do anything.
+    /// `open`: no request needs a token.
     Open,
 }
 
-/// What a token can permit.
+/// A permission on a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
-    /// To publish, to end the channel, to read its history and its counters.
+    /// To publish, to end the channel, and to read its history and its counters.
     Publish,
-    /// To listen.
+    /// To subscribe.
     Subscribe,
 }
 
 impl Permission {
-    /// The claim that lists the channels it is for.
+    /// The claim that lists the channels on which a token has this permission.
     pub fn claim(self) -> &'static str {
         match self {
             Self::Publish => "publish",
             Self::Subscribe => "subscribe",
         }
     }
-
-    fn cookie_hint(self) -> String {
-        match self {
-            Self::Publish => String::new(),
-            Self::Subscribe => format!(", or as the cookie \"{COOKIE}\""),
-        }
-    }
 }
 
-/// The cookie that may carry a token. A browser sends it by itself, which is why it is good for listening only: another
-/// site's page could make the browser publish with it.
+/// The cookie that may hold a token. Browsers also send cookies with requests that pages of other sites make. A token in
+/// a cookie therefore permits subscribing only: otherwise any site could publish with it.
 pub const COOKIE: &str = "sse_broadcaster_token";
 
-/// Why a request may not do what it wants.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Denied {
-    /// There is no token.
-    #[error(
-        "This takes a token whose claim \"{claim}\" lists this channel. Send one as \"Authorization: Bearer …\", or as the parameter \"token\"{cookie}.",
-        claim = .0.claim(),
-        cookie = .0.cookie_hint()
-    )]
-    Missing(Permission),
-    /// The token proves nothing.
-    #[error("The token cannot be used: {0}. Send one that is valid now, and signed for this hub.")]
-    Invalid(#[from] TokenError),
-    /// The token is valid, but not for this.
-    #[error("The token is not for this: its claim \"{claim}\" does not list this channel.", claim = .0.claim())]
-    Forbidden(Permission),
-}
+/// The longest token, in characters. A cookie can hold half of it.
+const MAX_TOKEN_CHARS: usize = 8_192;
 
-/// What a request may do, and for how long.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Grant {
-    /// When it ends; `None` where no token was needed.
-    pub expires: Option<Millis>,
-    /// The token's `sub`.
-    pub subject: Option<String>,
-}
+/// The number of verified tokens that are remembered.
+const REMEMBERED_TOKENS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
 
-impl Grant {
-    /// Fails where it has ended by `now`.
-    pub fn check(&self, now: Millis) -> Result<(), Denied> {
-        match self.expires {
-            Some(expires) if now >= expires => Err(TokenError::Expired.into()),
-            _ => Ok(()),
-        }
-    }
-}
+/// The SHA-256 of a token. It is smaller than the token, and the time that a comparison takes reveals nothing about the
+/// token.
+type TokenDigest = [u8; 32];
 
-/// The deployment's rules.
+/// The authorization rules of a deployment.
 #[derive(Clone, Debug)]
 pub struct Access {
     policy: Policy,
-    keys: Keys,
-    /// What the tokens say that were verified last: a publisher comes with the same one again and again.
-    verified: RefCell<LruCache<Digest, Rc<Claims>>>,
+    verifier: TokenVerifier,
+    /// The claims of the tokens that were verified last. A publisher sends the same token again and again.
+    remembered: RefCell<LruCache<TokenDigest, Rc<Claims>>>,
 }
-
-/// The SHA-256 of a token: as good as the token itself, smaller, and it gives away no secret by how long it is compared.
-type Digest = [u8; 32];
-
-fn digest(token: &str) -> Digest {
-    Sha256::digest(token).into()
-}
-
-/// The longest token, in characters. What fits a cookie is half of it.
-const MAX_TOKEN_CHARS: usize = 8_192;
-
-/// How many tokens are remembered.
-const REMEMBERED_TOKENS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
 
 impl Access {
     /// Reads `ACCESS`, `JWT_SECRET`, `JWT_KEYS`, `JWT_ISSUER` and `JWT_AUDIENCE`.
@@ -140,91 +106,98 @@ impl Access {
                 _ => None,
             },
         )?;
-        let keys = Keys::read(environment)?;
-        if policy != Policy::Open && keys.is_empty() {
+        let verifier = TokenVerifier::read(environment)?;
+        if policy != Policy::Open && verifier.keys.is_empty() {
             return Err(SettingError {
                 name: "JWT_SECRET",
                 found: "is not set".to_owned(),
                 expected: format!(
-                    "a secret of at least {} bytes, or JWT_KEYS a JWK Set, unless ACCESS is open",
-                    keys::MIN_SECRET_BYTES
+                    "a secret of at least {MIN_SECRET_BYTES} bytes, or JWT_KEYS a JWK Set, unless ACCESS is open"
                 ),
             });
         }
         Ok(Self {
             policy,
-            keys,
-            verified: RefCell::new(LruCache::new(REMEMBERED_TOKENS)),
+            verifier,
+            remembered: RefCell::new(LruCache::new(REMEMBERED_TOKENS)),
         })
     }
 
-    /// Whether that takes a token here. Where it does not, none is looked at.
-    pub fn needs_token(&self, permission: Permission) -> bool {
-        match self.policy {
+    /// Imports the keys into Web Crypto, if that has not been done yet. Fails if the platform rejects a key. The Worker
+    /// calls this before it answers a request, so that every answer of a deployment with an invalid key says so.
+    pub async fn import_keys(&self) -> Result<(), SettingError> {
+        for key in self.verifier.keys.iter() {
+            WebCrypto::import(key).await.map_err(|_| SettingError {
+                name: key.material.setting(),
+                found: format!("has a key that is none for {}", key.algorithm.name()),
+                expected: PUBLIC_KEYS.to_owned(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The grant of a request that needs no token here. `None` if it needs one.
+    pub fn grant_without_token(&self, permission: Permission, channel: &str) -> Option<Grant> {
+        let needs_token = match self.policy {
             Policy::Open => false,
             Policy::PublishToken => permission == Permission::Publish,
             Policy::Token => true,
-        }
+        };
+        (!needs_token).then(|| Grant::without_token(permission, channel))
     }
 
-    /// All keys, each with its algorithm, for who verifies signatures.
-    pub fn materials(&self) -> impl Iterator<Item = (Algorithm, &KeyMaterial)> {
-        self.keys.materials()
-    }
-
-    /// The signature of `token`, where it has to be verified before [`grant`](Self::grant) is called: not that of a token
-    /// that is remembered, or that is refused for what it looks like.
-    pub fn unverified<'a>(&self, token: &'a str) -> Option<Unverified<'a>> {
-        if self.remembered(token).ok()?.is_some() {
-            return None;
-        }
-        self.keys.unverified(token).ok()
-    }
-
-    /// What `token` permits to do with `channel` at `now`, if it permits that.
-    pub fn grant(
+    /// The grant of a request that needs a token and has `token`. `now` reads the clock.
+    pub async fn grant(
         &self,
         permission: Permission,
         channel: &str,
         token: Option<&str>,
-        now: Millis,
+        now: impl FnOnce() -> Millis,
     ) -> Result<Grant, Denied> {
-        let claims = self.verify(token.ok_or(Denied::Missing(permission))?, now)?;
+        self.grant_with(&WebCrypto, permission, channel, token, now)
+            .await
+    }
+
+    /// [`grant`](Self::grant) with any implementation of the signature algorithms.
+    async fn grant_with(
+        &self,
+        signatures: &impl SignatureVerifier,
+        permission: Permission,
+        channel: &str,
+        token: Option<&str>,
+        now: impl FnOnce() -> Millis,
+    ) -> Result<Grant, Denied> {
+        let token = token.ok_or(Denied::Missing(permission))?;
+        let claims = self.verified_claims(token, signatures).await?;
+        // The token may have expired while its signature was being verified, so the clock is read now.
+        claims.check_times(now())?;
         if !claims.permits(permission, channel) {
             return Err(Denied::Forbidden(permission));
         }
-        Ok(Grant {
-            expires: Some(claims.expires()),
-            subject: claims.sub.clone(),
-        })
+        let subject = claims.sub.clone();
+        Ok(Grant::from_token(
+            permission,
+            channel,
+            claims.expires(),
+            subject,
+        ))
     }
 
-    fn verify(&self, token: &str, now: Millis) -> Result<Rc<Claims>, TokenError> {
-        let claims = self.signed_claims(token)?;
-        if now >= claims.expires() {
-            return Err(TokenError::Expired);
-        }
-        if claims.not_before().is_some_and(|from| now < from) {
-            return Err(TokenError::NotYet);
-        }
-        Ok(claims)
-    }
-
-    /// What a token of this hub's says, whether it is valid just now or not.
-    fn signed_claims(&self, token: &str) -> Result<Rc<Claims>, TokenError> {
-        if let Some(claims) = self.remembered(token)? {
-            return Ok(claims);
-        }
-        let claims = Rc::new(self.keys.verify(token)?);
-        let mut verified = self.verified.borrow_mut();
-        verified.put(digest(token), claims.clone());
-        Ok(claims)
-    }
-
-    fn remembered(&self, token: &str) -> Result<Option<Rc<Claims>>, TokenError> {
+    /// The claims of a token, from memory if it was verified before. Does not check the times.
+    async fn verified_claims(
+        &self,
+        token: &str,
+        signatures: &impl SignatureVerifier,
+    ) -> Result<Rc<Claims>, TokenError> {
         if token.len() > MAX_TOKEN_CHARS {
             return Err(TokenError::TooLong);
         }
-        Ok(self.verified.borrow_mut().get(&digest(token)).cloned())
+        let digest = TokenDigest::from(Sha256::digest(token));
+        if let Some(claims) = self.remembered.borrow_mut().get(&digest) {
+            return Ok(claims.clone());
+        }
+        let claims = Rc::new(self.verifier.verify(token, signatures).await?);
+        self.remembered.borrow_mut().put(digest, claims.clone());
+        Ok(claims)
     }
 }

@@ -28,7 +28,6 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Context, Env, Result, event};
 
-use crate::auth::signature;
 use crate::environment::SettingError;
 use crate::http::problem::Problem;
 use crate::http::response::{Failure, Responder};
@@ -89,7 +88,7 @@ async fn answer(
     let host = request.headers().get("Host").ok().flatten();
     let target = Target::read(&url, host.as_deref(), &method)?;
     let settings = settings?;
-    let imported = signature::import(&settings.access).await;
+    let imported = settings.access.import_keys().await;
     imported.map_err(Problem::from)?;
     router::answer(request, &method, target, env, &settings, responder).await
 }

@@ -1,38 +1,47 @@
-//! What a token says: for which channels, from when, until when.
+//! The claims of a token: the channels that it permits, and when it is valid.
 
-use serde::de::Error;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
-use super::Permission;
+use super::json::{TEXT, member};
+use super::{Permission, TokenError};
+use crate::environment::Environment;
 use sse_hub::Millis;
 
-/// The claims that this hub reads. Whether `iss` and `aud` are right is the verifying library's to say.
+/// The claims that this hub reads. It ignores all others.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Claims {
-    /// Channels to publish to.
+    /// The channels that the token permits to publish to.
     #[serde(default, deserialize_with = "publish")]
     publish: Vec<Pattern>,
-    /// Channels to listen to.
+    /// The channels that the token permits to subscribe to.
     #[serde(default, deserialize_with = "subscribe")]
     subscribe: Vec<Pattern>,
-    /// Seconds since 1970, perhaps with a fraction.
+    /// Seconds since 1970. May have a fraction, as `nbf` may.
     #[serde(deserialize_with = "exp")]
     exp: f64,
-    /// The same.
     #[serde(default, deserialize_with = "nbf")]
     nbf: Option<f64>,
-    /// Whose token it is, for the log.
+    /// The user, for the log.
     #[serde(default, deserialize_with = "sub")]
     pub sub: Option<String>,
-    /// The library would take a list, too.
     #[serde(default, deserialize_with = "iss")]
     iss: Option<String>,
+    aud: Option<Audience>,
+}
+
+/// The claim `aud`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+    /// A value of the wrong type. It does not matter unless the deployment requires an audience.
+    Invalid(IgnoredAny),
 }
 
 const CHANNELS: &str = "a list of channel ids, each exact or ending in \"*\"";
 const SECONDS: &str = "a number of seconds since 1970";
-/// What `sub`, `iss` and most of a header have to be.
-pub const TEXT: &str = "text";
 
 fn publish<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<Pattern>, D::Error> {
     member("publish", CHANNELS, value)
@@ -58,18 +67,8 @@ fn iss<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> 
     member("iss", TEXT, value).map(Some)
 }
 
-/// A member that is there, and has to be `expected`. `null` is nothing that it can be.
-pub fn member<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    name: &str,
-    expected: &str,
-    value: D,
-) -> Result<T, D::Error> {
-    T::deserialize(value)
-        .map_err(|error| D::Error::custom(format!("{name:?} has to be {expected}: {error}")))
-}
-
 impl Claims {
-    /// Whether it permits that for `channel`.
+    /// Whether the token has `permission` on `channel`.
     pub fn permits(&self, permission: Permission, channel: &str) -> bool {
         let patterns = match permission {
             Permission::Publish => &self.publish,
@@ -78,27 +77,86 @@ impl Claims {
         patterns.iter().any(|pattern| pattern.matches(channel))
     }
 
-    /// From when on it is not valid any more.
+    /// The first moment at which the token is no longer valid.
     pub fn expires(&self) -> Millis {
         millis(self.exp)
     }
 
-    /// From when on it is valid, if it says so.
-    pub fn not_before(&self) -> Option<Millis> {
-        self.nbf.map(millis)
+    /// Fails if the token is not valid at `now`. There is no leeway.
+    pub fn check_times(&self, now: Millis) -> Result<(), TokenError> {
+        if now >= self.expires() {
+            return Err(TokenError::Expired);
+        }
+        if self.nbf.is_some_and(|seconds| now < millis(seconds)) {
+            return Err(TokenError::NotYet);
+        }
+        Ok(())
+    }
+
+    fn issuers(&self) -> Option<&[String]> {
+        self.iss.as_ref().map(std::slice::from_ref)
+    }
+
+    fn audiences(&self) -> Option<&[String]> {
+        match self.aud.as_ref()? {
+            Audience::One(name) => Some(std::slice::from_ref(name)),
+            Audience::Several(names) => Some(names),
+            Audience::Invalid(_) => None,
+        }
     }
 }
 
-/// Casts from floats saturate: a time before 1970 is 0, one that is too far for the machine is the last there is.
+/// The cast saturates: a time before 1970 becomes 0, and a time that is too late becomes the last one.
 fn millis(seconds: f64) -> Millis {
     (seconds * 1_000.0) as Millis
 }
 
-/// A channel's id, or with `*` behind it what ids begin with.
+/// The claims that a deployment requires of each token.
+#[derive(Clone, Debug)]
+pub struct RequiredClaims {
+    /// `JWT_ISSUER`.
+    pub issuer: Option<String>,
+    /// `JWT_AUDIENCE`.
+    pub audience: Option<String>,
+}
+
+impl RequiredClaims {
+    /// Reads `JWT_ISSUER` and `JWT_AUDIENCE`.
+    pub fn read(environment: &Environment) -> Self {
+        Self {
+            issuer: environment.get("JWT_ISSUER"),
+            audience: environment.get("JWT_AUDIENCE"),
+        }
+    }
+
+    /// Fails if a required claim is missing or has another value.
+    pub fn check(&self, claims: &Claims) -> Result<(), TokenError> {
+        let issuer = ("iss", "JWT_ISSUER", &self.issuer, claims.issuers());
+        let audience = ("aud", "JWT_AUDIENCE", &self.audience, claims.audiences());
+        let mut foreign = None;
+        for (claim, setting, required, found) in [issuer, audience] {
+            let Some(required) = required else {
+                continue;
+            };
+            let Some(found) = found else {
+                return Err(TokenError::Claims(format!(
+                    "{setting} requires \"{claim}\""
+                )));
+            };
+            if !found.contains(required) {
+                foreign = foreign.or(Some(TokenError::Foreign { claim, setting }));
+            }
+        }
+        foreign.map_or(Ok(()), Err)
+    }
+}
+
+/// A channel id, or a prefix of channel ids.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 enum Pattern {
     Exact(String),
+    /// Written with a `*` at the end.
     Prefix(String),
 }
 
@@ -138,11 +196,11 @@ mod tests {
     use super::*;
 
     fn claims(json: &str) -> Result<Claims, String> {
-        serde_json::from_str(json).map_err(|error| error.to_string())
+        super::super::json::object(json.as_bytes())
     }
 
     #[test]
-    fn patterns_are_exact_or_end_in_a_star() {
+    fn a_pattern_is_a_channel_id_or_a_prefix_with_a_star() {
         let claims = claims(r#"{"exp":1,"publish":["foo","bar*"],"subscribe":["*"]}"#).unwrap();
         for (channel, permitted) in [
             ("foo", true),
@@ -168,16 +226,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_permits_nothing() {
+    fn a_claim_that_is_missing_permits_nothing() {
         let claims = claims(r#"{"exp":1.5,"other":{"publish":["*"]}}"#).unwrap();
         assert!(!claims.permits(Permission::Publish, "foo"));
         assert!(!claims.permits(Permission::Subscribe, "foo"));
-        assert_eq!((claims.not_before(), claims.sub.as_deref()), (None, None));
+        assert_eq!(claims.sub, None);
+        assert_eq!(claims.check_times(0), Ok(()));
         assert_eq!(claims.expires(), 1_500);
     }
 
     #[test]
-    fn types_are_checked() {
+    fn claims_of_the_wrong_type_or_given_twice_are_refused() {
         for bad in [
             r#"{}"#,
             r#"{"exp":"1"}"#,
@@ -198,6 +257,8 @@ mod tests {
             r#"{"exp":1,"publish":[1]}"#,
             r#"{"exp":1,"subscribe":["a",null]}"#,
             r#"{"exp":1,"publish":["a"],"publish":["*"]}"#,
+            r#"{"exp":1,"aud":"a","aud":"a"}"#,
+            r#"[["*"],["*"],1,1,"me","me","me"]"#,
             r#"["a"]"#,
             r#"7"#,
         ] {
@@ -206,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn times_may_be_far() {
+    fn times_may_be_earlier_or_later_than_any_clock_shows() {
         let expires = |exp: &str| claims(&format!(r#"{{"exp":{exp}}}"#)).unwrap().expires();
         assert_eq!(expires("-5"), 0);
         assert_eq!(expires("253402300799"), 253_402_300_799_000);

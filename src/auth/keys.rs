@@ -1,115 +1,112 @@
-//! The keys that verify tokens. A key says which algorithm it is for; a token that names another is refused.
+//! The keys that verify tokens.
+//!
+//! Each key is for one algorithm. The header of a token selects a key, but it never selects an algorithm for a key.
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
+use std::cell::OnceCell;
+use std::fmt;
 
-use super::claims::{Claims, TEXT, member};
+use web_sys::CryptoKey;
+
+use super::TokenError;
 use super::jwks::public_keys;
+use super::token::TokenHeader;
 use crate::environment::{Environment, SettingError};
 use crate::logging::printable;
 
-/// The shortest `JWT_SECRET`, in bytes: as long as what HS256 makes of it (RFC 7518, section 3.2).
+/// The shortest `JWT_SECRET`, in bytes: the size of an HS256 signature (RFC 7518, section 3.2).
 pub const MIN_SECRET_BYTES: usize = 32;
 
-/// What `JWT_KEYS` has to be.
+/// What `JWT_KEYS` must be.
 pub const PUBLIC_KEYS: &str = "a JWK Set of public keys for RS256, ES256 or EdDSA (RFC 7517)";
 
-/// Why a token is not valid.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
-    /// Longer than [`MAX_TOKEN_CHARS`](super::MAX_TOKEN_CHARS).
-    #[error("it is longer than {max} characters", max = super::MAX_TOKEN_CHARS)]
-    TooLong,
-    /// No JWT at all.
-    #[error(
-        "it is no JWT: three parts in base64url with dots between them, and the first two JSON"
-    )]
-    Unreadable,
-    /// Its header has a parameter of the wrong type, or twice.
-    #[error("its header cannot be used ({0})")]
-    Header(String),
-    /// There are header parameters that have to be understood, and are not.
-    #[error("its header has \"crit\", and nothing in that is understood here")]
-    Critical,
-    /// No key is for it.
-    #[error("this hub has no key for it, for the algorithm {0}")]
-    UnknownKey(String),
-    /// Several keys could be for it.
-    #[error("several keys of this hub could be for it: its header has to have a \"kid\"")]
-    AmbiguousKey,
-    /// Somebody else has signed it, or it was changed.
-    #[error("its signature is not that of this hub's key")]
-    Signature,
-    /// A claim is missing, given twice, or of the wrong type.
-    #[error("its claims cannot be used ({0})")]
-    Claims(String),
-    /// `iss` or `aud` are not what they have to be.
-    #[error("its claim \"{claim}\" is not what {setting} says")]
-    Foreign {
-        /// Which one.
-        claim: &'static str,
-        /// What it has to be.
-        setting: &'static str,
-    },
-    /// `exp` has come.
-    #[error("it has expired")]
-    Expired,
-    /// `nbf` has not come.
-    #[error("it is not valid yet")]
-    NotYet,
+/// A signature algorithm (RFC 7518, RFC 8037).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// HMAC with SHA-256.
+    Hs256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    Rs256,
+    /// ECDSA with P-256 and SHA-256.
+    Es256,
+    /// EdDSA with Ed25519.
+    EdDsa,
 }
 
-/// One key, and what it asks of a token.
-#[derive(Clone, Debug)]
-struct Key {
-    id: Option<String>,
-    algorithm: Algorithm,
-    key: DecodingKey,
-    material: KeyMaterial,
-    validation: Validation,
+impl Algorithm {
+    /// The name of the algorithm in the header of a token.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
 }
 
-/// A key for who checks signatures outside of the library.
+/// A key in a form that Web Crypto can import.
 #[derive(Clone)]
 pub enum KeyMaterial {
     /// The bytes of `JWT_SECRET`.
     Secret(Vec<u8>),
-    /// A JWK that has nothing but the key.
+    /// A JWK that contains only the public key.
     Jwk(String),
 }
 
-impl std::fmt::Debug for KeyMaterial {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("…")
+impl KeyMaterial {
+    /// The setting that the key was read from.
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Secret(_) => "JWT_SECRET",
+            Self::Jwk(_) => "JWT_KEYS",
+        }
     }
 }
 
-/// A signature that nobody has looked at, with the one key that it has to be of.
-pub struct Unverified<'a> {
-    /// Which of [`Keys::materials`] it is.
-    pub number: usize,
-    /// What it is for.
+impl fmt::Debug for KeyMaterial {
+    /// Shows no secret.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("…")
+    }
+}
+
+/// A key that verifies signatures of one algorithm.
+#[derive(Clone, Debug)]
+pub struct VerificationKey {
+    id: Option<String>,
+    /// The algorithm.
     pub algorithm: Algorithm,
-    /// What is signed.
-    pub message: &'a str,
-    /// The signature's bytes.
-    pub signature: Vec<u8>,
+    /// The key.
+    pub material: KeyMaterial,
+    /// The key as Web Crypto has imported it, if it has.
+    pub imported: OnceCell<CryptoKey>,
+}
+
+impl VerificationKey {
+    /// A key that is not imported yet. Tokens refer to it by the `kid` in `id`.
+    pub fn new(id: Option<String>, algorithm: Algorithm, material: KeyMaterial) -> Self {
+        Self {
+            id,
+            algorithm,
+            material,
+            imported: OnceCell::new(),
+        }
+    }
+
+    /// Whether a token with this header may be signed with this key. A token that has a `kid` matches only the key that
+    /// has the same one.
+    fn matches(&self, header: &TokenHeader) -> bool {
+        header.alg == self.algorithm.name() && (header.kid.is_none() || header.kid == self.id)
+    }
 }
 
 /// All keys of a deployment.
 #[derive(Clone, Debug)]
-pub struct Keys(Vec<Key>);
+pub struct VerificationKeys(Vec<VerificationKey>);
 
-impl Keys {
-    /// Reads `JWT_SECRET`, `JWT_KEYS`, `JWT_ISSUER` and `JWT_AUDIENCE`. No error shows a secret.
+impl VerificationKeys {
+    /// Reads `JWT_SECRET` and `JWT_KEYS`. The errors show no secret.
     pub fn read(environment: &Environment) -> Result<Self, SettingError> {
-        let expects = Expected {
-            issuer: environment.get("JWT_ISSUER"),
-            audience: environment.get("JWT_AUDIENCE"),
-        };
         let mut keys = Vec::new();
         if let Some(secret) = environment.get("JWT_SECRET") {
             if secret.len() < MIN_SECRET_BYTES {
@@ -119,170 +116,44 @@ impl Keys {
                     expected: format!("a secret of at least {MIN_SECRET_BYTES}"),
                 });
             }
-            let key = DecodingKey::from_secret(secret.as_bytes());
             let material = KeyMaterial::Secret(secret.into_bytes());
-            keys.push(expects.key(None, Algorithm::HS256, key, material));
+            keys.push(VerificationKey::new(None, Algorithm::Hs256, material));
         }
         if let Some(text) = environment.get("JWT_KEYS") {
-            let set = public_keys(&text).map_err(|found| SettingError {
+            keys.extend(public_keys(&text).map_err(|found| SettingError {
                 name: "JWT_KEYS",
                 found,
                 expected: PUBLIC_KEYS.to_owned(),
-            })?;
-            for key in set {
-                let material = KeyMaterial::Jwk(key.jwk);
-                keys.push(expects.key(key.id, key.algorithm, key.key, material));
-            }
+            })?);
         }
         Ok(Self(keys))
     }
 
-    /// Whether there is none.
+    /// Whether the deployment has no key.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The claims of a token that one of the keys has signed. Its times are not looked at.
-    pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
-        let (_, key) = self.find(token)?;
-        let token = jsonwebtoken::decode(token, &key.key, &key.validation).map_err(why)?;
-        Ok(token.claims)
+    /// All keys.
+    pub fn iter(&self) -> impl Iterator<Item = &VerificationKey> {
+        self.0.iter()
     }
 
-    /// All keys, each with its algorithm.
-    pub fn materials(&self) -> impl Iterator<Item = (Algorithm, &KeyMaterial)> {
-        self.0.iter().map(|key| (key.algorithm, &key.material))
-    }
-
-    /// The signature of a token that could be one of this deployment's.
-    pub fn unverified<'a>(&self, token: &'a str) -> Result<Unverified<'a>, TokenError> {
-        let (number, key) = self.find(token)?;
-        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Unreadable)?;
-        let signature = BASE64_URL_SAFE_NO_PAD.decode(signature);
-        Ok(Unverified {
-            number,
-            algorithm: key.algorithm,
-            message,
-            signature: signature.map_err(|_| TokenError::Unreadable)?,
-        })
-    }
-
-    /// The key that a token has to be signed with, by its header. One that names its key (`kid`) gets no other.
-    fn find(&self, token: &str) -> Result<(usize, &Key), TokenError> {
-        let header = TokenHeader::read(token)?;
+    /// The one key that must have signed a token with this header.
+    pub fn find(&self, header: &TokenHeader) -> Result<&VerificationKey, TokenError> {
         if header.crit.is_some() {
             return Err(TokenError::Critical);
         }
-        let algorithm: Option<Algorithm> = header.alg.parse().ok();
-        let fits = |(_, key): &(usize, &Key)| {
-            let named = header.kid.is_none() || header.kid == key.id;
-            named && Some(key.algorithm) == algorithm
-        };
-        let mut fitting = self.0.iter().enumerate().filter(fits);
-        match (fitting.next(), fitting.next()) {
+        let mut matching = self.0.iter().filter(|key| key.matches(header));
+        match (matching.next(), matching.next()) {
             (Some(key), None) => Ok(key),
             (Some(_), Some(_)) => Err(TokenError::AmbiguousKey),
             (None, _) => {
-                let kid = header.kid.map(|kid| format!(" with the kid {kid:?}"));
+                let kid = header.kid.as_ref();
+                let kid = kid.map(|kid| format!(" with the kid {kid:?}"));
                 let wanted = format!("{:?}{}", header.alg, kid.unwrap_or_default());
                 Err(TokenError::UnknownKey(printable(&wanted)))
             }
         }
-    }
-}
-
-/// What counts of a token's header. The library would take `null` for a parameter that is left out.
-#[derive(Deserialize)]
-struct TokenHeader {
-    #[serde(deserialize_with = "alg")]
-    alg: String,
-    #[serde(default, deserialize_with = "kid")]
-    kid: Option<String>,
-    #[serde(default, deserialize_with = "crit")]
-    crit: Option<IgnoredAny>,
-}
-
-fn alg<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
-    member("alg", TEXT, value)
-}
-
-fn kid<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
-    member("kid", TEXT, value).map(Some)
-}
-
-fn crit<'de, D: Deserializer<'de>>(value: D) -> Result<Option<IgnoredAny>, D::Error> {
-    IgnoredAny::deserialize(value).map(Some)
-}
-
-impl TokenHeader {
-    fn read(token: &str) -> Result<Self, TokenError> {
-        let mut parts = token.split('.');
-        let (Some(header), Some(_), Some(_), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(TokenError::Unreadable);
-        };
-        let header = BASE64_URL_SAFE_NO_PAD.decode(header);
-        let header = header.map_err(|_| TokenError::Unreadable)?;
-        serde_json::from_slice(&header)
-            .map_err(|error| TokenError::Header(printable(&error.to_string())))
-    }
-}
-
-/// What tokens have to say of where they come from and whom they are for.
-struct Expected {
-    issuer: Option<String>,
-    audience: Option<String>,
-}
-
-impl Expected {
-    fn key(
-        &self,
-        id: Option<String>,
-        algorithm: Algorithm,
-        key: DecodingKey,
-        material: KeyMaterial,
-    ) -> Key {
-        let mut validation = Validation::new(algorithm);
-        // The times are compared with this hub's own clock, without leeway.
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        validation.validate_aud = self.audience.is_some();
-        let mut required = Vec::new();
-        if let Some(issuer) = &self.issuer {
-            validation.set_issuer(&[issuer]);
-            required.push("iss");
-        }
-        if let Some(audience) = &self.audience {
-            validation.set_audience(&[audience]);
-            required.push("aud");
-        }
-        validation.set_required_spec_claims(&required);
-        Key {
-            id,
-            algorithm,
-            key,
-            material,
-            validation,
-        }
-    }
-}
-
-fn why(error: jsonwebtoken::errors::Error) -> TokenError {
-    use jsonwebtoken::errors::ErrorKind;
-    match error.kind() {
-        ErrorKind::InvalidSignature => TokenError::Signature,
-        ErrorKind::InvalidIssuer => TokenError::Foreign {
-            claim: "iss",
-            setting: "JWT_ISSUER",
-        },
-        ErrorKind::InvalidAudience => TokenError::Foreign {
-            claim: "aud",
-            setting: "JWT_AUDIENCE",
-        },
-        ErrorKind::MissingRequiredClaim(_) | ErrorKind::Json(_) => {
-            TokenError::Claims(printable(&error.to_string()))
-        }
-        _ => TokenError::Unreadable,
     }
 }

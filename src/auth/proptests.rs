@@ -1,4 +1,5 @@
-//! Of tokens, of what they claim, and of the keys that verify them.
+//! Properties of tokens, their headers and claims, and the keys that verify them. `test_support` compares every result with
+//! the jsonwebtoken library.
 
 mod changed;
 mod claims;
@@ -7,118 +8,87 @@ mod keys;
 mod members;
 mod settings;
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
+use super::test_support::{access, base64url, grant};
 use super::*;
 
-/// Now, in seconds.
+/// The time at which all tokens are checked, in seconds.
 const NOW: u64 = 1_795_354_163;
 
-/// Of a token that is good for long.
+/// The claims of a token that is valid for a long time.
 const CLAIMS: &str = r#"{"exp":4102444800,"subscribe":["*"]}"#;
 
 const SECRET: &str = "a secret of 32 bytes, not a byte";
 
-/// Whoever signs tokens.
+/// A key that signs tokens.
 #[derive(Clone)]
 struct Signer {
-    id: Option<&'static str>,
+    kid: Option<&'static str>,
     algorithm: Algorithm,
     key: EncodingKey,
 }
 
 impl Signer {
     fn secret(secret: &[u8]) -> Self {
-        let key = EncodingKey::from_secret(secret);
-        Self {
-            id: None,
-            algorithm: Algorithm::HS256,
-            key,
-        }
+        Self::new(Algorithm::HS256, EncodingKey::from_secret(secret))
     }
 
-    /// With a key made of nothing but `seed`, in the form of RFC 8410.
-    fn ed25519(seed: u8) -> Self {
+    /// A key in the form of RFC 8410. Every byte of the private key is `byte`.
+    fn ed25519(byte: u8) -> Self {
         let mut key = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
-        key.extend([seed; 32]);
-        let key = EncodingKey::from_ed_der(&key);
-        Self {
-            id: None,
-            algorithm: Algorithm::EdDSA,
-            key,
-        }
+        key.extend([byte; 32]);
+        Self::new(Algorithm::EdDSA, EncodingKey::from_ed_der(&key))
     }
 
-    /// The same, of RFC 5915.
-    fn p256(seed: u8) -> Self {
+    /// A key in the form of RFC 5915. Every byte of the private key is `byte`.
+    fn p256(byte: u8) -> Self {
         let mut key = b"\
             \x30\x41\x02\x01\x00\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\
             \x01\x07\x04\x27\x30\x25\x02\x01\x01\x04\x20".to_vec();
-        key.extend([seed; 32]);
-        let key = EncodingKey::from_ec_der(&key);
+        key.extend([byte; 32]);
+        Self::new(Algorithm::ES256, EncodingKey::from_ec_der(&key))
+    }
+
+    fn new(algorithm: Algorithm, key: EncodingKey) -> Self {
         Self {
-            id: None,
-            algorithm: Algorithm::ES256,
+            kid: None,
+            algorithm,
             key,
         }
     }
 
-    fn called(mut self, id: &'static str) -> Self {
-        self.id = Some(id);
+    fn with_kid(mut self, kid: &'static str) -> Self {
+        self.kid = Some(kid);
         self
     }
 
-    /// Its public key.
+    /// The public key.
     fn jwk(&self) -> Value {
         let jwk = Jwk::from_encoding_key(&self.key, self.algorithm).unwrap();
         let mut jwk = serde_json::to_value(jwk).unwrap();
-        if let Some(id) = self.id {
-            jwk["kid"] = id.into();
+        if let Some(kid) = self.kid {
+            jwk["kid"] = kid.into();
         }
         jwk
     }
 
-    fn token(&self, header: &str, claims: &str) -> String {
-        let signed = format!("{}.{}", base64(header), base64(claims));
+    fn sign(&self, header: &str, claims: &str) -> String {
+        let signed = format!("{}.{}", base64url(header), base64url(claims));
         let sign = jsonwebtoken::crypto::sign;
         let signature = sign(signed.as_bytes(), &self.key, self.algorithm).unwrap();
         format!("{signed}.{signature}")
     }
 }
 
-fn base64(bytes: impl AsRef<[u8]>) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
-}
-
-/// The rules of a deployment with these variables.
-fn read(variables: &[(&str, &str)]) -> Result<Access, SettingError> {
-    let variable = |name: &str| {
-        let found = variables.iter().find(|(variable, _)| *variable == name);
-        found.map(|(_, value)| (*value).to_owned())
-    };
-    Access::read(&Environment::new(&variable))
-}
-
-/// What is answered to a reader of channel `foo`. Whatever the token is, who verifies signatures is asked about all
-/// of it.
+/// Subscribes to the channel `foo` with `token`.
 fn subscribe(access: &Access, token: &str) -> Result<Grant, Denied> {
-    let asked = access.unverified(token).map(|unverified| {
-        assert_eq!(
-            [unverified.message, &base64(unverified.signature)].join("."),
-            token
-        );
-    });
-    let remembered = access.remembered(token).is_ok_and(|known| known.is_some());
-    let granted = access.grant(Permission::Subscribe, "foo", Some(token), NOW * 1_000);
-    assert!(granted.is_err() || remembered != asked.is_some());
-    granted
+    grant(access, Permission::Subscribe, "foo", token, NOW * 1_000)
 }
 
-/// An RSA key, and a token that was signed with it: nobody here can sign another.
+/// An RSA public key, and a token that its private key has signed. The private key is not here.
 fn rsa() -> (Value, String) {
     let jwk = json!({"kty": "RSA", "e": "AQAB", "n": RSA_MODULUS});
     (jwk, format!("{RSA_SIGNED}.{RSA_SIGNATURE}"))
@@ -130,7 +100,7 @@ const RSA_MODULUS: &str = "\
     uNmeXeDZHwNh-D0QMKQzdLzobx-nU4SAriGxDR1_czetJxQ8wN1f7-Dd6x0ag4h7R4GE5hkI4V2vglwou5UtzM9sKPIbMoJnCa59\
     TlyUK4Q0EhtyB1zkgzqVAnkDuMsFY-xNM7AFpVI-Pw";
 
-/// `{"alg":"RS256"}` and `{"exp":4102444800,"subscribe":["*"]}`
+/// The header `{"alg":"RS256"}` and the claims [`CLAIMS`].
 const RSA_SIGNED: &str = "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjQxMDI0NDQ4MDAsInN1YnNjcmliZSI6WyIqIl19";
 
 const RSA_SIGNATURE: &str = "\

@@ -1,4 +1,4 @@
-//! Of tokens that somebody has changed, or made up.
+//! Tokens that somebody changed or invented.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -6,39 +6,38 @@ use proptest::sample::{Index, select};
 use super::*;
 use proptest_support::{check, text};
 
-/// What a thief would like to have.
+/// Claims that permit more than [`CLAIMS`].
 const WIDER: &str = r#"{"exp":4102444801,"subscribe":["*"],"publish":["*"]}"#;
 
-/// A deployment with a key of each kind, and a valid token of each.
-fn valid() -> (Access, Vec<String>) {
+/// A deployment with a key for each algorithm, and a valid token from each key.
+fn deployment() -> (Access, Vec<String>) {
     let (edwards, elliptic) = (Signer::ed25519(1), Signer::p256(1));
     let (rsa, rsa_token) = rsa();
     let set = json!({"keys": [edwards.jwk(), elliptic.jwk(), rsa]}).to_string();
-    let access = read(&[("JWT_SECRET", SECRET), ("JWT_KEYS", &set)]).unwrap();
+    let access = access(&[("JWT_SECRET", SECRET), ("JWT_KEYS", &set)]).unwrap();
     let tokens = vec![
-        Signer::secret(SECRET.as_bytes()).token(r#"{"alg":"HS256","typ":"JWT"}"#, CLAIMS),
-        edwards.token(r#"{"alg":"EdDSA"}"#, CLAIMS),
-        elliptic.token(r#"{"alg":"ES256"}"#, CLAIMS),
+        Signer::secret(SECRET.as_bytes()).sign(r#"{"alg":"HS256","typ":"JWT"}"#, CLAIMS),
+        edwards.sign(r#"{"alg":"EdDSA"}"#, CLAIMS),
+        elliptic.sign(r#"{"alg":"ES256"}"#, CLAIMS),
         rsa_token,
     ];
     (access, tokens)
 }
 
 #[test]
-fn a_token_of_each_kind_is_valid() {
-    let (access, tokens) = valid();
+fn a_valid_token_of_each_algorithm_is_accepted() {
+    let (access, tokens) = deployment();
     for token in tokens {
-        let expires = Some(4_102_444_800_000);
-        let subject = None;
-        assert_eq!(subscribe(&access, &token), Ok(Grant { expires, subject }));
+        let granted = Grant::from_token(Permission::Subscribe, "foo", 4_102_444_800_000, None);
+        assert_eq!(subscribe(&access, &token), Ok(granted));
     }
 }
 
 #[derive(Clone, Debug)]
 enum Change {
-    /// The character there becomes another one of base64.
+    /// Replace the character by the one so many places later in the alphabet of base64url.
     Next(u8),
-    Becomes(char),
+    Replace(char),
     Insert(char),
     Remove,
     Cut,
@@ -53,7 +52,7 @@ fn change() -> impl Strategy<Value = Change> {
     };
     prop_oneof![
         4 => (1..64_u8).prop_map(Change::Next),
-        2 => characters().prop_map(Change::Becomes),
+        2 => characters().prop_map(Change::Replace),
         1 => characters().prop_map(Change::Insert),
         1 => Just(Change::Remove),
         1 => Just(Change::Cut),
@@ -66,11 +65,11 @@ fn changed(token: &str, at: usize, change: &Change) -> String {
     let (this, after) = rest.split_at(1);
     match change {
         Change::Next(by) => {
-            let place = alphabet.find(this).unwrap_or_default();
-            let other = &alphabet[(place + usize::from(*by)) % 64..][..1];
+            let index = alphabet.find(this).unwrap_or_default();
+            let other = &alphabet[(index + usize::from(*by)) % 64..][..1];
             format!("{before}{other}{after}")
         }
-        Change::Becomes(character) => format!("{before}{character}{after}"),
+        Change::Replace(character) => format!("{before}{character}{after}"),
         Change::Insert(character) => format!("{before}{character}{rest}"),
         Change::Remove => format!("{before}{after}"),
         Change::Cut => before.to_owned(),
@@ -78,10 +77,10 @@ fn changed(token: &str, at: usize, change: &Change) -> String {
 }
 
 #[test]
-fn a_token_that_was_changed_anywhere_is_refused() {
-    let (access, tokens) = valid();
+fn a_token_with_one_changed_character_is_refused() {
+    let (access, tokens) = deployment();
     let which = prop_oneof![12 => Just(0_usize), 3 => Just(1), 2 => Just(2), 1 => Just(3)];
-    // The last characters of a part are those of which not every bit counts.
+    // Often change the last character of a part, because some of its bits may have no meaning.
     let place = prop_oneof![3 => any::<Index>().prop_map(Some), 1 => Just(None)];
     let classes = [
         "header",
@@ -119,8 +118,8 @@ fn a_token_that_was_changed_anywhere_is_refused() {
 }
 
 #[test]
-fn parts_of_tokens_are_none() {
-    let (access, tokens) = valid();
+fn a_mix_of_parts_of_tokens_is_refused() {
+    let (access, tokens) = deployment();
     let mut parts: Vec<String> = tokens
         .iter()
         .flat_map(|token| token.split('.'))
@@ -134,16 +133,16 @@ fn parts_of_tokens_are_none() {
         WIDER,
         "",
     ];
-    parts.extend(none.map(base64));
+    parts.extend(none.map(base64url));
     let other =
-        Signer::secret(b"another secret, also of 32 bytes").token(r#"{"alg":"HS256"}"#, WIDER);
+        Signer::secret(b"another secret, also of 32 bytes").sign(r#"{"alg":"HS256"}"#, WIDER);
     parts.extend(other.split('.').map(str::to_owned));
     let part = prop_oneof![
         2 => select(parts),
         1 => text(&["e30", "eyJ", "A", "=", "-", "_", "a.", " ", "."], 4),
     ];
     let several = prop::collection::vec(part, 0..5).prop_map(|parts| parts.join("."));
-    // Near a whole token: two parts of one, and a third that need not be.
+    // Two parts of one token, and the third part of the same or another token.
     let (whole, all) = (tokens.clone(), tokens.clone());
     let mixed = (0..4_usize, 0..4_usize, 0..3_usize).prop_map(move |(one, other, part)| {
         let mut parts: Vec<&str> = whole[one].split('.').collect();
@@ -151,11 +150,11 @@ fn parts_of_tokens_are_none() {
         parts.join(".")
     });
     check(
-        &["a token", "none"],
+        &["a whole token", "refused"],
         prop_oneof![several, mixed],
         |text, seen| {
             let expected = all.contains(&text);
-            seen.note(if expected { "a token" } else { "none" });
+            seen.note(if expected { "a whole token" } else { "refused" });
             let found = subscribe(&access, &text);
             if expected {
                 prop_assert!(found.is_ok());
@@ -171,17 +170,17 @@ fn parts_of_tokens_are_none() {
 }
 
 #[test]
-fn a_token_has_a_length_that_it_may_have() {
-    let access = read(&[("JWT_SECRET", SECRET)]).unwrap();
+fn a_token_longer_than_8192_characters_is_refused() {
+    let access = access(&[("JWT_SECRET", SECRET)]).unwrap();
     let signer = Signer::secret(SECRET.as_bytes());
-    // Three quarters of 8,192, less header and signature, are near 6,050.
+    // With about 6,050 characters in the claims, the whole token has 8,192.
     let length = prop_oneof![6_000..6_100_usize, 0..10_000_usize];
     check(&["fits", "too long"], length, |length, seen| {
         let claims = format!(
             r#"{{"exp":4102444800,"subscribe":["foo"],"_":"{}"}}"#,
             "x".repeat(length)
         );
-        let token = signer.token(r#"{"alg":"HS256"}"#, &claims);
+        let token = signer.sign(r#"{"alg":"HS256"}"#, &claims);
         let fits = token.len() <= 8_192;
         seen.note(if fits { "fits" } else { "too long" });
         match subscribe(&access, &token) {

@@ -1,4 +1,4 @@
-//! Of what a token claims, signed as it has to be.
+//! Claims, in tokens with valid signatures.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -9,12 +9,13 @@ use proptest_support::{check, edited};
 
 const HEADER: &str = r#"{"alg":"HS256"}"#;
 
-/// What has to be answered, and why: the rules, one after the other.
-fn judged(
+/// The expected result for a token with these claims. `required` is the value of `JWT_ISSUER` and `JWT_AUDIENCE`, and is
+/// empty if they are not set. The error is the name of the rule that the token breaks.
+fn expected(
     members: &[Member],
-    claim: &str,
+    permission: Permission,
     channel: &str,
-    origin: &str,
+    required: &str,
 ) -> Result<Grant, &'static str> {
     let given = |name: &str| -> Result<Option<&Claim>, &'static str> {
         let mut given = members.iter().filter(|(other, _)| *other == name);
@@ -43,13 +44,13 @@ fn judged(
         let patterns = given(name)?
             .map(|claim| claim.patterns().ok_or("bad patterns"))
             .transpose()?;
-        if name == claim {
+        if name == permission.claim() {
             permitted = patterns.unwrap_or_default();
         }
     }
     for name in ["iss", "aud"] {
-        let is_meant = given(name)?.is_some_and(|claim| claim.names(origin));
-        if !origin.is_empty() && !is_meant {
+        let matches = given(name)?.is_some_and(|claim| claim.names(required));
+        if !required.is_empty() && !matches {
             return Err("foreign");
         }
     }
@@ -65,17 +66,15 @@ fn judged(
     {
         return Err("forbidden");
     }
-    Ok(Grant {
-        expires: Some(expires),
-        subject: subject.map(str::to_owned),
-    })
+    let subject = subject.map(str::to_owned);
+    Ok(Grant::from_token(permission, channel, expires, subject))
 }
 
 #[test]
-fn claims_are_taken_by_the_rules_and_only_so() {
+fn a_token_is_granted_exactly_what_the_rules_for_claims_permit() {
     let signer = Signer::secret(SECRET.as_bytes());
-    let anywhere = read(&[("JWT_SECRET", SECRET)]).unwrap();
-    let here = read(&[
+    let lax = access(&[("JWT_SECRET", SECRET)]).unwrap();
+    let strict = access(&[
         ("JWT_SECRET", SECRET),
         ("JWT_ISSUER", "here"),
         ("JWT_AUDIENCE", "here"),
@@ -100,15 +99,15 @@ fn claims_are_taken_by_the_rules_and_only_so() {
     check(
         &classes,
         cases,
-        |(members, permission, channel, is_here), seen| {
-            let token = signer.token(HEADER, &json(&members));
-            let (access, origin) = if is_here {
-                (&here, "here")
+        |(members, permission, channel, is_strict), seen| {
+            let token = signer.sign(HEADER, &json(&members));
+            let (access, required) = if is_strict {
+                (&strict, "here")
             } else {
-                (&anywhere, "")
+                (&lax, "")
             };
-            let found = access.grant(permission, channel, Some(&token), NOW * 1_000);
-            let expected = judged(&members, permission.claim(), channel, origin);
+            let found = grant(access, permission, channel, &token, NOW * 1_000);
+            let expected = expected(&members, permission, channel, required);
             seen.note(expected.as_ref().err().unwrap_or(&"granted"));
             match expected {
                 Ok(grant) => prop_assert_eq!(found, Ok(grant)),
@@ -121,7 +120,7 @@ fn claims_are_taken_by_the_rules_and_only_so() {
                         Err(Denied::Invalid(TokenError::Foreign { .. })) => why == "foreign",
                         _ => false,
                     };
-                    // Where "iss" or "aud" are no text at all, they are missing.
+                    // A required claim that is missing or has the wrong type is an error of its own.
                     prop_assert!(
                         known || why == "foreign" && matches!(found, Err(Denied::Invalid(_))),
                         "{why}: {found:?}"
@@ -134,9 +133,9 @@ fn claims_are_taken_by_the_rules_and_only_so() {
 }
 
 #[test]
-fn what_is_nearly_claims_is_taken_only_where_it_is_such() {
+fn edited_claims_are_accepted_only_if_they_are_still_an_object_that_permits_it() {
     let signer = Signer::secret(SECRET.as_bytes());
-    let access = read(&[("JWT_SECRET", SECRET)]).unwrap();
+    let access = access(&[("JWT_SECRET", SECRET)]).unwrap();
     let whole = select(
         &[
             r#"{"exp":4102444800,"subscribe":["foo"]}"#,
@@ -169,15 +168,15 @@ fn what_is_nearly_claims_is_taken_only_where_it_is_such() {
     ];
     let cases = edited(whole.prop_map(str::to_owned), pieces);
     check(
-        &["granted", "no JSON", "no object", "refused"],
+        &["granted", "not JSON", "not an object", "refused"],
         cases,
         |claims, seen| {
             let json = serde_json::from_str::<Value>(&claims);
             let is_object = json.as_ref().is_ok_and(Value::is_object);
-            let Ok(grant) = subscribe(&access, &signer.token(HEADER, &claims)) else {
+            let Ok(granted) = subscribe(&access, &signer.sign(HEADER, &claims)) else {
                 seen.note(match json {
-                    Err(_) => "no JSON",
-                    Ok(_) if !is_object => "no object",
+                    Err(_) => "not JSON",
+                    Ok(_) if !is_object => "not an object",
                     Ok(_) => "refused",
                 });
                 return Ok(());
@@ -188,16 +187,15 @@ fn what_is_nearly_claims_is_taken_only_where_it_is_such() {
             let expires = json["exp"].as_f64().unwrap();
             prop_assert!(expires > NOW as f64);
             prop_assert!(
-                (expires * 1_000.0 - grant.expires.unwrap() as f64).abs() < 1.0 || expires > 1e15
+                (expires * 1_000.0 - granted.expires().unwrap() as f64).abs() < 1.0
+                    || expires > 1e15
             );
             prop_assert!(
                 json.get("nbf")
                     .is_none_or(|from| from.as_f64().unwrap() <= NOW as f64)
             );
-            let subject = json
-                .get("sub")
-                .map(|subject| subject.as_str().unwrap().to_owned());
-            prop_assert_eq!(grant.subject, subject);
+            let subject = json.get("sub").map(|subject| subject.as_str().unwrap());
+            prop_assert_eq!(granted.subject(), subject);
             let mut patterns = json["subscribe"]
                 .as_array()
                 .unwrap()

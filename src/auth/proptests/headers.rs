@@ -1,4 +1,4 @@
-//! Of what a token's header says, whoever has signed it.
+//! Headers, in tokens with valid and other signatures.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -6,39 +6,39 @@ use proptest::sample::select;
 use super::*;
 use proptest_support::{check, edited};
 
-/// The keys of a deployment: of some kinds one, of others several, with ids and without.
-fn keys() -> [Vec<Signer>; 3] {
+/// The keys of three deployments: one or several for an algorithm, with and without a `kid`.
+fn deployments() -> [Vec<Signer>; 3] {
     let secret = Signer::secret(SECRET.as_bytes());
     let edwards = |seed| Signer::ed25519(seed);
     [
         vec![
             secret.clone(),
-            edwards(1).called("a"),
-            edwards(2).called("b"),
-            Signer::p256(1).called("c"),
+            edwards(1).with_kid("a"),
+            edwards(2).with_kid("b"),
+            Signer::p256(1).with_kid("c"),
         ],
         vec![
             secret.clone(),
             edwards(1),
-            Signer::p256(1).called("a"),
-            Signer::p256(2).called("a"),
+            Signer::p256(1).with_kid("a"),
+            Signer::p256(2).with_kid("a"),
         ],
         vec![
-            edwards(1).called(""),
+            edwards(1).with_kid(""),
             edwards(2),
-            Signer::p256(1).called("../a' OR 1=1"),
+            Signer::p256(1).with_kid("../a' OR 1=1"),
         ],
     ]
 }
 
-/// The public keys among them.
+/// The JWK Set of those that are not secrets.
 fn set(keys: &[Signer]) -> String {
     let public = keys.iter().filter(|key| key.algorithm != Algorithm::HS256);
     let public: Vec<Value> = public.map(Signer::jwk).collect();
     json!({"keys": public}).to_string()
 }
 
-/// The algorithms that a header can name, and how a library calls them.
+/// Values of `alg`, and the algorithm that each one names.
 const ALGORITHMS: &[(&str, Option<Algorithm>)] = &[
     (r#""HS256""#, Some(Algorithm::HS256)),
     (r#""EdDSA""#, Some(Algorithm::EdDSA)),
@@ -55,7 +55,7 @@ const ALGORITHMS: &[(&str, Option<Algorithm>)] = &[
     (r#"["HS256"]"#, None),
 ];
 
-const IDS: &[Option<&str>] = &[
+const KIDS: &[Option<&str>] = &[
     None,
     None,
     None,
@@ -69,7 +69,7 @@ const IDS: &[Option<&str>] = &[
     Some("../../dev/null"),
 ];
 
-/// What else may stand in a header, and whether that makes no difference.
+/// More members of a header, and whether a header with them is valid.
 const MORE: &[(&str, bool)] = &[
     ("", true),
     ("", true),
@@ -93,23 +93,23 @@ const MORE: &[(&str, bool)] = &[
 ];
 
 #[test]
-fn a_key_verifies_what_it_has_signed_and_what_names_it() {
-    let keys = keys();
-    let access = keys.each_ref().map(|keys| {
+fn a_token_is_accepted_only_if_its_header_selects_the_key_that_signed_it() {
+    let deployments = deployments();
+    let access = deployments.each_ref().map(|keys| {
         let set = set(keys);
         let secret = if keys[0].algorithm == Algorithm::HS256 {
             SECRET
         } else {
             ""
         };
-        read(&[("JWT_SECRET", secret), ("JWT_KEYS", &set)]).unwrap()
+        access(&[("JWT_SECRET", secret), ("JWT_KEYS", &set)]).unwrap()
     });
     let public = Signer::ed25519(1).jwk()["x"].as_str().unwrap().to_owned();
-    // Others, whom nobody trusts: what is public is no secret.
+    // Keys that no deployment has. Some are secrets made from public keys.
     let others = [
         Signer::secret(b"another secret, also of 32 bytes"),
-        Signer::ed25519(3).called("a"),
-        Signer::secret(set(&keys[0]).as_bytes()),
+        Signer::ed25519(3).with_kid("a"),
+        Signer::secret(set(&deployments[0]).as_bytes()),
         Signer::secret(public.as_bytes()),
         Signer::secret(b""),
     ];
@@ -117,50 +117,50 @@ fn a_key_verifies_what_it_has_signed_and_what_names_it() {
         "valid",
         "another signer",
         "another algorithm",
-        "another id",
+        "another kid",
         "ambiguous",
-        "critical",
+        "invalid member",
     ];
-    // Of the algorithm and the id, `None` is what is right for the key.
-    let mostly_none = |weight| prop::option::weighted(weight, Just(()));
+    // If the algorithm or the kid is `None`, the header has the right value for the key.
+    let sometimes = |weight| prop::option::weighted(weight, Just(()));
     let algorithms =
-        (mostly_none(0.3), select(ALGORITHMS)).prop_map(|(other, named)| other.map(|()| named));
-    let ids = (mostly_none(0.4), select(IDS)).prop_map(|(other, id)| other.map(|()| id));
+        (sometimes(0.3), select(ALGORITHMS)).prop_map(|(other, named)| other.map(|()| named));
+    let kids = (sometimes(0.4), select(KIDS)).prop_map(|(other, kid)| other.map(|()| kid));
     let signers = prop_oneof![3 => 0..3_usize, 1 => 3..8_usize];
     let spoiled = prop::bool::weighted(0.05);
-    let cases = (0..3_usize, signers, algorithms, ids, select(MORE), spoiled);
+    let cases = (0..3_usize, signers, algorithms, kids, select(MORE), spoiled);
     check(
         &classes,
         cases,
-        |(deployment, signer, algorithm, id, more, spoiled), seen| {
-            let keys = &keys[deployment];
+        |(deployment, signer, algorithm, kid, more, spoiled), seen| {
+            let keys = &deployments[deployment];
             let trusted = keys.get(signer);
             let signer = trusted.unwrap_or_else(|| &others[signer % others.len()]);
             let named = ALGORITHMS
                 .iter()
                 .find(|(_, named)| *named == Some(signer.algorithm));
             let (text, algorithm) = algorithm.unwrap_or_else(|| *named.unwrap());
-            let given = id.unwrap_or(signer.id);
-            let id = given
-                .map(|id| format!(r#","kid":{}"#, json!(id)))
+            let given = kid.unwrap_or(signer.kid);
+            let kid = given
+                .map(|kid| format!(r#","kid":{}"#, json!(kid)))
                 .unwrap_or_default();
-            let (more, harmless) = more;
+            let (more, valid) = more;
             let brace = if spoiled { "" } else { "}" };
-            let token = signer.token(&format!(r#"{{"alg":{text}{id}{more}{brace}"#), CLAIMS);
-            // Those that the header may mean.
-            let meant = keys.iter().filter(|key| {
-                Some(key.algorithm) == algorithm && (given.is_none() || given == key.id)
+            let token = signer.sign(&format!(r#"{{"alg":{text}{kid}{more}{brace}"#), CLAIMS);
+            let matching = keys.iter().filter(|key| {
+                Some(key.algorithm) == algorithm && (given.is_none() || given == key.kid)
             });
-            let meant = meant.count();
-            let is_meant =
-                algorithm == Some(signer.algorithm) && (given.is_none() || given == signer.id);
-            let expected = trusted.is_some() && is_meant && meant == 1 && harmless && !spoiled;
+            let matching = matching.count();
+            let selects_signer =
+                algorithm == Some(signer.algorithm) && (given.is_none() || given == signer.kid);
+            let expected =
+                trusted.is_some() && selects_signer && matching == 1 && valid && !spoiled;
             seen.note_if(expected, "valid");
             seen.note_if(trusted.is_none(), "another signer");
             seen.note_if(algorithm != Some(signer.algorithm), "another algorithm");
-            seen.note_if(given.is_some() && given != signer.id, "another id");
-            seen.note_if(meant > 1, "ambiguous");
-            seen.note_if(!harmless, "critical");
+            seen.note_if(given.is_some() && given != signer.kid, "another kid");
+            seen.note_if(matching > 1, "ambiguous");
+            seen.note_if(!valid, "invalid member");
             match subscribe(&access[deployment], &token) {
                 Ok(_) => prop_assert!(expected),
                 Err(Denied::Invalid(why)) => prop_assert!(!expected, "{why}"),
@@ -172,9 +172,9 @@ fn a_key_verifies_what_it_has_signed_and_what_names_it() {
 }
 
 #[test]
-fn what_is_nearly_a_header_counts_only_where_it_is_one() {
+fn an_edited_header_is_accepted_only_if_it_still_names_hs256_and_no_key() {
     let signer = Signer::secret(SECRET.as_bytes());
-    let access = read(&[("JWT_SECRET", SECRET)]).unwrap();
+    let access = access(&[("JWT_SECRET", SECRET)]).unwrap();
     let whole = select(
         &[
             r#"{"alg":"HS256"}"#,
@@ -203,21 +203,21 @@ fn what_is_nearly_a_header_counts_only_where_it_is_one() {
         "\0",
     ];
     let headers = edited(whole.prop_map(str::to_owned), pieces);
-    let classes = ["valid", "no JSON", "no object", "refused"];
+    let classes = ["valid", "not JSON", "not an object", "refused"];
     check(&classes, headers, |header, seen| {
         let json = serde_json::from_str::<Value>(&header).ok();
         let expected = json.as_ref().is_some_and(|json| {
             json["alg"] == "HS256" && json.get("kid").is_none() && json.get("crit").is_none()
         });
-        let found = subscribe(&access, &signer.token(&header, CLAIMS));
+        let found = subscribe(&access, &signer.sign(&header, CLAIMS));
         if found.is_ok() {
             seen.note("valid");
             prop_assert!(expected, "{header}");
             return Ok(());
         }
         seen.note(match json {
-            None => "no JSON",
-            Some(json) if !json.is_object() => "no object",
+            None => "not JSON",
+            Some(json) if !json.is_object() => "not an object",
             Some(_) => "refused",
         });
         Ok(())

@@ -1,4 +1,4 @@
-//! Of `JWT_KEYS`.
+//! `JWT_KEYS`.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -6,15 +6,15 @@ use proptest::sample::select;
 use super::*;
 use proptest_support::{check, edited, text};
 
-const IDS: &[Option<&str>] = &[None, None, Some("a"), Some("b")];
+const KIDS: &[Option<&str>] = &[None, None, Some("a"), Some("b")];
 
-/// What stands in a set.
+/// A key of a set.
 #[derive(Clone, Debug)]
 struct Entry {
     jwk: Value,
-    /// Which key it is, and how it is called, where it can verify tokens.
+    /// The index in [`good`] and the `kid` of a key that can verify tokens.
     usable: Option<(usize, Option<&'static str>)>,
-    /// Whether it may be usable all the same, as another key.
+    /// Whether the key was generated at random. It may be valid by chance.
     damaged: bool,
 }
 
@@ -22,7 +22,7 @@ fn signers() -> [Signer; 3] {
     [Signer::ed25519(1), Signer::ed25519(2), Signer::p256(1)]
 }
 
-/// Keys that verify tokens here, and the algorithm of each.
+/// Keys that can verify tokens, and their algorithms.
 fn good() -> Vec<(Value, &'static str)> {
     let [one, two, elliptic] = signers().map(|signer| {
         let mut jwk = signer.jwk();
@@ -37,7 +37,7 @@ fn good() -> Vec<(Value, &'static str)> {
     ]
 }
 
-/// Keys that do not, whatever else is said of them.
+/// Keys that cannot verify tokens, whatever their attributes are.
 fn bad() -> impl Strategy<Value = Value> {
     let short = prop_oneof![
         prop::collection::vec(any::<u8>(), 1..250),
@@ -47,20 +47,20 @@ fn bad() -> impl Strategy<Value = Value> {
         if x.len() == 32 {
             x.pop();
         }
-        json!({"kty": "OKP", "crv": "Ed25519", "x": base64(x)})
+        json!({"kty": "OKP", "crv": "Ed25519", "x": base64url(x)})
     });
     prop_oneof![
-        Just(json!({"kty": "oct", "k": base64(SECRET)})),
+        Just(json!({"kty": "oct", "k": base64url(SECRET)})),
         Just(json!({"kty": "EC", "crv": "P-384", "x": "AA", "y": "AA"})),
         Just(json!({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"})),
-        short.prop_map(|n| json!({"kty": "RSA", "e": "AQAB", "n": base64(n)})),
+        short.prop_map(|n| json!({"kty": "RSA", "e": "AQAB", "n": base64url(n)})),
         edwards,
     ]
 }
 
-/// Keys of the right size, and nearly, with anything in them.
+/// Keys of about the right size, with random content.
 fn damaged() -> impl Strategy<Value = Value> {
-    let bytes = |length| prop::collection::vec(any::<u8>(), length).prop_map(base64);
+    let bytes = |length| prop::collection::vec(any::<u8>(), length).prop_map(base64url);
     let [edwards, _, elliptic] = signers().map(|signer| signer.jwk());
     let other = |coordinate: &Value| {
         let right = coordinate.as_str().unwrap().to_owned();
@@ -77,8 +77,8 @@ fn damaged() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// What is said of a key, beside itself, and whether it may verify tokens then; `ALG` is its own.
-const MORE: &[(&str, bool)] = &[
+/// Attributes of a key, and whether a key with them may verify tokens. `ALG` stands for the algorithm of the key.
+const ATTRIBUTES: &[(&str, bool)] = &[
     (r#"{}"#, true),
     (r#"{}"#, true),
     (r#"{}"#, true),
@@ -98,20 +98,23 @@ const MORE: &[(&str, bool)] = &[
 ];
 
 fn entry() -> impl Strategy<Value = Entry> {
-    let good = (0..4_usize, select(IDS), select(MORE)).prop_map(|(which, id, (more, usable))| {
-        let (mut jwk, algorithm) = good()[which].clone();
-        let more: Value = serde_json::from_str(&more.replace("ALG", algorithm)).unwrap();
-        let members = jwk.as_object_mut().unwrap();
-        members.extend(more.as_object().unwrap().clone());
-        if let Some(id) = id {
-            jwk["kid"] = id.into();
-        }
-        Entry {
-            jwk,
-            usable: usable.then_some((which, id)),
-            damaged: false,
-        }
-    });
+    let good = (0..4_usize, select(KIDS), select(ATTRIBUTES)).prop_map(
+        |(which, kid, (attributes, usable))| {
+            let (mut jwk, algorithm) = good()[which].clone();
+            let attributes: Value =
+                serde_json::from_str(&attributes.replace("ALG", algorithm)).unwrap();
+            let members = jwk.as_object_mut().unwrap();
+            members.extend(attributes.as_object().unwrap().clone());
+            if let Some(kid) = kid {
+                jwk["kid"] = kid.into();
+            }
+            Entry {
+                jwk,
+                usable: usable.then_some((which, kid)),
+                damaged: false,
+            }
+        },
+    );
     prop_oneof![
         8 => good,
         2 => bad().prop_map(|jwk| Entry { jwk, usable: None, damaged: false }),
@@ -120,15 +123,15 @@ fn entry() -> impl Strategy<Value = Entry> {
 }
 
 #[test]
-fn a_set_has_the_keys_that_are_meant_for_it() {
+fn a_jwk_set_verifies_tokens_with_its_usable_public_keys_only() {
     let entries = prop::collection::vec(entry(), 1..5);
     let signers = signers();
-    let headers = |algorithm: Algorithm, id: Option<&str>| match id {
+    let header = |algorithm: Algorithm, kid: Option<&str>| match kid {
         None => format!(r#"{{"alg":"{algorithm:?}"}}"#),
-        Some(id) => format!(r#"{{"alg":"{algorithm:?}","kid":"{id}"}}"#),
+        Some(kid) => format!(r#"{{"alg":"{algorithm:?}","kid":"{kid}"}}"#),
     };
     let private = prop::bool::weighted(0.05);
-    let cases = (entries, private, 0..4_usize, select(IDS));
+    let cases = (entries, private, 0..4_usize, select(KIDS));
     let classes = [
         "no key",
         "a private key",
@@ -139,7 +142,7 @@ fn a_set_has_the_keys_that_are_meant_for_it() {
     check(
         &classes,
         cases,
-        |(mut entries, private, which, id), seen| {
+        |(mut entries, private, which, kid), seen| {
             if let Some(first) = entries.first_mut().filter(|_| private) {
                 first.jwk["d"] = "hush-hush".into();
             }
@@ -148,7 +151,7 @@ fn a_set_has_the_keys_that_are_meant_for_it() {
             seen.note_if(damaged, "damaged");
             let usable: Vec<_> = entries.iter().filter_map(|entry| entry.usable).collect();
             let all: Vec<&Value> = entries.iter().map(|entry| &entry.jwk).collect();
-            let access = match read(&[("JWT_KEYS", &json!({"keys": all}).to_string())]) {
+            let access = match access(&[("JWT_KEYS", &json!({"keys": all}).to_string())]) {
                 Err(error) => {
                     prop_assert_eq!(error.name, "JWT_KEYS");
                     prop_assert!(private || usable.is_empty(), "{error}");
@@ -159,24 +162,24 @@ fn a_set_has_the_keys_that_are_meant_for_it() {
                 Ok(access) => access,
             };
             prop_assert!(!private && (damaged || !usable.is_empty()));
-            // There is one RSA token only, and it has no kid.
-            let (algorithm, id, token) = match signers.get(which) {
+            // The only RSA token has no kid.
+            let (algorithm, kid, token) = match signers.get(which) {
                 Some(signer) => {
                     let algorithm = signer.algorithm;
-                    (algorithm, id, signer.token(&headers(algorithm, id), CLAIMS))
+                    (algorithm, kid, signer.sign(&header(algorithm, kid), CLAIMS))
                 }
                 None => (Algorithm::RS256, None, rsa().1),
             };
-            let kinds = [
+            let algorithms = [
                 Algorithm::EdDSA,
                 Algorithm::EdDSA,
                 Algorithm::ES256,
                 Algorithm::RS256,
             ];
-            let meant: Vec<usize> = usable
+            let matching: Vec<usize> = usable
                 .iter()
-                .filter(|(which, called)| {
-                    kinds[*which] == algorithm && (id.is_none() || id == *called)
+                .filter(|(which, other)| {
+                    algorithms[*which] == algorithm && (kid.is_none() || kid == *other)
                 })
                 .map(|(which, _)| *which)
                 .collect();
@@ -186,16 +189,16 @@ fn a_set_has_the_keys_that_are_meant_for_it() {
             } else {
                 "a token is refused"
             });
-            // One that is damaged may be a key, and the token ambiguous then.
-            prop_assert!(verified == (meant == [which]) || (damaged && !verified));
+            // A damaged key may be valid by chance. It may then match the token, too.
+            prop_assert!(verified == (matching == [which]) || (damaged && !verified));
             Ok(())
         },
     );
 }
 
 #[test]
-fn what_is_nearly_a_set_is_one_or_named() {
-    let jwk = Signer::ed25519(1).called("a").jwk();
+fn an_edited_jwk_set_has_a_public_key_or_is_refused() {
+    let jwk = Signer::ed25519(1).with_kid("a").jwk();
     let set = json!({"keys": [jwk, {"kty": "EC", "crv": "P-256"}]}).to_string();
     let one = json!({"keys": [jwk]}).to_string();
     let wrapped = format!("[{one}]");
@@ -212,9 +215,9 @@ fn what_is_nearly_a_set_is_one_or_named() {
         "\0", "kty",
     ];
     let texts = prop_oneof![9 => edited(texts, pieces), 1 => text(pieces, 9)];
-    check(&["keys", "no JSON", "unusable"], texts, |text, seen| {
+    check(&["keys", "not JSON", "unusable"], texts, |text, seen| {
         let json = serde_json::from_str::<Value>(&text).ok();
-        match read(&[("JWT_KEYS", &text)]) {
+        match access(&[("JWT_KEYS", &text)]) {
             Ok(_) => {
                 seen.note("keys");
                 let json = json.unwrap();
@@ -229,7 +232,7 @@ fn what_is_nearly_a_set_is_one_or_named() {
                 seen.note(if json.is_some() {
                     "unusable"
                 } else {
-                    "no JSON"
+                    "not JSON"
                 });
                 let name = if text.is_empty() {
                     "JWT_SECRET"

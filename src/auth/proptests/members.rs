@@ -1,4 +1,4 @@
-//! Claims, before they are JSON.
+//! Generates claims, and encodes them as JSON.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -7,15 +7,16 @@ use serde_json::json;
 use super::NOW;
 use proptest_support::text;
 
-/// A value of JSON.
+/// The value of a claim.
 #[derive(Clone, Debug)]
 pub enum Claim {
-    /// Milliseconds, in a form that the machine's numbers show exactly.
+    /// A time in milliseconds, and the form in which it is written. A float holds it exactly.
     Time(u64, &'static str),
-    /// A time that no clock gets to.
+    /// A time that no clock shows, as JSON.
     Far(&'static str),
     Text(String),
     List(Vec<Claim>),
+    /// Any other JSON.
     Other(&'static str),
 }
 
@@ -55,7 +56,7 @@ impl Claim {
         }
     }
 
-    /// The patterns that it lists, if it is a list of such.
+    /// The patterns in a valid list of patterns.
     pub fn patterns(&self) -> Option<Vec<&str>> {
         let Self::List(all) = self else {
             return None;
@@ -67,7 +68,7 @@ impl Claim {
         })
     }
 
-    /// Whether it is `text`, or a list in which that is.
+    /// Whether the value is `text`, or a list of texts that contains it.
     pub fn names(&self, text: &str) -> bool {
         match self {
             Self::Text(other) => other == text,
@@ -80,7 +81,7 @@ impl Claim {
     }
 }
 
-/// A pattern against a channel, character by character.
+/// Whether a pattern matches a channel id. Compares them character by character.
 pub fn matches(pattern: &[u8], channel: &[u8]) -> bool {
     match (pattern, channel) {
         ([b'*'], _) | ([], []) => true,
@@ -91,11 +92,11 @@ pub fn matches(pattern: &[u8], channel: &[u8]) -> bool {
     }
 }
 
-/// A claim with its name.
+/// The name and the value of a claim.
 pub type Member = (&'static str, Claim);
 
-/// No claim may be one of these.
-fn wrong() -> impl Strategy<Value = Claim> {
+/// Values that no claim may have.
+fn wrong_values() -> impl Strategy<Value = Claim> {
     let others = [
         "null",
         "null",
@@ -137,7 +138,7 @@ fn times(weights: (u32, u32)) -> impl Strategy<Value = Claim> {
         future => time(NOW + 1, NOW + 1_000_000_000),
         2 => select(far.to_vec()).prop_map(Claim::Far),
         2 => select(bad.to_vec()).prop_map(Claim::Other),
-        3 => wrong(),
+        3 => wrong_values(),
     ]
 }
 
@@ -161,15 +162,15 @@ fn patterns() -> impl Strategy<Value = Claim> {
         1 => text(&["a", "*", "foo"], 4),
     ];
     let list = prop::collection::vec(pattern.prop_map(Claim::Text), 0..4).prop_map(Claim::List);
-    prop_oneof![20 => list, 1 => wrong(), 1 => texts(&["foo", "*"])]
+    prop_oneof![20 => list, 1 => wrong_values(), 1 => texts(&["foo", "*"])]
 }
 
-/// What a token may say, most of it nearly right.
+/// The claims of a token. Most of them are valid or nearly valid.
 pub fn members() -> impl Strategy<Value = Vec<Member>> {
     let named = |name: &'static str, probability, claim: BoxedStrategy<Claim>| {
         prop::option::weighted(probability, claim.prop_map(move |claim| (name, claim)))
     };
-    let origin = || {
+    let issuer_or_audience = || {
         prop_oneof![
             16 => texts(&["here", "here", "here", "here", "here", "here", "there"]),
             2 => prop::collection::vec(texts(&["here", "there"]), 0..3).prop_map(Claim::List),
@@ -177,19 +178,22 @@ pub fn members() -> impl Strategy<Value = Vec<Member>> {
         ]
     };
     let others = ["Publish", "exp ", "scope", "jti", ""];
-    let other = (select(others.to_vec()), prop_oneof![wrong(), patterns()]);
+    let other = (
+        select(others.to_vec()),
+        prop_oneof![wrong_values(), patterns()],
+    );
     let all = (
         named("exp", 0.97, times((3, 40)).boxed()),
         named("nbf", 0.5, times((24, 4)).boxed()),
         named(
             "sub",
             0.5,
-            prop_oneof![12 => texts(&["alice", "é\n\"", "", "\0"]), 1 => wrong()].boxed(),
+            prop_oneof![12 => texts(&["alice", "é\n\"", "", "\0"]), 1 => wrong_values()].boxed(),
         ),
         named("publish", 0.7, patterns().boxed()),
         named("subscribe", 0.7, patterns().boxed()),
-        named("iss", 0.95, origin().boxed()),
-        named("aud", 0.95, origin().boxed()),
+        named("iss", 0.95, issuer_or_audience().boxed()),
+        named("aud", 0.95, issuer_or_audience().boxed()),
         prop::option::of(other),
     );
     let twice = prop::option::weighted(0.06, any::<Index>());
@@ -207,7 +211,7 @@ pub fn members() -> impl Strategy<Value = Vec<Member>> {
     })
 }
 
-/// As JSON. What comes first is written with an escape, which makes no difference.
+/// Encodes claims as JSON. The first name is written with an escape, which must make no difference.
 pub fn json(members: &[Member]) -> String {
     let member = |(at, (name, claim)): (usize, &Member)| {
         let name = match name.chars().next() {
