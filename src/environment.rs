@@ -1,34 +1,35 @@
-//! Variables, and what is wrong with them. Pure.
+//! Reads the environment variables that configure the hub.
 
-/// A variable that cannot be used.
+/// A variable with an invalid value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name} {found}: it has to be {expected}")]
 pub struct SettingError {
-    /// Which variable.
+    /// The name of the variable.
     pub name: &'static str,
-    /// What is wrong with it; what it was set to, where that is no secret.
+    /// What is wrong. Quotes the value, unless it may be a secret.
     pub found: String,
-    /// What would be right.
+    /// What the value must be.
     pub expected: String,
 }
 
-/// Where variables come from. One that is empty counts as not set.
+/// The environment variables. An empty variable counts as not set.
 pub struct Environment<'a> {
     variable: &'a dyn Fn(&str) -> Option<String>,
 }
 
 impl<'a> Environment<'a> {
-    /// `variable` gives a variable's value, `None` where it is not set.
+    /// `variable` returns the value of a variable, or `None` if it is not set.
     pub fn new(variable: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self { variable }
     }
 
-    /// A variable's text.
+    /// The value of a variable.
     pub fn get(&self, name: &str) -> Option<String> {
         (self.variable)(name).filter(|value| !value.is_empty())
     }
 
-    /// A whole number from `least` to `most`; `bound` says which other variable set the upper limit.
+    /// The value of a variable that is a whole number from `least` to `most`. If the limits depend on another variable,
+    /// `bound` names it for the error.
     pub fn number(
         &self,
         name: &'static str,
@@ -50,7 +51,8 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// One of a few names, which `expected` lists, as what `known` makes of it.
+    /// The value of a variable that is one of a few names. `known` maps each name to a value, and `expected` lists the names
+    /// for the error.
     pub fn choice<T>(
         &self,
         name: &'static str,

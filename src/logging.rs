@@ -1,26 +1,26 @@
-//! Log lines, as `wrangler dev` and `wrangler tail` show them.
+//! The log. `wrangler dev`, `wrangler tail` and `npm run serve` show it.
 //!
-//! Nothing but a [`Line`] is ever written, and a [`Line`] escapes all that comes from outside of this program. So nobody
-//! who adds a line has to think of control characters, or of the tokens in the URLs that the runtime's errors quote.
+//! Every entry is a [`Line`], and a [`Line`] escapes each value that comes from outside of the program. Code that logs
+//! therefore need not handle control characters, or tokens in the URLs that errors of the runtime quote.
 
 use std::cell::Cell;
 use std::fmt::Display;
 
-/// How much is logged: a level logs itself and what is graver.
+/// The severity of a log line. `LOG_LEVEL` is the lowest severity that is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// What was published, word for word.
+    /// The data of published events.
     Debug,
-    /// Streams that come, go, drop and catch up.
+    /// Streams that open, close, start or stop dropping events, or catch up.
     Info,
-    /// What went wrong and was made good.
+    /// A failure that the hub handles by itself, or the end of a failure.
     Warn,
-    /// What went wrong.
+    /// Any other failure.
     Error,
 }
 
 impl Level {
-    /// The level called `name` (lower case).
+    /// The level with this name, in lower case.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "debug" => Some(Self::Debug),
@@ -31,19 +31,19 @@ impl Level {
         }
     }
 
-    /// Whether lines of this level are written, which `LOG_LEVEL` decides.
+    /// Whether lines of this level are logged.
     pub fn is_enabled(self) -> bool {
         self >= THRESHOLD.get()
     }
 
-    /// Writes `line` if lines of this level are written.
+    /// Logs the line that `line` returns, if lines of this level are logged.
     pub fn log(self, line: impl FnOnce() -> Line) {
         if !self.is_enabled() {
             return;
         }
         let Line(text) = line();
         match self {
-            // Not console.debug: wrangler dev hides that one.
+            // `wrangler dev` hides the output of console.debug.
             Self::Debug | Self::Info => worker::console_log!("{text}"),
             Self::Warn => worker::console_warn!("{text}"),
             Self::Error => worker::console_error!("{text}"),
@@ -52,39 +52,39 @@ impl Level {
 }
 
 thread_local! {
-    /// The lowest level that is written. Until the settings are read, only errors are.
+    /// The lowest level that is logged. Before the settings are read, that is [`Level::Error`].
     static THRESHOLD: Cell<Level> = const { Cell::new(Level::Error) };
 }
 
-/// Sets the lowest level that is written.
+/// Sets the lowest level that is logged.
 pub fn set_threshold(level: Level) {
     THRESHOLD.set(level);
 }
 
-/// A line of the log: `words: name=value name=value`.
+/// A log line: `message: name=value name=value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line(String);
 
 impl Line {
-    /// A line that says in this program's own words what happened.
-    pub fn new(words: &'static str) -> Self {
-        Self(format!("{words}:"))
+    /// A line with a fixed message. [`field`](Self::field) adds values.
+    pub fn new(message: &'static str) -> Self {
+        Self(format!("{message}:"))
     }
 
-    /// A line that says what was published to a channel.
+    /// A line with the data of an event that was published to `channel`.
     pub fn payload(channel: &str, payload: &str) -> Self {
         let (channel, payload) = (printable(channel), printable(payload));
         Self(format!("sent to {channel}: {payload}"))
     }
 
-    /// Adds ` name=value`, with the value escaped and cut.
+    /// Adds ` name=value`. The value is escaped and cut.
     pub fn field(mut self, name: &'static str, value: impl Display) -> Self {
         self.push(name, &printable(&value.to_string()));
         self
     }
 
-    /// Adds ` error=…`. The text may be the runtime's, which quotes URLs of clients, and these may have a token in their
-    /// query: every query is left out.
+    /// Adds ` error=…`. An error of the runtime may quote the URL of a request, with a token in its query, so the queries of
+    /// all URLs are left out.
     pub fn error(mut self, error: &impl Display) -> Self {
         let text = without_queries(&error.to_string());
         self.push("error", &escaped(&text, MAX_ERROR_CHARS));
@@ -98,13 +98,13 @@ impl Line {
     }
 }
 
-/// The most characters of a payload or another value that a log line shows.
+/// The longest value in a log line, in characters. Longer ones are cut.
 const MAX_VALUE_CHARS: usize = 200;
 
-/// The most characters of an error that a log line shows: a path in it is up to 64 KiB long.
+/// The longest error in a log line, in characters. The runtime may quote a path of 64 KiB.
 const MAX_ERROR_CHARS: usize = 1_000;
 
-/// `text` without what follows any `?`, up to the next white space: in a URL there is none.
+/// Removes the characters between each `?` and the next white space, because a URL ends at white space.
 fn without_queries(text: &str) -> String {
     let mut in_query = false;
     let keeps = |character: &char| {
@@ -115,7 +115,7 @@ fn without_queries(text: &str) -> String {
     text.chars().filter(keeps).collect()
 }
 
-/// `text`, cut and with control characters escaped, so that it is one line and cannot steer a terminal.
+/// Escapes control characters, so that the text stays on one line and cannot control a terminal. Also cuts long text.
 pub fn printable(text: &str) -> String {
     escaped(text, MAX_VALUE_CHARS)
 }
@@ -127,7 +127,7 @@ fn escaped(text: &str, max_chars: usize) -> String {
             out.push('…');
             break;
         }
-        if character.is_control() || steers_layout(character) {
+        if character.is_control() || changes_layout(character) {
             out.extend(character.escape_default());
         } else {
             out.push(character);
@@ -136,9 +136,9 @@ fn escaped(text: &str, max_chars: usize) -> String {
     out
 }
 
-/// Whether a character ends a line, or turns the direction in which others are shown (Unicode, annex 9): a log line that
-/// has one may be read as another.
-fn steers_layout(character: char) -> bool {
+/// Whether a character ends a line, or changes the direction of the text around it (Unicode, annex 9). A log line with such
+/// a character could look like another one.
+fn changes_layout(character: char) -> bool {
     matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_has_words_and_fields() {
+    fn a_line_has_a_message_and_fields() {
         let line = Line::new("listener connected").field("id", "foo");
         assert_eq!(line.field("conn", 1).0, "listener connected: id=foo conn=1");
         assert_eq!(Line::payload("foo", "a=b?c\n").0, "sent to foo: a=b?c\\n");
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_shows_no_query_and_no_control_character() {
+    fn an_error_is_logged_without_queries_and_control_characters() {
         let error = |text: &str| Line::new("request failed").error(&text).0;
         assert_eq!(
             error("TypeError: cannot load: http://a\u{1b}[31m,b/?channel=foo&token=S.E.C more"),
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn payloads_stay_on_one_line() {
+    fn line_ends_and_control_characters_are_escaped() {
         assert_eq!(printable("foo=bar"), "foo=bar");
         assert_eq!(
             printable("a\nb\r\u{1b}[2Jé\u{85}"),
@@ -193,15 +193,50 @@ mod tests {
     }
 
     #[test]
-    fn long_payloads_are_cut() {
+    fn values_longer_than_200_characters_are_cut() {
         assert_eq!(printable(&"é".repeat(200)), "é".repeat(200));
         assert_eq!(printable(&"é".repeat(201)), "é".repeat(200) + "…");
     }
 
+    const LEVELS: [(&str, Level); 4] = [
+        ("debug", Level::Debug),
+        ("info", Level::Info),
+        ("warn", Level::Warn),
+        ("error", Level::Error),
+    ];
+
     #[test]
-    fn levels_are_ordered_by_gravity() {
-        assert!(Level::Debug < Level::Info && Level::Warn < Level::Error);
-        assert_eq!(Level::from_name("warn"), Some(Level::Warn));
-        assert_eq!(Level::from_name("WARN"), None);
+    fn a_level_is_enabled_at_and_above_the_threshold_only() {
+        let enabled = || LEVELS.map(|(_, level)| level.is_enabled());
+        set_threshold(Level::Debug);
+        assert_eq!(enabled(), [true, true, true, true]);
+        set_threshold(Level::Info);
+        assert_eq!(enabled(), [false, true, true, true]);
+        set_threshold(Level::Warn);
+        assert_eq!(enabled(), [false, false, true, true]);
+        set_threshold(Level::Error);
+        assert_eq!(enabled(), [false, false, false, true]);
+    }
+
+    #[test]
+    fn a_line_below_the_threshold_is_not_built() {
+        set_threshold(Level::Error);
+        for level in [Level::Debug, Level::Info, Level::Warn] {
+            let mut is_built = false;
+            level.log(|| {
+                is_built = true;
+                Line::new("a")
+            });
+            assert!(!is_built, "{level:?}");
+        }
+    }
+
+    #[test]
+    fn a_level_has_a_name_in_lower_case() {
+        for (name, level) in LEVELS {
+            assert_eq!(Level::from_name(name), Some(level));
+            assert_eq!(Level::from_name(&name.to_uppercase()), None);
+        }
+        assert_eq!(Level::from_name(""), None);
     }
 }

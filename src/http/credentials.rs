@@ -1,4 +1,4 @@
-//! Where a request carries its token. Pure.
+//! Finds the tokens of a request.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use crate::auth::{COOKIE, Permission};
 use crate::http::problem::Problem;
 use crate::http::query;
 
-/// The query's parameter, for those who can set no header: a browser's `EventSource`.
+/// The query parameter that may hold a token. A browser's `EventSource` cannot set a header.
 pub const PARAMETER: &str = "token";
 
 /// The parts of a request that may hold a token.
@@ -16,17 +16,19 @@ pub struct Credentials<'a> {
     pub authorization: Option<String>,
     /// The header `Cookie`.
     pub cookie: Option<String>,
-    /// The URL's query.
+    /// The query of the URL.
     pub query: &'a str,
 }
 
-/// The most cookies that are tried, because each of them can cost the check of a signature.
+/// The number of cookies that are tried. Each of them may cost one verification of a signature.
 pub const MAX_COOKIES: usize = 4;
 
 impl Credentials<'_> {
-    /// The tokens to try in turn: the header's, or else the query's, or else, to listen, those of the cookies, of which
-    /// at most [`MAX_COOKIES`] count. An empty token counts as none, except in the header, where it is refused. Fails
-    /// with [`Problem::InvalidQuery`] where the query has two.
+    /// The tokens to try, in order. The header has priority over the query, and the query over the cookies.
+    ///
+    /// Cookies permit subscribing only, and only the first [`MAX_COOKIES`] count. An empty token in the query or a cookie
+    /// is ignored. An empty token in the header is returned, so that the request is refused. Fails with
+    /// [`Problem::InvalidQuery`] if the query has two tokens.
     pub fn tokens(&self, permission: Permission) -> Result<Vec<Cow<'_, str>>, Problem> {
         if let Some(token) = self.authorization.as_deref().and_then(bearer) {
             return Ok(vec![token.into()]);
@@ -38,20 +40,25 @@ impl Credentials<'_> {
         if permission != Permission::Subscribe {
             return Ok(Vec::new());
         }
-        let in_cookies = self.cookie.iter().flat_map(|cookies| of_cookies(cookies));
+        let in_cookies = self
+            .cookie
+            .iter()
+            .flat_map(|cookies| tokens_in_cookies(cookies));
         Ok(in_cookies.take(MAX_COOKIES).map(Cow::from).collect())
     }
 }
 
-/// The token of an `Authorization` that has the scheme `Bearer` (RFC 6750). Another scheme may be for a proxy in between.
+/// The token in an `Authorization` header with the scheme `Bearer` (RFC 6750). A header with another scheme is ignored,
+/// because it may be for a proxy in front of the hub.
 fn bearer(authorization: &str) -> Option<&str> {
     let separated = authorization.split_once(WHITE_SPACE);
     let (scheme, token) = separated.unwrap_or((authorization, ""));
     scheme.eq_ignore_ascii_case("Bearer").then(|| trim(token))
 }
 
-/// A browser has several cookies of one name where they were set for several paths or domains, and sends all of them.
-fn of_cookies(cookies: &str) -> impl Iterator<Item = &str> {
+/// The tokens in a `Cookie` header. A browser sends several cookies of the same name if they were set for several paths or
+/// domains.
+fn tokens_in_cookies(cookies: &str) -> impl Iterator<Item = &str> {
     let pairs = cookies.split(';').filter_map(|pair| pair.split_once('='));
     let named = pairs.filter(|(name, _)| trim(name) == COOKIE);
     named
@@ -59,7 +66,7 @@ fn of_cookies(cookies: &str) -> impl Iterator<Item = &str> {
         .filter(|token| !token.is_empty())
 }
 
-/// RFC 9110, section 5.6.3.
+/// Optional white space (RFC 9110, section 5.6.3).
 const WHITE_SPACE: [char; 2] = [' ', '\t'];
 
 fn trim(text: &str) -> &str {
@@ -90,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_wins_then_the_query_then_the_cookie() {
+    fn a_token_in_the_header_wins_over_the_query_and_the_query_over_cookies() {
         let subscribe = |authorization: &str, query: &str, cookie: &str| {
             tokens(authorization, query, cookie, Permission::Subscribe).join(" ")
         };
@@ -110,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_cookies_are_tried_in_turn() {
+    fn at_most_four_cookies_are_tried_in_order() {
         let cookies = |count: usize| {
             let pairs: Vec<String> = (1..=count).map(|n| format!("{COOKIE}={n}")).collect();
             tokens("", "", &pairs.join("; "), Permission::Subscribe)
@@ -120,14 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn nobody_publishes_with_a_cookie() {
+    fn a_cookie_does_not_permit_publishing() {
         let cookie = "sse_broadcaster_token=c.c.c";
         assert!(tokens("", "", cookie, Permission::Publish).is_empty());
         assert_eq!(tokens("", "token=q", cookie, Permission::Publish), ["q"]);
     }
 
     #[test]
-    fn two_in_the_query_are_too_many() {
+    fn two_tokens_in_the_query_are_refused() {
         let credentials = Credentials {
             query: "token=a&token=b",
             ..Credentials::default()

@@ -1,4 +1,4 @@
-//! Of log lines, and what they show of values and errors that come from outside.
+//! Properties of log lines with values and errors that come from outside of the program.
 
 use proptest::prelude::*;
 
@@ -30,18 +30,17 @@ const PIECES: &[&str] = &[
 ];
 
 fn is_one_line(line: &str) -> bool {
-    let odd = |c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c);
-    !line.contains(odd) && !line.contains(['\u{2066}', '\u{2067}'])
+    let is_escaped = |c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c);
+    !line.contains(is_escaped) && !line.contains(['\u{2066}', '\u{2067}'])
 }
 
 #[test]
-fn every_value_stays_on_its_line() {
+fn a_value_is_logged_on_one_line() {
     let classes = ["plain", "escaped", "cut"];
     check(&classes, text(PIECES, 60), |value, seen| {
         let shown = Line::new("a").field("b", &value).0;
         prop_assert!(is_one_line(&shown), "{shown:?}");
         prop_assert!(is_one_line(&Line::payload(&value, &value).0));
-        // What escapes nothing shows the value itself.
         seen.note(match shown.strip_prefix("a: b=") {
             Some(shown) if shown == value => "plain",
             Some(shown) if shown.ends_with('…') => "cut",
@@ -52,22 +51,31 @@ fn every_value_stays_on_its_line() {
 }
 
 #[test]
-fn no_error_shows_a_token_of_a_query() {
+fn an_error_is_logged_without_the_token_in_a_query() {
     let token = "eyJ0.eyJ1.SECRET";
     let cases = (text(PIECES, 12), text(PIECES, 12));
-    check(&["cut", "whole"], cases, |(before, after), seen| {
-        let error = format!("{before}?channel=foo&token={token}{after}");
-        let shown = Line::new("request failed").error(&error).0;
-        prop_assert!(is_one_line(&shown), "{shown:?}");
-        prop_assert!(
-            !shown.contains("SECRET") && !shown.contains("eyJ"),
-            "{shown:?}"
-        );
-        // What is no query is still there.
-        let first = before.split('?').next().unwrap_or_default();
-        let whole = shown.contains(&printable(first).replace('…', ""));
-        prop_assert!(whole, "{shown:?}");
-        seen.note(if before.contains('?') { "cut" } else { "whole" });
-        Ok(())
-    });
+    check(
+        &["one query", "several queries"],
+        cases,
+        |(before, after), seen| {
+            let error = format!("{before}?channel=foo&token={token}{after}");
+            let shown = Line::new("request failed").error(&error).0;
+            prop_assert!(is_one_line(&shown), "{shown:?}");
+            prop_assert!(
+                !shown.contains("SECRET") && !shown.contains("eyJ"),
+                "{shown:?}"
+            );
+            // The text before the first query is still there.
+            let first = before.split('?').next().unwrap_or_default();
+            let keeps_first = shown.contains(&printable(first).replace('…', ""));
+            prop_assert!(keeps_first, "{shown:?}");
+            let several = before.contains('?');
+            seen.note(if several {
+                "several queries"
+            } else {
+                "one query"
+            });
+            Ok(())
+        },
+    );
 }

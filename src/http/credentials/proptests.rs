@@ -1,4 +1,4 @@
-//! Of the places in which a request carries its token.
+//! Properties of the tokens that are found in a request.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -8,12 +8,12 @@ use proptest_support::{check, hidden, query_of, text};
 
 const PIECES: &[&str] = &["eyJ", ".", "-", "_", "A", "=", "é", "%"];
 
-/// A token, or what could be meant as one, with nothing in it that ends it.
+/// Text like a token, without characters that would end it in a header.
 fn tokens() -> impl Strategy<Value = String> {
     text(PIECES, 4).prop_map(|text| text.replace([' ', '\t', ';'], ""))
 }
 
-/// A header, and the token in it.
+/// An `Authorization` header, and the token in it.
 fn authorization() -> impl Strategy<Value = (Option<String>, Option<String>)> {
     let schemes = [
         "Bearer", "Bearer", "bearer", "BEARER", "Basic", "Digest", "Bearer2", "bear", "",
@@ -45,7 +45,7 @@ fn cookies() -> impl Strategy<Value = Vec<(String, String)>> {
 }
 
 #[test]
-fn one_token_counts_or_a_few_cookies_to_listen() {
+fn a_request_has_one_token_or_to_subscribe_a_few_cookies() {
     let names = select(&["token", "token", "tokens", "Token"][..]).prop_map(str::to_owned);
     let pairs = prop::collection::vec((names, text(PIECES, 3)), 0..3);
     let permissions = select(&[Permission::Publish, Permission::Subscribe][..]);
@@ -65,8 +65,8 @@ fn one_token_counts_or_a_few_cookies_to_listen() {
         "several cookies",
         "too many cookies",
         "none",
-        "two in the query",
-        "a cookie that does not count",
+        "two tokens in the query",
+        "a cookie that is ignored",
     ];
     check(
         &classes,
@@ -96,7 +96,7 @@ fn one_token_counts_or_a_few_cookies_to_listen() {
                 .map(|(_, value)| value)
                 .collect();
             if given.len() > 1 {
-                seen.note("two in the query");
+                seen.note("two tokens in the query");
                 prop_assert!(matches!(found, Err(Problem::InvalidQuery(_))));
                 return Ok(());
             }
@@ -114,7 +114,7 @@ fn one_token_counts_or_a_few_cookies_to_listen() {
             let counts = permission == Permission::Subscribe;
             seen.note(match expected.len() {
                 0 => "none",
-                _ if !counts => "a cookie that does not count",
+                _ if !counts => "a cookie that is ignored",
                 1 => "cookie",
                 2..=MAX_COOKIES => "several cookies",
                 _ => "too many cookies",
@@ -127,7 +127,7 @@ fn one_token_counts_or_a_few_cookies_to_listen() {
 }
 
 #[test]
-fn no_header_is_an_error() {
+fn tokens_are_found_in_any_header_without_an_error() {
     let pieces = &[
         "Bearer ",
         "bearer ",
@@ -162,7 +162,7 @@ fn no_header_is_an_error() {
                 (true, false) => "cookie",
                 (true, true) => "none",
             });
-            // A token stands in what it was read from, with nothing left around it.
+            // A token is part of the header that it was read from, without white space around it.
             for token in tokens.iter().chain(&in_header) {
                 let from = [&credentials.authorization, &credentials.cookie]
                     .into_iter()
