@@ -112,7 +112,7 @@ impl Access {
                 name: "JWT_SECRET",
                 found: "is not set".to_owned(),
                 expected: format!(
-                    "a secret of at least {MIN_SECRET_BYTES} bytes, or JWT_KEYS a JWK Set, unless ACCESS is open"
+                    "a secret of at least {MIN_SECRET_BYTES} bytes, unless JWT_KEYS is set or ACCESS is open"
                 ),
             });
         }
@@ -129,7 +129,7 @@ impl Access {
         for key in self.verifier.keys.iter() {
             WebCrypto::import(key).await.map_err(|_| SettingError {
                 name: key.material.setting(),
-                found: format!("has a key that is none for {}", key.algorithm.name()),
+                found: format!("has an invalid key for {}", key.algorithm.name()),
                 expected: PUBLIC_KEYS.to_owned(),
             })?;
         }

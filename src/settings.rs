@@ -300,7 +300,7 @@ mod tests {
             let error = read(&[("ACCESS", access)]).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                "JWT_SECRET is not set: it has to be a secret of at least 32 bytes, or JWT_KEYS a JWK Set, unless ACCESS is open"
+                "JWT_SECRET is not set: it has to be a secret of at least 32 bytes, unless JWT_KEYS is set or ACCESS is open"
             );
         }
     }
@@ -310,23 +310,23 @@ mod tests {
         let error = read(&[("JWT_SECRET", "0123456789012345678901234567890")]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "JWT_SECRET has 31 bytes: it has to be a secret of at least 32"
+            "JWT_SECRET has 31 bytes: it has to be a secret of at least 32 bytes"
         );
         for (keys, found) in [
-            ("hush", "is no JSON (expected value at line 1 column 1)"),
+            ("hush", "is not JSON (expected value at line 1 column 1)"),
             ("[]", "has no list \"keys\""),
-            (r#"{"keys":[]}"#, "holds no key that can be used"),
+            (r#"{"keys":[]}"#, "contains no usable key"),
             (
                 r#"{"keys":[{"kty":"oct","k":"aHVzaA"}]}"#,
-                "holds no key that can be used",
+                "contains no usable key",
             ),
             (
                 r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"a","d":"aHVzaA"}]}"#,
-                "holds a private key (\"d\")",
+                "contains a private key (\"d\")",
             ),
             (
                 r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"aHVzaA"}]}"#,
-                "holds no key that can be used",
+                "contains no usable key",
             ),
         ] {
             let error = read(&[("JWT_KEYS", keys)]).unwrap_err();

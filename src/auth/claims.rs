@@ -17,7 +17,7 @@ pub struct Claims {
     /// The channels that the token permits to subscribe to.
     #[serde(default, deserialize_with = "subscribe")]
     subscribe: Vec<Pattern>,
-    /// Seconds since 1970. May have a fraction, as `nbf` may.
+    /// Seconds since 1970, possibly with a fraction. `nbf` has the same form.
     #[serde(deserialize_with = "exp")]
     exp: f64,
     #[serde(default, deserialize_with = "nbf")]
@@ -40,7 +40,7 @@ enum Audience {
     Invalid(IgnoredAny),
 }
 
-const CHANNELS: &str = "a list of channel ids, each exact or ending in \"*\"";
+const CHANNELS: &str = "a list of channel ids and of prefixes that end in \"*\"";
 const SECONDS: &str = "a number of seconds since 1970";
 
 fn publish<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<Pattern>, D::Error> {
@@ -77,7 +77,7 @@ impl Claims {
         patterns.iter().any(|pattern| pattern.matches(channel))
     }
 
-    /// The first moment at which the token is no longer valid.
+    /// The time from which on the token is no longer valid.
     pub fn expires(&self) -> Millis {
         millis(self.exp)
     }
@@ -106,7 +106,8 @@ impl Claims {
     }
 }
 
-/// The cast saturates: a time before 1970 becomes 0, and a time that is too late becomes the last one.
+/// Converts seconds to milliseconds. The cast saturates: a time before 1970 becomes 0, and a time beyond the range of
+/// [`Millis`] becomes its maximum.
 fn millis(seconds: f64) -> Millis {
     (seconds * 1_000.0) as Millis
 }
@@ -129,7 +130,7 @@ impl RequiredClaims {
         }
     }
 
-    /// Fails if a required claim is missing or has another value.
+    /// Fails if a required claim is missing or has another value. A missing claim is reported first.
     pub fn check(&self, claims: &Claims) -> Result<(), TokenError> {
         let issuer = ("iss", "JWT_ISSUER", &self.issuer, claims.issuers());
         let audience = ("aud", "JWT_AUDIENCE", &self.audience, claims.audiences());
@@ -140,7 +141,7 @@ impl RequiredClaims {
             };
             let Some(found) = found else {
                 return Err(TokenError::Claims(format!(
-                    "{setting} requires \"{claim}\""
+                    "{setting} requires the claim \"{claim}\""
                 )));
             };
             if !found.contains(required) {
@@ -169,9 +170,7 @@ impl TryFrom<String> for Pattern {
             None => (text.as_str(), false),
         };
         if start.contains('*') {
-            return Err(format!(
-                "{text:?}: \"*\" may only stand at the end of a channel's id"
-            ));
+            return Err(format!("{text:?} has a \"*\" that is not at its end"));
         }
         let start = start.to_owned();
         Ok(if is_prefix {
@@ -196,7 +195,7 @@ mod tests {
     use super::*;
 
     fn claims(json: &str) -> Result<Claims, String> {
-        super::super::json::object(json.as_bytes())
+        crate::auth::json::object(json.as_bytes())
     }
 
     #[test]
@@ -221,7 +220,7 @@ mod tests {
         }
         for bad in ["f*o", "**", "*foo", "*a*"] {
             let error = self::claims(&format!(r#"{{"exp":1,"publish":["{bad}"]}}"#)).unwrap_err();
-            assert!(error.contains("may only stand at the end"), "{error}");
+            assert!(error.contains("is not at its end"), "{error}");
         }
     }
 

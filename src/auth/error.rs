@@ -7,24 +7,28 @@ use super::{COOKIE, MAX_TOKEN_CHARS, Permission};
 pub enum Denied {
     /// The request has no token.
     #[error(
-        "This takes a token whose claim \"{claim}\" lists this channel. Send one as \"Authorization: Bearer …\", or as the parameter \"token\"{cookie}.",
+        "This request needs a token whose claim \"{claim}\" lists the channel. Send it as {places}.",
         claim = .0.claim(),
-        cookie = cookie_hint(*.0)
+        places = places(*.0)
     )]
     Missing(Permission),
     /// The token is invalid.
-    #[error("The token cannot be used: {0}. Send one that is valid now, and signed for this hub.")]
+    #[error("The token is invalid: {0}. Send one that is valid now and signed for this hub.")]
     Invalid(#[from] TokenError),
     /// The token is valid, but it does not permit this on this channel.
-    #[error("The token is not for this: its claim \"{claim}\" does not list this channel.", claim = .0.claim())]
+    #[error("The token does not permit this: its claim \"{claim}\" does not list the channel.", claim = .0.claim())]
     Forbidden(Permission),
 }
 
-/// A cookie may authorize a subscriber, but not a publisher (see [`COOKIE`]).
-fn cookie_hint(permission: Permission) -> String {
+/// Where a request may have a token. A cookie permits subscribing only (see [`COOKIE`]).
+fn places(permission: Permission) -> String {
+    let header = "\"Authorization: Bearer …\"";
+    let parameter = "the query parameter \"token\"";
     match permission {
-        Permission::Publish => String::new(),
-        Permission::Subscribe => format!(", or as the cookie \"{COOKIE}\""),
+        Permission::Publish => format!("{header} or as {parameter}"),
+        Permission::Subscribe => {
+            format!("{header}, as {parameter} or as the cookie \"{COOKIE}\"")
+        }
     }
 }
 
@@ -36,39 +40,39 @@ pub enum TokenError {
     TooLong,
     /// The token does not have the form of a JWT.
     #[error(
-        "it is no JWT: three parts in base64url with dots between them, and the first two JSON"
+        "it is not a JWT (three base64url parts separated by dots, the first two with JSON objects)"
     )]
     Malformed,
-    /// The header is not a JSON object, or one of its members has the wrong type or stands twice.
-    #[error("its header cannot be used ({0})")]
+    /// The header is not a JSON object, or one of its members has the wrong type or occurs twice.
+    #[error("its header is invalid ({0})")]
     Header(String),
     /// The header has the member `crit`, which lists extensions that the verifier must support.
-    #[error("its header has \"crit\", and nothing in that is understood here")]
+    #[error("its header has \"crit\", and this hub supports no extension")]
     Critical,
     /// No key of this hub matches the algorithm and the `kid` of the header.
-    #[error("this hub has no key for it, for the algorithm {0}")]
+    #[error("this hub has no key for it ({0})")]
     UnknownKey(String),
     /// Several keys of this hub match the header.
-    #[error("several keys of this hub could be for it: its header has to have a \"kid\"")]
+    #[error("several keys of this hub match it, so its header needs a \"kid\"")]
     AmbiguousKey,
     /// The token was signed with another key, or it was changed.
-    #[error("its signature is not that of this hub's key")]
+    #[error("its signature is not valid for the key of this hub")]
     Signature,
-    /// A claim is missing, has the wrong type or stands twice.
-    #[error("its claims cannot be used ({0})")]
+    /// A claim is missing, has the wrong type or occurs twice.
+    #[error("its claims are invalid ({0})")]
     Claims(String),
-    /// `iss` or `aud` is not the value that a setting requires.
-    #[error("its claim \"{claim}\" is not what {setting} says")]
+    /// `iss` or `aud` does not have the value that a setting requires.
+    #[error("its claim \"{claim}\" does not match {setting}")]
     Foreign {
         /// The name of the claim.
         claim: &'static str,
         /// The setting that requires another value.
         setting: &'static str,
     },
-    /// The time `exp` is past.
+    /// The time in `exp` has passed.
     #[error("it has expired")]
     Expired,
-    /// The time `nbf` is in the future.
+    /// The time in `nbf` has not come yet.
     #[error("it is not valid yet")]
     NotYet,
 }

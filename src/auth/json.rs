@@ -10,12 +10,12 @@ use serde_json::error::Category;
 
 use crate::logging::printable;
 
-/// What texts such as `sub` and `kid` must be.
-pub const TEXT: &str = "text";
+/// What claims such as `sub` must be, as [`member`] says it in errors.
+pub const TEXT: &str = "a string";
 
 /// Reads a `T` from a JSON object in UTF-8. The error says what is wrong, in text that is safe to show.
 ///
-/// A member that `T` declares must not stand twice. Members that `T` does not declare are ignored.
+/// A member that `T` declares must not occur twice. Other members are ignored.
 pub fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, String> {
     let json = std::str::from_utf8(json).map_err(|_| "invalid UTF-8".to_owned())?;
     let Object(value) = serde_json::from_str(json).map_err(|error| printable(&explain(&error)))?;
@@ -54,7 +54,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-/// Deserializes the member `name`. The error says that it has to be `expected`. `null` is a value of the wrong type,
+/// Deserializes the member `name`. The error says that it must be `expected`. `null` is a value of the wrong type,
 /// not a missing member.
 pub fn member<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     name: &str,
@@ -62,5 +62,5 @@ pub fn member<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     value: D,
 ) -> Result<T, D::Error> {
     T::deserialize(value)
-        .map_err(|error| D::Error::custom(format!("{name:?} has to be {expected}: {error}")))
+        .map_err(|error| D::Error::custom(format!("{name:?} must be {expected}: {error}")))
 }

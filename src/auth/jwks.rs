@@ -56,16 +56,17 @@ fn names_in_keys(algorithm: Algorithm) -> &'static [&'static str] {
 /// Reads the keys of a JWK Set that can verify tokens, and ignores the others. The error says what is wrong with the set.
 /// It shows no value of the set, because someone may have put a secret there by mistake.
 pub fn public_keys(text: &str) -> Result<Vec<VerificationKey>, String> {
-    let set: Value = serde_json::from_str(text).map_err(|error| format!("is no JSON ({error})"))?;
+    let set: Value =
+        serde_json::from_str(text).map_err(|error| format!("is not JSON ({error})"))?;
     let keys = set.get("keys").and_then(Value::as_array);
     let keys = keys.ok_or("has no list \"keys\"")?;
     if keys.iter().any(|key| key.get("d").is_some()) {
-        return Err("holds a private key (\"d\")".to_owned());
+        return Err("contains a private key (\"d\")".to_owned());
     }
     let mut usable = Vec::new();
     for key in keys {
         let Object(attributes) = Object::<KeyAttributes>::deserialize(key)
-            .map_err(|_| "has a key of another form".to_owned())?;
+            .map_err(|_| "has a key that is not a JWK".to_owned())?;
         let parameters = public_parameters(key);
         usable.extend(
             parameters
@@ -76,7 +77,7 @@ pub fn public_keys(text: &str) -> Result<Vec<VerificationKey>, String> {
         );
     }
     if usable.is_empty() {
-        return Err("holds no key that can be used".to_owned());
+        return Err("contains no usable key".to_owned());
     }
     Ok(usable)
 }

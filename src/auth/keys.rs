@@ -113,7 +113,7 @@ impl VerificationKeys {
                 return Err(SettingError {
                     name: "JWT_SECRET",
                     found: format!("has {} bytes", secret.len()),
-                    expected: format!("a secret of at least {MIN_SECRET_BYTES}"),
+                    expected: format!("a secret of at least {MIN_SECRET_BYTES} bytes"),
                 });
             }
             let material = KeyMaterial::Secret(secret.into_bytes());
@@ -150,8 +150,8 @@ impl VerificationKeys {
             (Some(_), Some(_)) => Err(TokenError::AmbiguousKey),
             (None, _) => {
                 let kid = header.kid.as_ref();
-                let kid = kid.map(|kid| format!(" with the kid {kid:?}"));
-                let wanted = format!("{:?}{}", header.alg, kid.unwrap_or_default());
+                let kid = kid.map(|kid| format!(", kid {kid:?}"));
+                let wanted = format!("alg {:?}{}", header.alg, kid.unwrap_or_default());
                 Err(TokenError::UnknownKey(printable(&wanted)))
             }
         }

@@ -5,7 +5,7 @@ import { FULL_ACCESS, mint, part, sign } from "../support/tokens.mjs";
 
 const SIGNATURE = /its signature is not/;
 /** The details that may report these faults. The hub reports some of them by the length or form of the token. */
-const ANY = /its signature is not|it is no JWT/;
+const ANY = /its signature is not|it is not a JWT/;
 
 /** Returns a good token with a changed signature. `change` changes the bytes in place, or returns other bytes. */
 async function withSignature(key, change) {
