@@ -136,7 +136,7 @@ impl Access {
         Ok(())
     }
 
-    /// The grant of a request that needs no token here. `None` if it needs one.
+    /// Returns a grant if this deployment requires no token for `permission`.
     pub fn grant_without_token(&self, permission: Permission, channel: &str) -> Option<Grant> {
         let needs_token = match self.policy {
             Policy::Open => false,
@@ -146,7 +146,9 @@ impl Access {
         (!needs_token).then(|| Grant::without_token(permission, channel))
     }
 
-    /// The grant of a request that needs a token and has `token`. `now` reads the clock.
+    /// Returns a grant if `token` is valid and has `permission` on `channel`. `now` reads the clock.
+    ///
+    /// This requires a token whatever `ACCESS` is, so call [`grant_without_token`](Self::grant_without_token) first.
     pub async fn grant(
         &self,
         permission: Permission,
@@ -158,7 +160,7 @@ impl Access {
             .await
     }
 
-    /// [`grant`](Self::grant) with any implementation of the signature algorithms.
+    /// [`grant`](Self::grant) with any verifier of signatures.
     async fn grant_with(
         &self,
         signatures: &impl SignatureVerifier,

@@ -157,7 +157,7 @@ impl RequiredClaims {
 #[serde(try_from = "String")]
 enum Pattern {
     Exact(String),
-    /// Written with a `*` at the end.
+    /// A token writes this with a `*` at the end.
     Prefix(String),
 }
 

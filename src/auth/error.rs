@@ -35,7 +35,7 @@ fn places(permission: Permission) -> String {
 /// Why a token is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// The token has more than [`MAX_TOKEN_CHARS`].
+    /// The token has too many characters.
     #[error("it is longer than {max} characters", max = MAX_TOKEN_CHARS)]
     TooLong,
     /// The token does not have the form of a JWT.

@@ -10,7 +10,7 @@ use serde_json::error::Category;
 
 use crate::logging::printable;
 
-/// What claims such as `sub` must be, as [`member`] says it in errors.
+/// The type of `sub`, `kid` and similar members, for the errors of [`member`].
 pub const TEXT: &str = "a string";
 
 /// Reads a `T` from a JSON object in UTF-8. The error says what is wrong, in text that is safe to show.

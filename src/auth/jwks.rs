@@ -67,14 +67,11 @@ pub fn public_keys(text: &str) -> Result<Vec<VerificationKey>, String> {
     for key in keys {
         let Object(attributes) = Object::<KeyAttributes>::deserialize(key)
             .map_err(|_| "has a key that is not a JWK".to_owned())?;
-        let parameters = public_parameters(key);
-        usable.extend(
-            parameters
-                .filter(|(algorithm, _)| attributes.permit(*algorithm))
-                .map(|(algorithm, material)| {
-                    VerificationKey::new(attributes.kid, algorithm, material)
-                }),
-        );
+        if let Some((algorithm, material)) = public_parameters(key)
+            && attributes.permit(algorithm)
+        {
+            usable.push(VerificationKey::new(attributes.kid, algorithm, material));
+        }
     }
     if usable.is_empty() {
         return Err("contains no usable key".to_owned());

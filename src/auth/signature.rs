@@ -25,7 +25,7 @@ impl WebCrypto {
             return Ok(imported);
         }
         let imported = import(key.algorithm, &key.material).await?;
-        // Another request may have imported the key meanwhile. Then its result stays.
+        // Another request may have imported the key meanwhile. Then both use that one.
         Ok(key.imported.get_or_init(|| imported))
     }
 }

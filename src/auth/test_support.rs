@@ -74,7 +74,7 @@ fn assert_library_agrees(access: &Access, token: &str) {
     let theirs = verify_with_library(access, token);
     let agree = match (&ours, &theirs) {
         (Ok(ours), Ok(theirs)) => ours == theirs,
-        // The texts of these are those of the JSON parser. The library does not say which part of a token was invalid.
+        // The texts of these errors differ, and the library does not say which part of a token is invalid.
         (Err(TokenError::Header(_) | TokenError::Claims(_)), Err(TokenError::Claims(_))) => true,
         (Err(TokenError::Header(_)), Err(TokenError::Header(_))) => true,
         (Err(ours), Err(theirs)) => ours == theirs,
@@ -83,7 +83,8 @@ fn assert_library_agrees(access: &Access, token: &str) {
     assert!(agree, "{token}: {ours:?}, but the library: {theirs:?}");
 }
 
-/// [`TokenVerifier::verify`] as the library does it. Only the key is chosen by the hub's own rules.
+/// Does the same as [`TokenVerifier::verify`], with the library. The library has no rules to select a key, so the hub's
+/// rules do that.
 fn verify_with_library(access: &Access, token: &str) -> Result<Claims, TokenError> {
     let key = access
         .verifier
@@ -107,7 +108,7 @@ fn verify_with_library(access: &Access, token: &str) -> Result<Claims, TokenErro
     Ok(verified
         .map_err(|error| match error.kind() {
             ErrorKind::InvalidSignature
-            // A key that Web Crypto would not import.
+            // Web Crypto would not import such a key.
             | ErrorKind::InvalidEddsaKey
             | ErrorKind::InvalidEcdsaKey
             | ErrorKind::InvalidRsaKey(_) => TokenError::Signature,

@@ -25,7 +25,8 @@ impl TokenVerifier {
         })
     }
 
-    /// The claims of a token that a key of this deployment has signed, for this deployment. Does not check the times.
+    /// Returns the claims of a token, if a key of this deployment signed it and it has the required claims. Does not check
+    /// the times.
     pub async fn verify(
         &self,
         token: &str,

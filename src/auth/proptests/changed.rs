@@ -35,7 +35,7 @@ fn a_valid_token_of_each_algorithm_is_accepted() {
 
 #[derive(Clone, Debug)]
 enum Change {
-    /// Replace the character by the one so many places later in the alphabet of base64url.
+    /// Replace the character by the one this many places later in the alphabet of base64url.
     Next(u8),
     Replace(char),
     Insert(char),

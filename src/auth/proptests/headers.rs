@@ -121,7 +121,7 @@ fn a_token_is_accepted_only_if_its_header_selects_the_key_that_signed_it() {
         "ambiguous",
         "invalid member",
     ];
-    // If the algorithm or the kid is `None`, the header has the right value for the key.
+    // `None` stands for the algorithm or the kid of the key that signs the token.
     let sometimes = |weight| prop::option::weighted(weight, Just(()));
     let algorithms =
         (sometimes(0.3), select(ALGORITHMS)).prop_map(|(other, named)| other.map(|()| named));

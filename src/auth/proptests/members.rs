@@ -10,7 +10,7 @@ use proptest_support::text;
 /// The value of a claim.
 #[derive(Clone, Debug)]
 pub enum Claim {
-    /// A time in milliseconds, and the form in which it is written. A float holds it exactly.
+    /// A time in milliseconds that a float holds exactly, and the notation of the number in JSON.
     Time(u64, &'static str),
     /// A time that no clock shows, as JSON.
     Far(&'static str),
