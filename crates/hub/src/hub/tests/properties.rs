@@ -1,23 +1,23 @@
-//! The rules of `README.md`, "What a subscriber may rely on", tried against every interleaving that proptest finds.
+//! The rules of `README.md`, "What a subscriber may rely on", in random sequences of steps.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::model::Model;
-use crate::ReplayFrom;
+use crate::hub::Evict;
 use crate::hub::flush_cycle::GROUP;
-use crate::hub::*;
+use crate::{Millis, ReplayFrom};
 
 #[derive(Clone, Debug)]
 enum Step {
     Publish(Vec<usize>),
-    /// As a publish, but not appended before the next one.
+    /// Like `Publish`, but the batch is appended only with the next one.
     Store(Vec<usize>),
     Take(Index),
-    Turn,
+    LoopTurn,
     Wait(Millis),
     Join {
-        since: ReplayFrom,
+        from: ReplayFrom,
         keeps_up: bool,
         catch_up: bool,
     },
@@ -27,19 +27,18 @@ enum Step {
         catch_up: bool,
     },
     Leave(Index),
-    /// For how long those may listen who join from now on.
+    /// How long the streams may be open that join from now on.
     Lifetime(Option<Millis>),
-    /// From now on the history holds so many events.
+    /// How many events the history holds from now on.
     Hold(u64),
-    /// The next page cannot be read from it.
+    /// Makes the next read of the history fail.
     FailOnce,
-    /// Memory is short.
     Evict(Evict),
     Restart,
     End,
 }
 
-fn since() -> impl Strategy<Value = ReplayFrom> {
+fn replay_from() -> impl Strategy<Value = ReplayFrom> {
     prop_oneof![
         4 => Just(ReplayFrom::Now),
         1 => (0..40_u64).prop_map(ReplayFrom::Last),
@@ -48,6 +47,7 @@ fn since() -> impl Strategy<Value = ReplayFrom> {
     ]
 }
 
+/// Up to 120 steps. The data of the events have the sizes `sizes`.
 fn steps(
     sizes: impl Strategy<Value = usize> + Clone + 'static,
 ) -> impl Strategy<Value = Vec<Step>> {
@@ -55,11 +55,11 @@ fn steps(
         32 => prop::collection::vec(sizes.clone(), 1..=8).prop_map(Step::Publish),
         6 => prop::collection::vec(sizes, 1..=8).prop_map(Step::Store),
         16 => any::<Index>().prop_map(Step::Take),
-        8 => Just(Step::Turn),
+        8 => Just(Step::LoopTurn),
         12 => (0..40_u64).prop_map(Step::Wait),
         4 => (400..30_000_u64).prop_map(Step::Wait),
-        8 => (since(), any::<bool>(), any::<bool>())
-            .prop_map(|(since, keeps_up, catch_up)| Step::Join { since, keeps_up, catch_up }),
+        8 => (replay_from(), any::<bool>(), any::<bool>())
+            .prop_map(|(from, keeps_up, catch_up)| Step::Join { from, keeps_up, catch_up }),
         6 => (any::<Index>(), any::<bool>(), any::<bool>())
             .prop_map(|(reader, keeps_up, catch_up)| Step::Reconnect { reader, keeps_up, catch_up }),
         4 => any::<Index>().prop_map(Step::Leave),
@@ -74,10 +74,9 @@ fn steps(
     prop::collection::vec(step, 1..120)
 }
 
-/// `group`: how many streams a flush serves at once.
-fn run(mut model: Model, group: usize, steps: Vec<Step>) {
-    model.group = group;
-    model.hub.flushes.set_group_size(group);
+/// Runs the steps, and checks the model after each.
+fn run(mut model: Model, group_size: usize, steps: Vec<Step>) {
+    model.set_group_size(group_size);
     for step in steps {
         let readers = model.readers.len();
         match step {
@@ -92,17 +91,17 @@ fn run(mut model: Model, group: usize, steps: Vec<Step>) {
                 catch_up,
             } if readers > 0 => model.reconnect(reader.index(readers), keeps_up, catch_up),
             Step::Take(_) | Step::Leave(_) | Step::Reconnect { .. } => {}
-            Step::Turn => model.turn(),
+            Step::LoopTurn => model.loop_turn(),
             Step::Wait(ms) => {
-                model.turn();
+                model.loop_turn();
                 model.now += ms;
                 model.poll();
             }
             Step::Join {
-                since,
+                from,
                 keeps_up,
                 catch_up,
-            } => model.join_since(since, keeps_up, catch_up),
+            } => model.join_from(from, keeps_up, catch_up),
             Step::Hold(events) => {
                 model.history.holds = model.history.holds.map(|_| events);
             }
@@ -113,10 +112,10 @@ fn run(mut model: Model, group: usize, steps: Vec<Step>) {
         }
         model.check();
     }
-    model.settle();
+    model.drain();
 }
 
-/// None, one that holds less than the log, or more.
+/// No history, a history that holds fewer events than the log, or one that holds more.
 fn held() -> impl Strategy<Value = Option<u64>> {
     prop_oneof![Just(None), Just(Some(4)), Just(Some(200))]
 }
@@ -125,22 +124,28 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn small_events_bounded_by_count(group in 1..5_usize, held in held(), steps in steps(0..20_usize)) {
-        run(Model::with_history(8, 100_000, held), group, steps);
+    fn the_rules_hold_in_a_log_limited_by_events(
+        group_size in 1..5_usize, held in held(), steps in steps(0..20_usize)
+    ) {
+        run(Model::with_history(8, 100_000, held), group_size, steps);
     }
 
     #[test]
-    fn small_events_bounded_by_bytes(group in 1..5_usize, held in held(), steps in steps(0..200_usize)) {
-        run(Model::with_history(1_000, 2_000, held), group, steps);
+    fn the_rules_hold_in_a_log_limited_by_bytes(
+        group_size in 1..5_usize, held in held(), steps in steps(0..200_usize)
+    ) {
+        run(Model::with_history(1_000, 2_000, held), group_size, steps);
     }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// Events around the size of a chunk, which have to be cut.
     #[test]
-    fn large_events(held in held(), steps in steps(prop_oneof![0..200_usize, 60_000..140_000_usize])) {
+    fn the_rules_hold_for_events_around_the_size_of_a_chunk(
+        held in held(),
+        steps in steps(prop_oneof![0..200_usize, 60_000..140_000_usize])
+    ) {
         run(Model::with_history(20, 400_000, held), GROUP, steps);
     }
 }

@@ -1,19 +1,21 @@
-//! Thousands of streams in virtual time: fast ones, slow ones, stalled ones and ones that leave, on a thread that each write
-//! takes time of. Shows what the pacing is to each of them.
+//! Thousands of streams in virtual time: fast streams, slow streams, stalled streams, and streams that leave. Each write
+//! takes time of the one thread. The simulation measures how long events wait.
+
+mod pacing;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::Readiness;
 use crate::history::NoHistory;
-use crate::hub::*;
-use crate::sse;
-use crate::sse::Batch;
+use crate::hub::Hub;
+use crate::sse::{self, Batch, EventId};
+use crate::{Change, ConnId, JoinOptions, Limits, Millis, Output, Readiness, Stream};
 
-/// What a write takes of the thread, in microseconds, as measured on workerd.
+/// The time that a write takes of the thread, in microseconds, as measured on workerd.
 const WRITE: u64 = 30;
 
-/// A stream as the simulated runtime sees it.
+/// A stream of the simulated runtime. It is ready if the value is true.
 #[derive(Clone, Debug)]
 struct Pipe(Rc<Cell<bool>>);
 
@@ -25,12 +27,13 @@ impl Stream for Pipe {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
-    /// Takes its chunk in the next turn of the event loop.
+    /// Takes its chunk in the next loop turn.
     Fast,
-    /// Takes it up to so many microseconds later, each time after another while.
+    /// Takes its chunk after up to this many microseconds. The time varies.
     Slow(u64),
+    /// Takes no chunk.
     Stalled,
-    /// Fast, until this moment.
+    /// Is fast, and leaves at this time.
     LeavesAt(u64),
 }
 
@@ -39,23 +42,24 @@ struct Reader {
     conn: ConnId,
     kind: Kind,
     pipe: Pipe,
-    /// When it takes the chunk that waits.
+    /// The time at which it takes the chunk that waits.
     takes_at: Option<u64>,
-    /// Flushes that were begun while it was ready and something was due to it.
+    /// The number of flushes that began while it was ready and behind the head, since it was last written to.
     flushes_waited: u32,
 }
 
 struct Simulation {
     hub: Hub<Pipe>,
-    /// Microseconds.
+    /// The time in microseconds.
     now: u64,
     readers: Vec<Reader>,
-    /// When each event was appended; the first is number 1.
+    /// The time at which each event was appended. The first event has the number 1.
     appended: Vec<u64>,
-    /// Of fast streams: from an event's append until the runtime had the last stream's chunk with it.
+    /// For each write to a fast stream, the time since the oldest event in it was appended.
     waits: Vec<u64>,
+    /// The largest `flushes_waited` of all readers so far.
     most_flushes_waited: u32,
-    /// Streams that have dropped something.
+    /// The streams that have started to drop.
     dropped: Vec<ConnId>,
     writes: u64,
 }
@@ -65,7 +69,7 @@ impl Simulation {
         let limits = Limits {
             buffer_events: 256,
             buffer_bytes: 1 << 20,
-            // Beyond the end: no heartbeats.
+            // After the end of the simulation: there are no heartbeats.
             heartbeat: 300_000,
             stall: Some(300_000),
             flush_max: 25,
@@ -111,7 +115,7 @@ impl Simulation {
         self.now / 1_000
     }
 
-    /// Publishes at `rate` events a second until `end` (in seconds), with everything else that happens meanwhile.
+    /// Publishes `rate` events a second until the second `end`, and does what else is due.
     fn publish(&mut self, rate: u64, end: u64) {
         let mut next = self.now;
         while self.now < end * 1_000_000 {
@@ -121,16 +125,17 @@ impl Simulation {
         }
     }
 
+    /// Appends one event.
     fn append(&mut self) {
         let mut wire = String::new();
-        sse::write_event(&mut wire, "", "sixty-four bytes, or so");
+        sse::write_event(&mut wire, "", "an event of a usual size");
         let batch = Batch::from_wire(wire);
         loop {
             match self.hub.readiness_to_append(&batch) {
                 Readiness::FlushFirst => self.flush(),
                 Readiness::WaitForLoopTurn => {
                     self.hub.begin_loop_turn();
-                    self.turn();
+                    self.loop_turn();
                 }
                 Readiness::Ready => break,
             }
@@ -143,8 +148,8 @@ impl Simulation {
         }
     }
 
-    /// Lets time pass, and does what is due in it. Where time is up already, the event loop goes round once: who publishes
-    /// comes in between the groups of a flush.
+    /// Does what is due until `end`. If `end` has passed, the event loop makes one turn, because a publish runs between the
+    /// groups of a flush.
     fn run_until(&mut self, end: u64) {
         loop {
             let poll = self.hub.next_poll().map(|ms| ms * 1_000);
@@ -164,7 +169,7 @@ impl Simulation {
             };
             self.now = self.now.max(due);
             self.hub.begin_loop_turn();
-            self.turn();
+            self.loop_turn();
             self.poll();
             if self.now >= end {
                 return;
@@ -172,8 +177,8 @@ impl Simulation {
         }
     }
 
-    /// The event loop goes round once: streams take their chunks, clients go.
-    fn turn(&mut self) {
+    /// The event loop makes a turn: streams take their chunks, and clients leave.
+    fn loop_turn(&mut self) {
         let now = self.now;
         let hub = &mut self.hub;
         self.readers.retain_mut(|reader| {
@@ -189,28 +194,30 @@ impl Simulation {
         });
     }
 
+    /// Does what is due now.
     fn poll(&mut self) {
         let ms = self.ms();
         let flushes = self.hub.flush_at().is_some_and(|at| at <= ms);
         self.perform(flushes, |hub| hub.poll(&mut NoHistory, ms));
     }
 
-    /// The next group of a flush, or the first.
+    /// Makes the writes of the next group of a flush.
     fn flush(&mut self) {
         let ms = self.ms();
         self.perform(true, |hub| hub.flush(&mut NoHistory, ms));
     }
 
+    /// Performs what `act` returns. `flushes` says that it flushes.
     fn perform(&mut self, flushes: bool, act: impl Fn(&mut Hub<Pipe>) -> Output<Pipe>) {
         if flushes && !self.hub.is_flushing() {
             self.begin_flush();
         }
-        let before: BTreeMap<ConnId, u64> = (self.hub.subscribers.iter())
+        let next_seqs: BTreeMap<ConnId, u64> = (self.hub.subscribers.iter())
             .map(|(conn, subscriber)| (*conn, subscriber.cursor.next_seq))
             .collect();
         for write in act(&mut self.hub).writes {
             let was_ready = write.stream.0.replace(false);
-            assert!(was_ready, "only a stream that is ready is written to");
+            assert!(was_ready, "only streams that are ready are written to");
             self.now += WRITE;
             self.writes += 1;
             let index = self
@@ -224,7 +231,7 @@ impl Simulation {
                 Kind::Stalled => None,
             };
             if reader.kind == Kind::Fast {
-                let oldest = self.appended[before[&write.conn] as usize - 1];
+                let oldest = self.appended[next_seqs[&write.conn] as usize - 1];
                 self.waits.push(self.now - oldest);
             }
         }
@@ -235,6 +242,7 @@ impl Simulation {
         }
     }
 
+    /// Counts a flush for the streams that wait for one.
     fn begin_flush(&mut self) {
         let head = self.hub.log.head();
         for reader in &mut self.readers {
@@ -246,98 +254,8 @@ impl Simulation {
         }
     }
 
-    /// The longest of the waits, in milliseconds.
+    /// Returns the longest time that an event waited for a fast stream, in milliseconds.
     fn longest_wait(&self) -> u64 {
         self.waits.iter().max().unwrap() / 1_000
-    }
-}
-
-/// 3,000 streams of all kinds at the same time, under a load that changes: whoever has taken its chunk is served in the
-/// flush under way or in the next, and fast streams lose nothing.
-#[test]
-fn no_stream_that_drains_waits_for_more_than_two_flushes() {
-    let kind = |number: u64| match number % 10 {
-        0 => Kind::Stalled,
-        1 => Kind::Slow(400_000),
-        2 => Kind::Slow(20_000),
-        3 => Kind::LeavesAt(number * 3_000),
-        _ => Kind::Fast,
-    };
-    let mut simulation = Simulation::new((0..3_000).map(kind));
-    for (rate, end) in [(5, 2), (200, 5), (1_000, 7), (20, 9)] {
-        simulation.publish(rate, end);
-        let worst = simulation.most_flushes_waited;
-        assert!(
-            worst <= 2,
-            "a stream waited for {worst} flushes at {rate} events a second"
-        );
-    }
-    // Flushes that never end would not be counted: two of them, with all streams, have a time as well.
-    let wait = simulation.longest_wait();
-    assert!(wait <= 25 + 2 * 3_000 * WRITE / 1_000, "{wait} ms");
-    simulation.run_until(12_000_000);
-    let (head, tail) = (simulation.hub.log.head(), simulation.hub.log.tail());
-    for reader in &simulation.readers {
-        let subscriber = &simulation.hub.subscribers[&reader.conn];
-        let level = !subscriber.cursor.is_behind(head);
-        assert_eq!(level, reader.kind != Kind::Stalled);
-        if reader.kind == Kind::Fast {
-            assert!(!simulation.dropped.contains(&reader.conn));
-        }
-    }
-    assert!(
-        tail > 1,
-        "the log has turned over, so that there was something to lose"
-    );
-    assert!(
-        simulation.dropped.len() >= 300,
-        "the stalled streams have lost it"
-    );
-    assert!(simulation.readers.len() < 3_000);
-}
-
-/// On a quiet channel nothing is added to what the writes themselves take.
-#[test]
-fn a_quiet_channel_adds_nothing() {
-    let mut simulation = Simulation::new([Kind::Fast; 1_000]);
-    simulation.publish(10, 5);
-    simulation.run_until(6_000_000);
-    assert_eq!(simulation.writes, 1_000 * simulation.appended.len() as u64);
-    assert!(simulation.longest_wait() <= 1_000 * WRITE / 1_000);
-}
-
-/// Nor where one stream is catching up, and another stalled: what is tried again for them makes no event wait.
-#[test]
-fn slow_streams_make_no_event_of_a_quiet_channel_wait() {
-    let mut kinds = vec![Kind::Fast; 300];
-    kinds.extend([Kind::Stalled, Kind::Slow(30_000)]);
-    let mut simulation = Simulation::new(kinds);
-    simulation.publish(10, 5);
-    simulation.run_until(6_000_000);
-    let wait = simulation.longest_wait();
-    assert!(wait <= 302 * WRITE / 1_000 + 1, "{wait} ms");
-}
-
-/// On a busy one, events share flushes, and none waits for longer than `FLUSH_MAX_MS` and the writes of two flushes.
-#[test]
-fn a_busy_channel_gathers_and_stays_in_time() {
-    for (streams, rate) in [
-        (200, 1_000),
-        (500, 100),
-        (500, 200),
-        (500, 1_000),
-        (700, 1_000),
-    ] {
-        let mut simulation = Simulation::new(vec![Kind::Fast; streams]);
-        simulation.publish(rate, 5);
-        let writes_each = simulation.writes / streams as u64;
-        let gathered = simulation.appended.len() as u64 / writes_each;
-        assert!(
-            gathered >= 2,
-            "{gathered} events in a flush of {streams} streams, {rate}/s"
-        );
-        let most = 25 + 2 * streams as u64 * WRITE / 1_000 + 1;
-        let wait = simulation.longest_wait();
-        assert!(wait <= most, "{wait} ms for {streams} streams, {rate}/s");
     }
 }

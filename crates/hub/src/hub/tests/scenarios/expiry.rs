@@ -1,40 +1,41 @@
-//! Streams that may listen for a time only, told with the model.
+//! Streams that expire.
 
-use super::model::Model;
+use crate::Millis;
 use crate::hub::MAX_CHUNK;
-use crate::hub::*;
+use crate::hub::tests::model::Model;
 
+/// Adds a client whose stream expires after `lifetime`. Returns its index.
 fn join(model: &mut Model, lifetime: Option<Millis>, keeps_up: bool) -> usize {
     model.lifetime = lifetime;
-    model.join_read(keeps_up);
+    model.join_and_take(keeps_up);
     model.readers.len() - 1
 }
 
 #[test]
-fn each_ends_in_its_own_time_and_the_others_go_on() {
+fn each_stream_expires_at_its_time_and_the_others_go_on() {
     let mut model = Model::new(8, 10_000);
-    let begun = model.now;
+    let begin = model.now;
     let [first, second, never] =
         [Some(300), Some(2_500), None].map(|lifetime| join(&mut model, lifetime, true));
     model.publish(&[1]);
     while model.readers[second].open {
-        model.wake();
-        model.turn();
+        model.wait_and_poll();
+        model.loop_turn();
         model.check();
-        assert_eq!(model.readers[first].open, model.now < begun + 300);
+        assert_eq!(model.readers[first].open, model.now < begin + 300);
     }
-    assert_eq!(model.now, begun + 2_500, "not at the next heartbeat");
+    assert_eq!(model.now, begin + 2_500, "not only at the next heartbeat");
     model.publish(&[1]);
     assert!(model.readers[never].open);
     for (reader, expired, seq) in [(first, true, 1), (second, true, 1), (never, false, 2)] {
         let account = model.account(reader);
         assert_eq!((account.expired, account.last.unwrap().seq), (expired, seq));
     }
-    model.settle();
+    model.drain();
 }
 
 #[test]
-fn one_that_backs_up_is_told_where_it_is() {
+fn a_lagging_client_can_resume_after_the_last_event_that_it_got_before_it_expired() {
     let mut model = Model::new(4, 10_000);
     let slow = join(&mut model, Some(1_000), false);
     for _ in 0..10 {
@@ -42,40 +43,44 @@ fn one_that_backs_up_is_told_where_it_is() {
     }
     assert!(model.receipts_dropped > 0);
     while model.readers[slow].open {
-        model.wake();
+        model.wait_and_poll();
     }
     let account = model.account(slow);
     assert!(account.expired && account.dropped == 0);
-    assert!(
-        account.last.unwrap().seq < 10,
-        "it resumes after what it has"
-    );
-    model.settle();
+    assert!(account.last.unwrap().seq < 10);
+    model.drain();
 }
 
 #[test]
-fn an_event_that_was_cut_is_whole_before_the_end() {
+fn a_partial_event_is_completed_before_the_stream_expires() {
     let mut model = Model::new(8, 1 << 20);
     let slow = join(&mut model, Some(1_000), false);
     model.publish(&[3 * MAX_CHUNK]);
     model.readers[slow].stream.take();
     while model.readers[slow].open {
-        model.wake();
+        model.wait_and_poll();
     }
     let account = model.account(slow);
     assert!(account.expired && account.last.unwrap().seq == 1);
-    model.settle();
+    model.drain();
 }
 
 #[test]
-fn who_has_left_is_not_waited_for_and_who_is_late_ends_at_once() {
+fn the_expiry_of_a_stream_that_has_left_is_not_due() {
     let mut model = Model::new(8, 10_000);
-    let far = join(&mut model, Some(u64::MAX / 2), true);
+    join(&mut model, Some(u64::MAX / 2), true);
     let gone = join(&mut model, Some(10), true);
     model.leave(gone);
     assert!(model.hub.next_poll() > Some(model.now + 10));
-    let late = join(&mut model, Some(0), true);
+    model.drain();
+}
+
+#[test]
+fn a_stream_that_has_expired_when_it_joins_ends_at_once() {
+    let mut model = Model::new(8, 10_000);
+    let valid = join(&mut model, Some(u64::MAX / 2), true);
+    let expired = join(&mut model, Some(0), true);
     model.poll();
-    assert!(!model.readers[late].open && model.readers[far].open);
-    model.settle();
+    assert!(!model.readers[expired].open && model.readers[valid].open);
+    model.drain();
 }

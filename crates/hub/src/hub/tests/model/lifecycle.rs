@@ -1,0 +1,152 @@
+//! How streams join and leave, and how the channel loses memory, restarts and ends.
+
+use super::{Evict, FakeStream, Hub, JoinOptions, Model, Reader, ReplayFrom};
+use crate::sse::{self, EventId};
+
+use super::history::FakeHistory;
+
+impl Model {
+    /// Adds a client at the next event.
+    pub fn join(&mut self, keeps_up: bool) {
+        self.join_from(ReplayFrom::Now, keeps_up, false);
+    }
+
+    /// Adds a client at the next event, which takes its opening block at once.
+    pub fn join_and_take(&mut self, keeps_up: bool) {
+        self.join(keeps_up);
+        self.readers.last().unwrap().stream.take();
+    }
+
+    /// Adds a client that starts where it asks.
+    pub fn join_from(&mut self, from: ReplayFrom, keeps_up: bool, catch_up: bool) {
+        let conn = self.hub.next_conn_id();
+        let start = self
+            .hub
+            .start_position(&from, u64::MAX, &mut self.history, self.now)
+            .unwrap();
+        let options = JoinOptions {
+            next_seq: start.next_seq,
+            history: self.history.holds.is_some(),
+            catch_up,
+            expires: self.lifetime.map(|lifetime| self.now + lifetime),
+        };
+        let mut opening = sse::opening(3_000, start.resume_id);
+        if let Some(gap) = &start.gap {
+            opening.push_str(&sse::Notice::Gap.encode(gap));
+        }
+        let stream = FakeStream::open(&opening);
+        self.hub.join(conn, stream.clone(), &options, self.now);
+        self.readers.push(Reader {
+            conn,
+            stream,
+            keeps_up,
+            catches_up: options.history && catch_up,
+            from,
+            expires: options.expires,
+            open: true,
+        });
+    }
+
+    /// A client is cut off. It comes back, and resumes after the last id that it has taken.
+    pub fn reconnect(&mut self, index: usize, keeps_up: bool, catch_up: bool) {
+        self.leave(index);
+        let reader = &self.readers[index];
+        let account = reader.account(reader.stream.taken(), &self.published);
+        let from = match account.last {
+            Some(last) => ReplayFrom::After(last),
+            None => reader.from.clone(),
+        };
+        self.join_from(from, keeps_up, catch_up);
+    }
+
+    /// A client leaves, if it is still there.
+    pub fn leave(&mut self, index: usize) {
+        let Reader { conn, open, .. } = self.readers[index];
+        if !open {
+            return;
+        }
+        let subscriber = &self.hub.subscribers[&conn];
+        self.dropped_without_notice += subscriber.lag(self.hub.log.tail());
+        assert!(self.hub.leave(conn));
+        assert!(!self.hub.leave(conn), "it has left");
+        self.readers[index].open = false;
+    }
+
+    /// Memory is short: events are removed from the log.
+    pub fn evict(&mut self, which: Evict) {
+        let covers = |holds| holds >= self.limits.buffer_events as u64;
+        let history_covers_log = self.history.holds.is_some_and(covers);
+        if which == Evict::All {
+            self.make_ready(Hub::readiness_to_empty);
+        }
+        let dropped = self.hub.stats().dropped;
+        self.hub.evict(which, history_covers_log);
+        if which == Evict::Unneeded {
+            assert_eq!(self.hub.stats().dropped, dropped, "nothing is dropped");
+            return;
+        }
+        assert_eq!(self.hub.log.bytes(), 0);
+        let lags = self.lags();
+        let output = self.hub.end_streams_with_partial_events();
+        for (conn, _) in &output.ended {
+            self.dropped_without_notice += lags[conn];
+        }
+        self.perform(output);
+    }
+
+    /// The object restarts: its memory is lost, the history is not.
+    pub fn restart(&mut self) {
+        for index in 0..self.readers.len() {
+            self.leave(index);
+        }
+        self.dropped_before_restart += self.hub.stats().dropped;
+        // These drops were not reported, and no receipt will report them.
+        self.receipts_dropped += self.hub.drops.unreported();
+        self.now += 1;
+        let mut next = self.hub.next_id();
+        let stored: Vec<String> = (self.committed.drain(..))
+            .flat_map(|(_, events)| events)
+            .collect();
+        if self.history.holds.is_none() {
+            next = self.next_epoch();
+        } else {
+            next.seq = self.history.next_seq;
+            self.published.get_mut(&next.epoch).unwrap().extend(stored);
+        }
+        self.hub = Hub::new(next, &self.limits);
+        self.hub.flushes.set_group_size(self.group_size);
+        self.dropping.clear();
+        self.paused = false;
+    }
+
+    /// The channel ends. Each stream ends with the notices that its client needs.
+    pub fn end(&mut self) {
+        self.append_all();
+        self.make_ready(Hub::readiness_to_empty);
+        let last = self.hub.next_id().seq - 1;
+        let open: Vec<_> = (self.readers.iter().enumerate())
+            .filter_map(|(index, reader)| reader.open.then_some(index))
+            .collect();
+        let next = self.next_epoch();
+        let (receipt, output) = self.hub.end(next);
+        assert_eq!(receipt.subscribers, open.len());
+        assert_eq!(receipt.id.seq, last);
+        self.receipts_dropped += receipt.dropped;
+        self.perform(output);
+        for index in open {
+            let account = self.account(index);
+            assert!(!self.readers[index].open && account.ended);
+            assert_eq!(account.last.map(|id| id.seq), Some(last));
+        }
+        assert_eq!(self.hub.next_poll(), None);
+        self.paused = false;
+    }
+
+    /// Begins the next epoch, with an empty history.
+    fn next_epoch(&mut self) -> EventId {
+        let epoch = self.hub.next_id().epoch + 1;
+        self.published.insert(epoch, Vec::new());
+        self.history = FakeHistory::new(self.history.holds);
+        EventId { epoch, seq: 1 }
+    }
+}
