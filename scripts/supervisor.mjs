@@ -29,7 +29,7 @@ export class Backoff {
 }
 
 /** Explains why workerd ended and what helps. `status` is its exit status or signal, `output` its last output. */
-function explainEnd(status, output) {
+export function explainEnd(status, output) {
   if (output.includes("Too many open files")) {
     const help = "raise the limit (ulimit -n), and limit the connections of each client in a proxy in front";
     return `it reached its limit of open files; ${help}: docs/self-hosting.md`;

@@ -4,8 +4,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "../../scripts/install.mjs";
-import { roomInWords } from "../../scripts/open-files.mjs";
-import { cause } from "../../scripts/supervisor.mjs";
+import { describeRoom } from "../../scripts/open-files.mjs";
+import { explainEnd } from "../../scripts/supervisor.mjs";
 import { namedBlock, read } from "../support/markdown.mjs";
 import { resume, subscribe } from "../support/subscriber.mjs";
 import { authorized, bearer, mint, SECRET } from "../support/tokens.mjs";
@@ -41,8 +41,8 @@ test("the hub.expired notice of docs/access.md ends a stream after event 4", { t
 });
 
 test("the log lines of docs/self-hosting.md are those that the hub writes", () => {
-  assert.equal(namedBlock("open files"), `sse-broadcaster: ${roomInWords(65_536)}\n`);
-  const ended = `workerd ended by itself (status 1): ${cause("status 1", "Too many open files")}`;
+  assert.equal(namedBlock("open files"), `sse-broadcaster: ${describeRoom(65_536)}\n`);
+  const ended = `workerd ended by itself (status 1): ${explainEnd("status 1", "Too many open files")}`;
   const lines = [`${ended}. Starting it again at once`, "serving again"];
   assert.equal(namedBlock("workerd ends by itself"), lines.map((line) => `sse-broadcaster: ${line}\n`).join(""));
 });
