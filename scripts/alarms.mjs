@@ -17,7 +17,7 @@ const BUSY_MS = 5_000;
 const NS_PER_MS = 1_000_000n;
 /** The delay of the first rescheduled alarm, in milliseconds. */
 const FIRST_MS = 1_000n;
-/** Alarms due within this time, in milliseconds, are spread together with the overdue ones, at the same pace. */
+/** Alarms due within this time, in milliseconds, are rescheduled together with the overdue ones. */
 const SOON_MS = 600_000n;
 
 /** The table exactly as workerd creates it. */

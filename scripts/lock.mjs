@@ -127,7 +127,7 @@ function openLockFile(path) {
 
 /**
  * Returns when a process started, in the system's own notation, or undefined if there is no such process. The system
- * uses process ids again; the start time tells two processes with the same id apart.
+ * reuses process ids; the start time tells two processes with the same id apart.
  */
 function startOf(pid) {
   try {

@@ -8,8 +8,9 @@ const RESERVE_BYTES = 1 << 20;
 const TEST_FILES = /^(room$|\.(room|reserve)\.)/;
 
 /**
- * Writes a file of a megabyte, which is removed when the disk is full: to open a database takes some space, even if it
- * is only read. If the disk is full now, removes the file now, so that workerd can start. Also removes old test files.
+ * Keeps a reserve file of a megabyte, which is removed when the disk is full, because opening a database takes some
+ * space even if it is only read. If the disk is full now, the reserve is removed now, so that workerd can start. Old
+ * test files are removed as well.
  */
 export function keepReserve(stateDir) {
   for (const name of readdirSync(stateDir).filter((name) => TEST_FILES.test(name))) {

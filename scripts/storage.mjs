@@ -67,7 +67,7 @@ async function removeReserve(files) {
 /** Writes the reserve. Answers 507 if the disk is full, and 503 if no file can be opened. */
 async function writeReserve(files, room) {
   if (!(Number.isInteger(room) && room >= 0 && room <= MAX_ROOM_BYTES))
-    return refuse(400, "room is no number of bytes");
+    return refuse(400, "room is not a number of bytes");
   try {
     await files.makeReserve(room);
     return noContent();

@@ -30,8 +30,8 @@ const WILDCARDS = { "0.0.0.0": "127.0.0.1", "::": "::1" };
  * @property {string} [stateDir] The folder of the objects' storage. It has to exist. The default is a temporary folder,
  *   which is removed when workerd ends.
  * @property {string} [publicDir] The folder that the binding ASSETS serves. Without it there is no such binding.
- * @property {string[]} [through] A command and its first arguments, which starts workerd: workerd's own command line is
- *   appended.
+ * @property {string[]} [through] A command and its first arguments. workerd's command line is appended to it, and the
+ *   command has to run that.
  * @property {import("node:child_process").IOType} [stdout] As for `spawn`. The default is "inherit".
  * @property {import("node:child_process").IOType} [stderr] As for `spawn`. The default is "inherit".
  * @property {(child: import("node:child_process").ChildProcess) => void} [spawned] Called with the child process before
