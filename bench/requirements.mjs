@@ -102,6 +102,7 @@ const SOAK_FIGURES = { rss: ({ rss }) => rss / 1e6, cpu: (sample) => sample.cpu_
 /**
  * Judges a soak. Compares the median memory and CPU in the last fifth of the time with those in the second fifth. The
  * first fifth does not count, because the garbage collector lets the heap grow at first.
+ * @param {{ samples?: any[], lost?: number, error?: string }} report
  */
 export function judgeSoak({ samples = [], lost, error }) {
   if (error !== undefined) return [{ figure: "soak", most: FLAT, met: false, reason: `it failed: ${error}` }];
