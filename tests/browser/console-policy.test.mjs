@@ -1,4 +1,4 @@
-// The console's Content-Security-Policy, as a browser applies it, under `wrangler dev` and on bare workerd.
+// The console's Content-Security-Policy in a browser, with wrangler and on bare workerd.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
@@ -18,15 +18,15 @@ import { eventually } from "../support/wait.mjs";
 import { startWebsite } from "../support/website.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
-const hubs = { "wrangler dev": await startHub(), "bare workerd": await startWorkerd({}, { withConsole: true }) };
+const hubs = { wrangler: await startHub(), "bare workerd": await startWorkerd({}, { withConsole: true }) };
 
-/** Opens an address, and checks that what came has a policy: without one, nothing could be violated. */
+/** Opens a URL, and checks that the response has a policy: without one, nothing could violate it. */
 async function open(page, address) {
   const response = await page.goto(address);
   assert.ok((await response.allHeaders())["content-security-policy"]);
 }
 
-/** A page, and the directives that anything in it has violated: { page, violations }. */
+/** Opens a page that records the directives that something in it violates, and its errors. */
 async function watchedPage() {
   const page = await newPage();
   const violations = [];
@@ -39,19 +39,19 @@ async function watchedPage() {
 }
 
 for (const [name, hub] of Object.entries(hubs)) {
-  test(`${name}: subscribing, publishing, the end and a reload violate nothing`, minute, async () => {
+  test(`subscribing, publishing, hub.end and a reload do not violate the policy (${name})`, minute, async () => {
     const channel = hub.channel("ordinary");
     const { page, violations } = await watchedPage();
     for (const visit of ["first", "second"]) {
       if (visit === "first") await open(page, `${hub.origin}/?channel=ordinary`);
-      // Under `wrangler dev` the answer is 304: the browser shows the page that it has stored.
+      // With wrangler the answer is 304, and the browser shows its stored page.
       else await page.reload();
       await waitForStatus(page, `subscribed to ${channel.url}`);
       await clickBroadcast(page, `${visit} <b>bold</b>`);
       await waitForItem(page, `message: ${visit} <b>bold</b>`);
     }
     const styled = await page.locator("#messages").evaluate((list) => getComputedStyle(list).listStyleType);
-    assert.equal(styled, "none", "its style applies");
+    assert.equal(styled, "none", "the console's style applies");
     await channel.end();
     await waitForItem(page, "hub.end: ");
     await waitForStatus(page, "has ended");
@@ -59,41 +59,49 @@ for (const [name, hub] of Object.entries(hubs)) {
     await page.context().close();
   });
 
-  test(`${name}: what somebody puts into the page does not run, and loads nothing`, minute, async () => {
-    const recorder = await startRecorder();
-    const { page, violations } = await watchedPage();
-    await page.goto(`${hub.origin}/?channel=injected`);
-    // The policy of a page that the browser has stored is still there.
-    await page.reload();
-    await waitForStatus(page, "subscribed to");
-    await page.evaluate((origin) => {
-      const script = document.createElement("script");
-      script.textContent = "window.ran = 'script'";
-      const foreign = document.createElement("script");
-      foreign.src = `${origin}/script`;
-      const holder = document.createElement("div");
-      holder.innerHTML = `<img src="${origin}/image" onerror="window.ran = 'handler'">
+  test(
+    `the policy blocks scripts, handlers, frames, images and forms that are injected into the page (${name})`,
+    minute,
+    async () => {
+      const recorder = await startRecorder();
+      const { page, violations } = await watchedPage();
+      await page.goto(`${hub.origin}/?channel=injected`);
+      // A page that the browser has stored has its policy, too.
+      await page.reload();
+      await waitForStatus(page, "subscribed to");
+      await page.evaluate((origin) => {
+        const script = document.createElement("script");
+        script.textContent = "window.ran = 'script'";
+        const foreign = document.createElement("script");
+        foreign.src = `${origin}/script`;
+        const holder = document.createElement("div");
+        holder.innerHTML = `<img src="${origin}/image" onerror="window.ran = 'handler'">
         <iframe src="${origin}/frame"></iframe>
         <a href="javascript:void(window.ran = 'link')">link</a>
         <form action="${origin}/form"><input name="token" value="x"></form>`;
-      document.body.append(script, foreign, holder);
-      holder.querySelector("a").click();
-      holder.querySelector("form").submit();
-    }, recorder.origin);
-    const forbidden = ["form-action", "frame-src", "img-src", "script-src-attr", "script-src-elem"];
-    await eventually(() => forbidden.every((directive) => violations.includes(directive)), 10_000, "all are violated");
-    await page.waitForTimeout(500);
-    assert.equal(await page.evaluate("window.ran"), undefined);
-    assert.deepEqual(recorder.requests, []);
-    await page.context().close();
-  });
+        document.body.append(script, foreign, holder);
+        holder.querySelector("a").click();
+        holder.querySelector("form").submit();
+      }, recorder.origin);
+      const forbidden = ["form-action", "frame-src", "img-src", "script-src-attr", "script-src-elem"];
+      await eventually(
+        () => forbidden.every((directive) => violations.includes(directive)),
+        10_000,
+        "each directive is violated",
+      );
+      await page.waitForTimeout(500);
+      assert.equal(await page.evaluate("window.ran"), undefined);
+      assert.deepEqual(recorder.requests, []);
+      await page.context().close();
+    },
+  );
 
-  test(`${name}: no other page can frame it`, minute, async () => {
+  test(`no page can show the console in a frame (${name})`, minute, async () => {
     const channel = hub.channel("framed");
     const site = await startWebsite();
     const page = await newPage();
     for (const origin of [site, hub.origin]) {
-      // A page of the hub's own origin that has no policy which would forbid frames.
+      // The page of the hub's origin has no policy of its own, which could forbid frames, too.
       await page.goto(origin === site ? `${site}/empty` : `${hub.origin}/healthz`);
       const refused = page.waitForEvent("console", (message) => /frame/i.test(message.text()));
       await page.evaluate((source) => {
@@ -104,17 +112,17 @@ for (const [name, hub] of Object.entries(hubs)) {
       assert.match((await refused).text(), /frame-ancestors 'none'/);
       await page.waitForTimeout(500);
     }
-    assert.equal((await channel.stats()).subscribers, 0, "the page did not run");
+    assert.equal((await channel.stats()).subscribers, 0, "the console has not run");
     await page.context().close();
   });
 }
 
-test("a token, its end, the next one, and another hub's server violate nothing", minute, async () => {
+test("an expired token, the next one and the server of another hub do not violate the policy", minute, async () => {
   const channel = await openChannel("policy");
   const { page, violations } = await watchedPage();
   const brief = await mint({ ...FULL_ACCESS, exp: Date.now() / 1_000 + 4 });
   const { origin } = hubs["bare workerd"];
-  // The console of one hub, for another one.
+  // The console of one hub connects to another one.
   await open(page, `${origin}/?server=${closed.origin}&channel=policy&token=${brief}`);
   await waitForStatus(page, `subscribed to ${channel.url}`);
   await clickBroadcast(page, "1");

@@ -1,4 +1,4 @@
-// The code of docs/access.md for pages: it continues with a new token whenever the old one has expired.
+// The documented script for a page, which gets a new token whenever the old one has expired.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";
@@ -12,7 +12,7 @@ const TOKEN_MS = 4_000;
 
 const lines = namedBlock("renew a token");
 
-test("they lose nothing where a token expires, in the middle or while the hub is away", {
+test("the documented script misses no event when a token expires, during a stream or while the hub is down", {
   timeout: 90_000,
 }, async () => {
   const browser = await openBrowser();
@@ -24,7 +24,7 @@ test("they lose nothing where a token expires, in the middle or while the hub is
   let tokens = 0;
   await page.route("**/my-token", async (route) => {
     tokens += 1;
-    // A site may be away for a moment, too.
+    // The site that issues tokens fails once.
     if (tokens === 2) return route.abort();
     expires = Date.now() + TOKEN_MS;
     return route.fulfill({ body: await mint({ subscribe: ["foo"], exp: expires / 1_000 }) });

@@ -1,4 +1,4 @@
-// The console page through what can happen to a stream: notices, a restart, the end of the channel.
+// The console and its stream: notices, a restart of the hub, the end of the channel.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";
@@ -7,7 +7,7 @@ import { startWorkerd } from "../support/workerd.mjs";
 
 const browser = await openBrowser();
 
-/** The console, subscribed to a channel. */
+/** Opens the console and waits until it has subscribed to a channel. */
 async function openConsole(hub, channel, query = "") {
   const page = await browser.newPage();
   await page.goto(`${hub.origin}/?channel=${channel.id}${query}`);
@@ -15,7 +15,7 @@ async function openConsole(hub, channel, query = "") {
   return page;
 }
 
-/** What its list shows, oldest first: [text, id]. */
+/** Returns the texts and ids of the console's list, oldest first. */
 function items(page) {
   return page
     .locator("#messages li")
@@ -24,7 +24,9 @@ function items(page) {
     );
 }
 
-test("it shows ids, and goes on after a restart without losing an item", { timeout: 60_000 }, async () => {
+test("the console shows ids, and resumes after a restart of the hub without a missing event", {
+  timeout: 60_000,
+}, async () => {
   const hub = await startWorkerd({}, { withConsole: true });
   const channel = hub.channel("restart");
   const page = await openConsole(hub, channel);
@@ -42,8 +44,8 @@ test("it shows ids, and goes on after a restart without losing an item", { timeo
 });
 
 for (const before of [["1"], []]) {
-  const what = before.length > 0 ? "after an event" : "before it has heard any";
-  test(`${what} it comes back where a proxy has answered for a hub that was away`, { timeout: 60_000 }, async () => {
+  const when = before.length > 0 ? "after an event" : "before its first event";
+  test(`the console resumes ${when} although a proxy has answered with 502`, { timeout: 60_000 }, async () => {
     const hub = await startWorkerd({}, { withConsole: true });
     const channel = hub.channel("proxied");
     const page = await openConsole(hub, channel);
@@ -51,7 +53,7 @@ for (const before of [["1"], []]) {
       await channel.publish(data);
       await page.getByText(`message: ${data}`).waitFor();
     }
-    // At any status but 200 EventSource gives up.
+    // An EventSource does not reconnect after a status other than 200.
     await page.route(`${channel.url}**`, (route) => route.fulfill({ status: 502, body: "no hub" }));
     await hub.restart();
     await page.getByText(`connection lost; reconnecting to ${channel.url}`).waitFor();
@@ -69,7 +71,7 @@ for (const before of [["1"], []]) {
   });
 }
 
-test("it begins with the history that it is asked for, and marks a gap", { timeout: 60_000 }, async () => {
+test("the console starts with the history of its URL, and shows a gap", { timeout: 60_000 }, async () => {
   const hub = await startWorkerd({ HISTORY_EVENTS: "5" }, { withConsole: true });
   const channel = hub.channel("gap");
   await channel.publishBatch(["1", "2", "3"]);
@@ -90,19 +92,20 @@ test("it begins with the history that it is asked for, and marks a gap", { timeo
   await page.close();
 });
 
-test("it marks what it was too slow for, and the end", { timeout: 120_000 }, async () => {
+test("the console shows hub.dropped when it was too slow, and hub.end", { timeout: 120_000 }, async () => {
   const hub = await startWorkerd({}, { withConsole: true });
   const channel = hub.channel("slow");
   const page = await openConsole(hub, channel);
-  // A page that computes does not read; what lies in between takes some megabytes before the hub notices.
+  // A page that computes does not read. The buffers in between take some megabytes before the stream backs up.
   const busy = page.evaluate((ms) => {
-    for (const end = Date.now() + ms; Date.now() < end; );
+    const end = Date.now() + ms;
+    while (Date.now() < end);
   }, 10_000);
-  // Few commits, as a disk may be slow: it all has to come while the page computes.
+  // Few and large batches need few commits, which are slow on some disks. All of them must come while the page computes.
   const batch = Array.from({ length: 15 }, () => "x".repeat(60_000));
   let dropped = 0;
   for (let n = 0; n < 130 && dropped === 0; n++) dropped += (await channel.publishBatch(batch)).dropped;
-  assert.ok(dropped > 0, "the hub had to drop");
+  assert.ok(dropped > 0, "the hub has dropped events");
   await busy;
   await page.locator("#messages li.hub").first().waitFor();
   const [notice] = (await items(page)).filter(([text]) => text.startsWith("hub."));

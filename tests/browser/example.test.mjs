@@ -1,4 +1,4 @@
-// The example of the README, as a person would run it: `npm start`, the console page in a browser, broadcast.py.
+// The example of the README: `npm start`, the console in a browser, and broadcast.py.
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -19,15 +19,15 @@ const python = pythonPath();
 const browser = await openBrowser();
 const dev = await startDev();
 
-/** `npm start`, but on a free port. */
+/** Runs `npm start` on a free port, with short heartbeats. */
 async function startDev() {
-  const args = ["start", "--", "--port", String(port), "--inspector-port", "0"];
+  const args = ["start", "--", "--port", String(port), "--inspector-port", "0", "--var", "HEARTBEAT_SECONDS:1"];
   const child = spawn("npm", args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], detached: true });
   const dev = { child, output: "" };
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (dev.output += data));
   after(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
-    // As Ctrl-C does: to the whole group.
+    // Ctrl-C sends the signal to the whole group.
     process.kill(-child.pid, "SIGINT");
     await once(child, "exit");
   });
@@ -35,7 +35,7 @@ async function startDev() {
     try {
       process.kill(-child.pid, "SIGKILL");
     } catch {
-      // It has ended, as it should have.
+      // The process has ended.
     }
   });
   await eventually(() => dev.output.includes("Ready on"), 60_000, "wrangler dev is ready");
@@ -48,7 +48,7 @@ function broadcast(...args) {
   return promisify(execFile)(python, [join(root, "examples/broadcast.py"), "--url", origin, ...args]);
 }
 
-test("the page hears ten events of broadcast.py, and the terminal shows them", { timeout: 60_000 }, async () => {
+test("the console shows the ten events of broadcast.py, and the terminal logs them", { timeout: 60_000 }, async () => {
   const page = await browser.newPage();
   await page.goto(origin);
   await page.getByText(`subscribed to ${origin}/channels/foo`).waitFor();
@@ -62,7 +62,7 @@ test("the page hears ten events of broadcast.py, and the terminal shows them", {
   await page.close();
 });
 
-test("the page works from the file system, pointed at the hub", { timeout: 60_000 }, async () => {
+test("the console works from the file system with the hub's URL as its server", { timeout: 60_000 }, async () => {
   const page = await browser.newPage();
   const file = pathToFileURL(join(root, "public/index.html"));
   await page.goto(`${file}?server=${encodeURIComponent(origin)}&channel=from-file&types=score`);
@@ -86,7 +86,7 @@ test("the page works from the file system, pointed at the hub", { timeout: 60_00
   await page.close();
 });
 
-test("the page says what is wrong with its address", { timeout: 60_000 }, async () => {
+test("the console shows what is invalid in its URL", { timeout: 60_000 }, async () => {
   for (const [query, words] of [
     ["channel=a/b", "the channel has to be 1 to 128 of"],
     ["channel=..", "the channel has to be 1 to 128 of"],
@@ -100,7 +100,9 @@ test("the page says what is wrong with its address", { timeout: 60_000 }, async 
   }
 });
 
-test("events of a type that EventSource uses itself do not confuse the page", { timeout: 60_000 }, async () => {
+test("the console shows events of the types error and open, which EventSource uses itself", {
+  timeout: 60_000,
+}, async () => {
   const page = await browser.newPage();
   await page.goto(`${origin}/?channel=odd-types&types=error,open`);
   const subscribed = page.getByText(`subscribed to ${origin}/channels/odd-types`);
@@ -115,15 +117,7 @@ test("events of a type that EventSource uses itself do not confuse the page", { 
   await page.close();
 });
 
-test("a channel in the address bar leads to the console", { timeout: 60_000 }, async () => {
-  const page = await browser.newPage();
-  await page.goto(`${origin}/channels/in-the-bar`);
-  assert.equal(page.url(), `${origin}/?channel=in-the-bar`);
-  await page.getByText(`subscribed to ${origin}/channels/in-the-bar`).waitFor();
-  await page.close();
-});
-
-test("broadcast.py stops with a clear message", { timeout: 60_000 }, async () => {
+test("broadcast.py prints why a publish has failed, and exits with status 1", { timeout: 60_000 }, async () => {
   const failed = await broadcast("--channel", "no/such id").catch((error) => error);
   assert.equal(failed.code, 1);
   assert.match(failed.stderr, /^event 1 of 10 was not published: 400 .*1 to 128 characters/s);
@@ -132,12 +126,14 @@ test("broadcast.py stops with a clear message", { timeout: 60_000 }, async () =>
   assert.match(nobody.stderr, /^event 1 of 10 was not published: /);
 });
 
-test("a page that is closed is let go of", { timeout: 60_000 }, async () => {
-  // wrangler dev notices at the second heartbeat, of 15 s each.
+test("the hub removes the stream of a page that was closed", { timeout: 60_000 }, async () => {
+  // wrangler notices at the second heartbeat.
   await eventually(() => lines("listener left: id=foo conn=1").length === 1, 31_000);
 });
 
-test("Ctrl-C ends it with streams open; started again, it goes on where it was", { timeout: 90_000 }, async () => {
+test("Ctrl-C ends npm start with open streams, and the console resumes after the next start", {
+  timeout: 90_000,
+}, async () => {
   const page = await browser.newPage();
   await page.goto(`${origin}/?channel=restart`);
   await page.getByText("subscribed to").waitFor();

@@ -1,0 +1,171 @@
+// Clients of other projects: curl, the npm package eventsource, the Python package sseclient, Chromium.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { after, test } from "node:test";
+import { EventSource } from "eventsource";
+import { openBrowser } from "../support/browser.mjs";
+import { startHub } from "../support/hub.mjs";
+import { portOf } from "../support/port.mjs";
+import { pythonPath } from "../support/python.mjs";
+import { eventually } from "../support/wait.mjs";
+import { startWorkerd } from "../support/workerd.mjs";
+
+const hub = await startHub({ HEARTBEAT_SECONDS: "1", MAX_SUBSCRIBERS: "1" });
+// A page with another origin than the hub.
+const website = createServer((_, response) => response.setHeader("Content-Type", "text/html").end("<!doctype html>"));
+await once(website.listen(0, "127.0.0.1"), "listening");
+after(() => website.close());
+const browser = await openBrowser();
+
+async function openPage() {
+  const page = await browser.newPage();
+  await page.goto(`http://localhost:${portOf(website)}`);
+  return page;
+}
+
+const _MULTILINE = "line 1\nline 2\n\n🎉 ";
+
+/** Starts a program and collects its output. It is killed after the test file. */
+function start(command, ...args) {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const program = { child, output: "" };
+  child.stdout.on("data", (data) => (program.output += data));
+  after(() => child.kill("SIGKILL"));
+  return program;
+}
+
+const connected = (channel) => eventually(async () => (await channel.stats()).subscribers === 1);
+
+test("curl -N prints the bytes of a stream and its heartbeats as they arrive", { timeout: 60_000 }, async () => {
+  const channel = hub.channel("curl");
+  const curl = start("curl", "-sN", channel.url);
+  await connected(channel);
+  const { id } = await channel.publish("foo=bar");
+  await eventually(() => curl.output.endsWith(`\n\nid: ${id}\ndata: foo=bar\n\n`));
+  await eventually(() => curl.output.endsWith("\n\n:\n\n"), 10_000, "a heartbeat");
+  curl.child.kill();
+  await eventually(async () => (await channel.stats()).subscribers === 0, 10_000, "the hub has removed the stream");
+});
+
+test("the npm package eventsource receives messages, types and ids", { timeout: 60_000 }, async () => {
+  const channel = hub.channel("npm");
+  const source = new EventSource(channel.url);
+  after(() => source.close());
+  const received = [];
+  source.addEventListener("message", ({ data, lastEventId }) => received.push(["message", data, lastEventId]));
+  source.addEventListener("score", ({ data, lastEventId }) => received.push(["score", data, lastEventId]));
+  await once(source, "open");
+  const first = await channel.publish(MULTILINE);
+  const second = await channel.publish("7:3", { query: "?event=score" });
+  await eventually(() => received.length === 2);
+  assert.deepEqual(received, [
+    ["message", MULTILINE, first.id],
+    ["score", "7:3", second.id],
+  ]);
+});
+
+test("the Python package sseclient receives messages, types and ids", { timeout: 60_000 }, async () => {
+  const channel = hub.channel("python");
+  const script = `
+import json, sys
+from sseclient import SSEClient
+for event in SSEClient(sys.argv[1]):
+    if event.data:
+        print(json.dumps([event.event, event.data, event.id]), flush=True)
+`;
+  const client = start(pythonPath(), "-c", script, channel.url);
+  await connected(channel);
+  // The data is ASCII, because this client decodes a stream as ISO-8859-1 instead of UTF-8.
+  const first = await channel.publish("line 1\nline 2");
+  const second = await channel.publish("7:3", { query: "?event=score" });
+  await eventually(() => client.output.split("\n").length === 3);
+  const received = client.output
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(received, [
+    ["message", "line 1\nline 2", first.id],
+    ["score", "7:3", second.id],
+  ]);
+});
+
+test("Chromium's EventSource receives messages, types and ids on a page of another origin", {
+  timeout: 60_000,
+}, async () => {
+  const channel = hub.channel("chromium");
+  const page = await openPage();
+  await page.evaluate((url) => {
+    const received = [];
+    window.received = received;
+    window.source = new EventSource(url);
+    const note = ({ type, data, lastEventId }) => received.push([type, data, lastEventId]);
+    for (const type of ["message", "score", "hub.error"]) window.source.addEventListener(type, note);
+    return new Promise((resolve) => {
+      window.source.onopen = resolve;
+    });
+  }, channel.url);
+  const first = await channel.publish(MULTILINE);
+  const second = await channel.publish("7:3", { query: "?event=score" });
+  await page.waitForFunction(() => window.received.length === 2);
+  const received = await page.evaluate(() => window.received);
+  assert.deepEqual(received, [
+    ["message", MULTILINE, first.id],
+    ["score", "7:3", second.id],
+  ]);
+});
+
+test("Chromium's EventSource reconnects by itself after a full channel was answered with hub.error", {
+  timeout: 60_000,
+}, async () => {
+  const channel = hub.channel("full");
+  const first = new EventSource(channel.url);
+  await once(first, "open");
+  const page = await openPage();
+  await page.evaluate((url) => {
+    const received = [];
+    window.received = received;
+    const source = new EventSource(url);
+    for (const type of ["message", "hub.error"]) {
+      source.addEventListener(type, (event) => received.push(event.data));
+    }
+  }, channel.url);
+  await page.waitForFunction(() => window.received.length === 1);
+  const [problem] = await page.evaluate(() => window.received.map((data) => JSON.parse(data)));
+  assert.equal(problem.status, 503);
+  assert.match(problem.detail, /1 open streams, as many as it may \(MAX_SUBSCRIBERS\)/);
+  first.close();
+  // The hub tells it to wait for 5 to 15 seconds.
+  await eventually(async () => (await channel.stats()).subscribers === 0, 3_000);
+  await eventually(async () => (await channel.stats()).subscribers === 1, 20_000);
+  await channel.publish("welcome back");
+  await page.waitForFunction(() => window.received.at(-1) === "welcome back");
+});
+
+test("Chromium's EventSource and the npm package receive hub.end and do not reconnect", {
+  timeout: 60_000,
+}, async () => {
+  const other = await startWorkerd({ LOG_LEVEL: "error" });
+  const channel = other.channel("browser");
+  const page = await openPage();
+  await page.evaluate((url) => {
+    const received = [];
+    window.received = received;
+    window.source = new EventSource(url);
+    const note = ({ data }) => received.push(data);
+    for (const type of ["message", "hub.end"]) window.source.addEventListener(type, note);
+    return new Promise((resolve) => {
+      window.source.onopen = resolve;
+    });
+  }, channel.url);
+  const source = new EventSource(channel.url);
+  after(() => source.close());
+  await once(source, "open");
+  const { id } = await channel.publish("last words");
+  assert.equal((await channel.end()).subscribers, 2);
+  await page.waitForFunction(() => window.source.readyState === EventSource.CLOSED);
+  assert.deepEqual(await page.evaluate(() => window.received), ["last words", JSON.stringify({ id })]);
+  while (source.readyState !== EventSource.CLOSED) await once(source, "error");
+  assert.equal((await channel.stats()).connected, 2);
+});
