@@ -25,7 +25,7 @@ async function openPage() {
   return page;
 }
 
-const _MULTILINE = "line 1\nline 2\n\n🎉 ";
+const MULTILINE = "line 1\nline 2\n\n🎉 ";
 
 /** Starts a program and collects its output. It is killed after the test file. */
 function start(command, ...args) {

@@ -1,5 +1,5 @@
-// A channel's database that is broken: its clients and the log are told, DELETE starts the channel anew, and no other
-// channel notices.
+// The database of a channel is broken: clients get 503, the log names the file, DELETE makes a new channel, and other
+// channels are not affected.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
@@ -38,19 +38,19 @@ function replaceByFolder(file) {
 }
 
 const BREAK = {
-  "garbage from end to end": (file) => garble(file, 0),
+  "only garbage": (file) => garble(file, 0),
   "a garbled header": (file) => garble(file, 0, 100),
   "a garbled first page": (file) => garble(file, 100, PAGE),
   "garbage after the first pages": (file) => garble(file, 2 * PAGE),
   "garbled events": (file) => garble(file, Math.floor(statSync(file).size / PAGE / 2) * PAGE),
-  "a file cut short": (file) => truncateSync(file, PAGE + PAGE / 2),
+  "lost its end": (file) => truncateSync(file, PAGE + PAGE / 2),
   "a folder in its place": replaceByFolder,
   "a folder in the place of its log": (file) => replaceByFolder(`${file}-wal`),
 };
 
 const NOT_READABLE = { "a file that may not be read": (file) => chmodSync(file, 0) };
 
-/** Makes channel "broken" of a stopped hub unusable. Returns the database's path in the storage. */
+/** Breaks the database of the channel "broken" of a stopped hub. Returns its path in the storage. */
 async function makeBroken(hub, name) {
   await hub.start();
   const channel = hub.channel("broken");
@@ -64,7 +64,7 @@ async function makeBroken(hub, name) {
   return `channel/${files[0]}`;
 }
 
-/** Checks that an answer says what is wrong with the channel, and what to do. */
+/** Checks that a response says what is wrong with the channel and how to repair it. */
 async function checkRefused(response, what) {
   const text = await response.text();
   assert.equal(response.status, 503, `${what}: ${text}`);
@@ -75,7 +75,9 @@ async function checkRefused(response, what) {
 }
 
 for (const name of Object.keys(BREAK)) {
-  test(`${name}: told, logged, and started anew by DELETE`, { timeout: 60_000 }, async () => {
+  test(`a channel whose database has ${name} is answered with 503 and logged, and DELETE makes it work again`, {
+    timeout: 60_000,
+  }, async () => {
     const hub = await startWorkerd({ LOG_LEVEL: "warn" }, { withLog: true });
     await hub.workerd.stop();
     const file = await makeBroken(hub, name);
@@ -97,7 +99,7 @@ for (const name of Object.keys(BREAK)) {
 
     await channel.end();
     await eventually(() => hub.log.includes(`channel starts anew, its database was removed: id=broken file=${file}`));
-    assert.equal((await fetch(url)).status, 204, "it has ended");
+    assert.equal((await fetch(url)).status, 204, "the channel has ended");
     const { id } = await channel.publish("anew");
     assert.equal(parseId(id).seq, 1);
     const stream = await resume(channel, `${parseId(id).epoch}-0`);
@@ -117,7 +119,7 @@ for (const name of Object.keys(BREAK)) {
   });
 }
 
-test("DELETE removes no more than the files of its channel", { timeout: 60_000 }, async () => {
+test("DELETE of a broken channel removes only the files of the channel", { timeout: 60_000 }, async () => {
   const hub = await startWorkerd({ LOG_LEVEL: "warn" });
   await hub.workerd.stop();
   const file = await makeBroken(hub, "a garbled header");
@@ -128,7 +130,7 @@ test("DELETE removes no more than the files of its channel", { timeout: 60_000 }
   for (const name of [...beside, "other"]) assert.equal(statSync(join(hub.stateDir, name)).size, 1, name);
 });
 
-test("a file of no length is a channel of which nothing is stored", { timeout: 60_000 }, async () => {
+test("a channel whose database file is empty is an unused channel", { timeout: 60_000 }, async () => {
   const hub = await startWorkerd({ LOG_LEVEL: "warn" });
   const channel = hub.channel("empty");
   await channel.publish("lost");
@@ -140,15 +142,15 @@ test("a file of no length is a channel of which nothing is stored", { timeout: 6
   assert.equal(parseId((await channel.publish("first")).id).seq, 1);
 });
 
-// Root may read everything, unless it gives that up, which util-linux can do.
+// The root user can read every file, unless setpriv takes this capability away.
 const WITHOUT = "-dac_override,-dac_read_search";
-const asOthers = ["setpriv", `--bounding-set=${WITHOUT}`, `--inh-caps=${WITHOUT}`];
+const withoutRead = ["setpriv", `--bounding-set=${WITHOUT}`, `--inh-caps=${WITHOUT}`];
 const isRoot = process.getuid() === 0;
-const cannot = isRoot && spawnSync(asOthers[0], [...asOthers.slice(1), "true"]).status !== 0;
+const cannot = isRoot && spawnSync(withoutRead[0], [...withoutRead.slice(1), "true"]).status !== 0;
 const skip = cannot ? "this is root, and setpriv cannot take its capabilities away" : false;
 
-test("a file that may not be read is told like a broken one", { skip, timeout: 60_000 }, async () => {
-  const hub = await startWorkerd({ LOG_LEVEL: "warn" }, { withLog: true, through: isRoot ? asOthers : [] });
+test("a channel whose database cannot be read is answered like a broken one", { skip, timeout: 60_000 }, async () => {
+  const hub = await startWorkerd({ LOG_LEVEL: "warn" }, { withLog: true, through: isRoot ? withoutRead : [] });
   await hub.workerd.stop();
   const file = await makeBroken(hub, "a file that may not be read");
   await hub.start();

@@ -1,4 +1,4 @@
-// A full disk: publishers are told so, and nobody else notices. What was acknowledged is stored, and nothing else.
+// A full disk: publishes are refused, everything else works, and exactly the acknowledged events are stored.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { serve } from "../support/serve.mjs";
@@ -13,15 +13,18 @@ const STORAGE_FAILED = "urn:sse-broadcaster:problem:storage-failed";
 const CHANNEL_UNAVAILABLE = "urn:sse-broadcaster:problem:channel-unavailable";
 const SETTINGS = { LOG_LEVEL: "error", MAX_EVENT_BYTES: "1000000" };
 
-/** A hub whose storage is on a small disk: { hub, disk }. */
+/** Starts a hub whose storage is on a small disk. */
 async function startOnSmallDisk(settings = SETTINGS) {
   let disk;
-  const makeStateDir = () => (disk = smallDisk(DISK_BYTES)).folder;
+  const makeStateDir = () => {
+    disk = smallDisk(DISK_BYTES);
+    return disk.folder;
+  };
   const hub = await startWorkerd(settings, { makeStateDir, withLog: true });
   return { hub, disk };
 }
 
-/** Publishes, and returns the receipt, or the problem of a 503: { receipt, problem }. */
+/** Publishes, and returns either the receipt or the problem of a 503. */
 async function attempt(channel, body, key) {
   const headers = key ? { "Idempotency-Key": key } : {};
   const response = await fetch(`${channel.url}/broadcast`, { method: "POST", body, headers });
@@ -34,7 +37,7 @@ async function attempt(channel, body, key) {
 
 const dataOf = ({ events }) => events.map(({ data }) => data);
 
-test("a full disk is told to publishers alone, and is forgotten once there is space", {
+test("on a full disk publishes are answered with 503 while streams and reads work, and succeed when there is space", {
   skip,
   timeout: 60_000,
 }, async () => {
@@ -50,13 +53,17 @@ test("a full disk is told to publishers alone, and is forgotten once there is sp
   assert.equal(problem.type, STORAGE_FAILED);
   assert.match(problem.detail, /takes no more data \(database or disk is full: SQLITE_FULL\).*nothing was published/);
   assert.ok(!problem.detail.includes("/"), problem.detail);
-  // The runtime has given up the object that found out. Its clients come back.
+  // The runtime has reset the object whose write has failed, so its client reconnects.
   await streams[0].until(() => streams[0].ended, "the end of the first stream");
   streams[0] = await resume(first, streams[0].lastEventId);
 
   for (let round = 0; round < 2; round++) {
     for (const channel of [...channels, hub.channel("new")]) {
-      for (const [size, key] of [[64], [64, `key ${round}`], [999_000], [999_000, `large ${round}`]]) {
+      const publishes = [{ size: 64 }, { size: 999_000 }].flatMap(({ size }) => [
+        { size, key: undefined },
+        { size, key: `key ${size} ${round}` },
+      ]);
+      for (const { size, key } of publishes) {
         const { problem } = await attempt(channel, "r".repeat(size), key);
         assert.equal(problem?.type, STORAGE_FAILED, `${channel.id}, ${size} bytes, ${key}`);
       }
@@ -68,7 +75,7 @@ test("a full disk is told to publishers alone, and is forgotten once there is sp
   const late = await resume(second, `${parseId(streams[1].startId).epoch}-0`);
   await late.untilEvents(1);
   assert.equal(late.account().gap, 0);
-  for (const stream of streams) assert.ok(!stream.ended, `the stream of ${stream.channel.id} was cut`);
+  for (const stream of streams) assert.ok(!stream.ended, `the stream of ${stream.channel.id} has ended`);
 
   disk.clear();
   const receipts = [];
@@ -81,19 +88,19 @@ test("a full disk is told to publishers alone, and is forgotten once there is sp
     await stream.untilEvents(1);
     assert.deepEqual(dataOf(stream.account()), ["after"]);
   }
-  // What was refused is not remembered, whatever its key.
-  const { receipt } = await attempt(second, "r".repeat(64), "key 0");
+  // A refused publish has not used up its key.
+  const { receipt } = await attempt(second, "r".repeat(64), "key 64 0");
   assert.equal(parseId(receipt.id).seq, 3);
   await hub.restart();
   assert.deepEqual(dataOf(await first.history()), ["before", "after"]);
   assert.deepEqual(dataOf(await second.history()), ["before", "after", "r".repeat(64)]);
 });
 
-test("an object that is reset with publishes in flight leaves none of them counted", {
+test("an object that is reset with publishes in flight frees their memory", {
   skip,
   timeout: 60_000,
 }, async () => {
-  // There is room for 2.1 MB of bodies in objects.
+  // The limit for bodies in objects is 2.1 MB.
   const { hub, disk } = await startOnSmallDisk({ ...SETTINGS, MEMORY_BYTES: String(8 * 2 ** 20 + 65_536) });
   const channel = hub.channel("reset");
   const body = "x".repeat(600_000);
@@ -110,7 +117,7 @@ test("an object that is reset with publishes in flight leaves none of them count
   assert.equal((await attempt(channel, body)).problem, undefined);
 });
 
-test("a repeat gets its receipt from a full disk", { skip, timeout: 60_000 }, async () => {
+test("a repeated publish gets its receipt on a full disk", { skip, timeout: 60_000 }, async () => {
   const { hub, disk } = await startOnSmallDisk();
   const channel = hub.channel("repeated");
   const { receipt } = await attempt(channel, "paid", "order-1");
@@ -119,14 +126,14 @@ test("a repeat gets its receipt from a full disk", { skip, timeout: 60_000 }, as
   assert.deepEqual(await attempt(channel, "paid", "order-1"), { receipt });
 });
 
-test("a channel that nobody uses can be read from a full disk", { skip, timeout: 60_000 }, async () => {
+test("a channel whose object is not open can be read from a full disk", { skip, timeout: 60_000 }, async () => {
   const { hub, disk } = await startOnSmallDisk();
   const channel = hub.channel("asleep");
   await channel.publish("stored");
   await hub.workerd.stop();
   await hub.start();
   disk.fill();
-  // The first thing that happens: to open a database takes space.
+  // Opening a database takes space, too.
   assert.deepEqual(dataOf(await channel.history()), ["stored"]);
   const stream = await subscribe(channel, { query: "?history=1" });
   await stream.untilEvents(1);
@@ -137,7 +144,7 @@ test("a channel that nobody uses can be read from a full disk", { skip, timeout:
   await stream.untilEvents(2);
 });
 
-test("a hub starts on a full disk, and reads", { skip, timeout: 60_000 }, async () => {
+test("a hub that starts on a full disk can read", { skip, timeout: 60_000 }, async () => {
   const { hub, disk } = await startOnSmallDisk();
   const channel = hub.channel("restarted");
   await channel.publish("stored");
@@ -147,7 +154,7 @@ test("a hub starts on a full disk, and reads", { skip, timeout: 60_000 }, async 
   assert.deepEqual(dataOf(await channel.history()), ["stored"]);
 });
 
-test("npm run serve starts on a full disk, and starts workerd again there", { skip, timeout: 60_000 }, async () => {
+test("npm run serve starts on a full disk, also after workerd has ended", { skip, timeout: 60_000 }, async () => {
   const disk = smallDisk(DISK_BYTES);
   const start = () => serve({ STATE_DIR: disk.folder, LOG_LEVEL: "error" });
   let hub = await start();
@@ -168,7 +175,10 @@ test("npm run serve starts on a full disk, and starts workerd again there", { sk
   await eventually(reads, 20_000, "the history is read again");
 });
 
-test("a channel can be ended on a full disk", { skip, timeout: 60_000 }, async () => {
+test("DELETE works on a full disk and frees space for publishes to other channels", {
+  skip,
+  timeout: 60_000,
+}, async () => {
   const { hub, disk } = await startOnSmallDisk({ ...SETTINGS, HISTORY_BYTES: String(64 << 20) });
   const [large, small] = [hub.channel("large"), hub.channel("small")];
   for (let n = 0; n < 5; n++) await large.publish("x".repeat(999_000));
@@ -181,12 +191,15 @@ test("a channel can be ended on a full disk", { skip, timeout: 60_000 }, async (
   assert.equal(stream.events.at(-1).event, "hub.end");
   assert.equal((await fetch(large.url)).status, 204);
   assert.ok(disk.free > 4_000_000, `${disk.free} bytes are free`);
-  // That is space enough for the others.
+  // The other channel can use this space.
   await small.publish("more");
   assert.deepEqual(dataOf(await small.history()), ["stored", "more"]);
 });
 
-test("publishers who fill the disk lose nothing that was acknowledged", { skip, timeout: 120_000 }, async () => {
+test("while publishes fill the disk, every acknowledged event is stored once and no refused one", {
+  skip,
+  timeout: 120_000,
+}, async () => {
   const { hub, disk } = await startOnSmallDisk({ ...SETTINGS, HISTORY_BYTES: String(64 << 20) });
   const channels = ["a", "b", "c"].map((id) => hub.channel(id));
   const cuts = new Map();
@@ -195,7 +208,7 @@ test("publishers who fill the disk lose nothing that was acknowledged", { skip, 
   const refused = new Map(channels.map(({ id }) => [id, new Set()]));
   let publishing = true;
   let sent = 0;
-  async function keepListening(channel) {
+  async function keepSubscribing(channel) {
     let stream = await subscribe(channel);
     while (publishing) {
       await sleep(5);
@@ -218,7 +231,7 @@ test("publishers who fill the disk lose nothing that was acknowledged", { skip, 
       }
     }
   }
-  const readers = channels.map(keepListening);
+  const readers = channels.map(keepSubscribing);
   const publishers = [...channels, ...channels, ...channels].map(keepPublishing);
   const isFull = () => channels.every(({ id }) => refused.get(id).size > 3);
   const end = Date.now() + 60_000;
@@ -229,7 +242,7 @@ test("publishers who fill the disk lose nothing that was acknowledged", { skip, 
   await Promise.all(publishers);
   const streams = await Promise.all(readers);
   for (const { id } of channels)
-    assert.ok((cuts.get(id) ?? 0) <= 1, `the streams of ${id} were cut ${cuts.get(id)} times`);
+    assert.ok((cuts.get(id) ?? 0) <= 1, `the streams of ${id} have ended ${cuts.get(id)} times`);
   for (const stream of streams) stream.close();
 
   await hub.restart({ ...SETTINGS, HISTORY_BYTES: String(64 << 20) });

@@ -1,4 +1,4 @@
-// What is stored, as the platform bills it: rows.
+// The rows that the hub writes, which the platform bills.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseId, resume } from "../support/subscriber.mjs";
@@ -6,7 +6,7 @@ import { editStorage, startWorkerd } from "../support/workerd.mjs";
 
 const MEBIBYTE = 1_048_576;
 
-test("publishes that come while a commit runs are stored as one row", async () => {
+test("publishes that arrive during a commit are stored together as one row", async () => {
   const PUBLISHES = 100;
   const hub = await startWorkerd({ LOG_LEVEL: "error" });
   const channel = hub.channel("groups");
@@ -20,11 +20,11 @@ test("publishes that come while a commit runs are stored as one row", async () =
   console.log(`# ${PUBLISHES} publishes at once wrote ${rows} rows`);
 });
 
-test("no row is larger than 1 MiB, however large a batch is", async () => {
+test("a batch larger than 1 MiB is stored in rows of at most 1 MiB", async () => {
   const limit = String(4 * MEBIBYTE);
   const hub = await startWorkerd({ BUFFER_BYTES: limit, MAX_BATCH_BYTES: limit, LOG_LEVEL: "error" });
   const channel = hub.channel("split");
-  // 3 MiB: rows do not end where a multiple of an event's size would have them end.
+  // The batch has 3 MiB, and 1 MiB is not a multiple of the length of an event.
   const batch = Array.from({ length: 64 }, (_, n) => `${n} `.padEnd(49_000, "x"));
   const { id } = await channel.publishBatch(batch);
   await hub.restart();
@@ -34,10 +34,11 @@ test("no row is larger than 1 MiB, however large a batch is", async () => {
     stream.account().events.map(({ data }) => data),
     batch,
   );
-  const { rows, largest } = editStorage(hub, (database) => {
+  const found = editStorage(hub, (database) => {
     const tables = database.prepare("SELECT name FROM sqlite_master WHERE name LIKE 'history%'").all();
     const all = tables.map(({ name }) => `SELECT length(wire) AS bytes FROM ${name}`).join(" UNION FULL_ACCESS ");
     return database.prepare(`SELECT count(*) AS rows, max(bytes) AS largest FROM (${all})`).get();
   });
+  const [rows, largest] = [Number(found.rows), Number(found.largest)];
   assert.ok(rows >= 3 && largest <= MEBIBYTE, `${rows} rows, the largest of ${largest} bytes`);
 });

@@ -1,4 +1,4 @@
-// A storage that cannot be written to, as on a full disk: publishers are told, and no stream hears what is not stored.
+// Writes to the storage fail: publishes are refused, and streams deliver only stored events.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
@@ -7,25 +7,25 @@ import { test } from "node:test";
 import { parseId, resume, subscribe } from "../support/subscriber.mjs";
 import { editStorage, startWorkerd } from "../support/workerd.mjs";
 
-// util-linux; what it does to a running process cannot be done to a disk without being root.
+// prlimit, of util-linux, limits the files of a running process. To limit a disk, a test would have to be root.
 const skip = spawnSync("prlimit", ["--version"]).error ? "this machine has no prlimit" : false;
-// What writes beyond its limit is killed, unless it ignores the signal, as a shell can have it do: then writes fail.
+// A process that writes beyond its limit gets the signal XFSZ. If it ignores the signal, the write fails.
 const THROUGH = ["sh", "-c", `trap "" XFSZ; exec "$@"`, "sh"];
 const STORAGE_FAILED = "urn:sse-broadcaster:problem:storage-failed";
 const problems = [STORAGE_FAILED, "urn:sse-broadcaster:problem:channel-unavailable"];
 
-const hub = skip || (await startWorkerd({ LOG_LEVEL: "error" }, { through: THROUGH }));
+const hub = skip ? undefined : await startWorkerd({ LOG_LEVEL: "error" }, { through: THROUGH });
 
-/** From now on no file of the hub grows beyond `bytes`. */
+/** Limits the files of the hub to `bytes`. */
 const limitFiles = (bytes) => execFileSync("prlimit", [`--pid=${hub.pid}`, `--fsize=${bytes}:`]);
 
-/** How large the largest of the storage's files is. */
+/** Returns the length of the largest file of the storage. */
 function largestFile() {
   const folder = join(hub.stateDir, "channel");
   return Math.max(...readdirSync(folder).map((name) => statSync(join(folder, name)).size));
 }
 
-/** Publishes, and returns the receipt, or the problem's type where the storage fails: { receipt, problem }. */
+/** Publishes, and returns either the receipt or the type of the problem. */
 async function attempt(channel, body, headers = {}) {
   const response = await fetch(`${channel.url}/broadcast`, { method: "POST", body, headers });
   const answer = await response.json();
@@ -36,13 +36,16 @@ async function attempt(channel, body, headers = {}) {
   return { problem: answer.type };
 }
 
-test("streams hear what is stored, and later all goes on", { skip, timeout: 60_000 }, async () => {
+test("while writes fail, streams deliver only stored events and no refused publish is stored", {
+  skip,
+  timeout: 60_000,
+}, async () => {
   const channel = hub.channel("full");
   let stream = await subscribe(channel);
   const { startId } = stream;
   const acknowledged = new Map();
   const refused = [];
-  const heard = [];
+  const delivered = [];
   const publish = async (what, length) => {
     const data = `${what} ${acknowledged.size + refused.length} `.padEnd(length, "x");
     const { receipt, problem } = await attempt(channel, data);
@@ -50,7 +53,7 @@ test("streams hear what is stored, and later all goes on", { skip, timeout: 60_0
     else refused.push({ data, problem });
     return receipt;
   };
-  // No room at all, none but what the files have already, and some more.
+  // The files cannot be written at all, or cannot grow, or can grow a little.
   for (const room of [() => 0, largestFile, () => largestFile() + 100_000]) {
     for (let n = 0; n < 3; n++) assert.ok(await publish("before"));
     limitFiles(room());
@@ -58,28 +61,31 @@ test("streams hear what is stored, and later all goes on", { skip, timeout: 60_0
     await Promise.all(Array.from({ length: 40 }, (_, n) => publish(`at once, ${n},`, n * 1_000)));
     limitFiles("unlimited");
     const { id } = await publish("after");
-    // The runtime may have given the object up, and its streams with it.
+    // The runtime may have reset the object, which ends its streams.
     await stream.until(() => stream.ended || stream.lastEventId === id);
-    heard.push(...stream.account().events);
+    delivered.push(...stream.account().events);
     stream = await resume(channel, stream.lastEventId);
   }
   const all = await resume(channel, startId);
   await all.untilId([...acknowledged.keys()].at(-1));
-  const { events, ...told } = all.account();
-  assert.deepEqual(told, { dropped: 0, gap: 0, unknown: 0, last: events.length });
+  const { events, ...missing } = all.account();
+  assert.deepEqual(missing, { dropped: 0, gap: 0, unknown: 0, last: events.length });
   const stored = new Map(events.map(({ id, data }) => [id, data]));
   for (const [id, data] of acknowledged) assert.equal(stored.get(id), data);
-  for (const { id, data } of heard) assert.equal(stored.get(id), data, "heard, but not stored");
+  for (const { id, data } of delivered) assert.equal(stored.get(id), data, "delivered, but not stored");
   assert.equal(new Set(stored.values()).size, stored.size, "stored twice");
-  // The runtime gives up the whole object: at once with others, one may have been stored whose answer was lost when the
-  // next one failed. But not where the hub says that it was not.
+  // The runtime resets the object when a write fails. A publish may have been stored before that, and its answer is lost.
+  // If the hub says that the storage has failed, the publish is not stored.
   const lost = refused.filter(({ data, problem }) => data.startsWith("alone") || problem === STORAGE_FAILED);
   assert.ok(lost.length >= 5);
   for (const { data } of lost) assert.ok(!events.some((event) => event.data === data), "refused, but stored");
   console.log(`# ${acknowledged.size} publishes were acknowledged, ${refused.length} refused`);
 });
 
-test("a stream that was open hears nothing of what was refused", { skip, timeout: 60_000 }, async () => {
+test("an open stream gets no refused event, and the next publish has the next id", {
+  skip,
+  timeout: 60_000,
+}, async () => {
   const channel = hub.channel("deaf");
   const stream = await subscribe(channel);
   const { id } = await channel.publish("stored");
@@ -88,13 +94,13 @@ test("a stream that was open hears nothing of what was refused", { skip, timeout
   for (let n = 0; n < 3; n++) assert.ok((await attempt(channel, "lost")).problem);
   limitFiles("unlimited");
   const next = await channel.publish("after that");
-  assert.equal(parseId(next.id).seq, parseId(id).seq + 1, "what was refused has taken no id");
+  assert.equal(parseId(next.id).seq, parseId(id).seq + 1, "a refused publish has used no id");
   await stream.until(() => stream.ended || stream.lastEventId === next.id);
   assert.ok(!stream.text.includes("lost"));
   stream.account();
 });
 
-test("a publish that could not be stored is not remembered either", { skip, timeout: 60_000 }, async () => {
+test("a publish that could not be stored does not use up its idempotency key", { skip, timeout: 60_000 }, async () => {
   const channel = hub.channel("key");
   const headers = { "Idempotency-Key": "a" };
   await channel.publish("first");
@@ -110,7 +116,7 @@ test("a publish that could not be stored is not remembered either", { skip, time
   );
 });
 
-test("a channel that could not be ended goes on", { skip, timeout: 60_000 }, async () => {
+test("a channel whose DELETE could not be stored has not ended", { skip, timeout: 60_000 }, async () => {
   const channel = hub.channel("end");
   const stream = await subscribe(channel);
   const { id } = await channel.publish("stored");
@@ -118,11 +124,11 @@ test("a channel that could not be ended goes on", { skip, timeout: 60_000 }, asy
   limitFiles(0);
   assert.equal((await fetch(channel.url, { method: "DELETE" })).status, 503);
   limitFiles("unlimited");
-  await stream.until(() => stream.ended, "the runtime gives the object up");
+  await stream.until(() => stream.ended, "the runtime resets the object");
   assert.deepEqual(
     stream.events.map((event) => event.event),
     [undefined],
-    "nobody is told of an end",
+    "the stream has no hub.end",
   );
   const back = await resume(channel, id);
   const next = await channel.publish("more");
@@ -130,8 +136,11 @@ test("a channel that could not be ended goes on", { skip, timeout: 60_000 }, asy
   assert.equal(back.account().last, 2);
 });
 
-test("a browser that comes just then is told to come again", { skip, timeout: 60_000 }, async () => {
-  // Nothing is stored of it: whoever listens first makes it store its epoch.
+test("a browser that subscribes while writes fail gets hub.error, and can subscribe later", {
+  skip,
+  timeout: 60_000,
+}, async () => {
+  // The channel is unused, so its first subscribe has to store its epoch.
   const channel = hub.channel("browser");
   limitFiles(0);
   const refused = await subscribe(channel, { headers: { Accept: "text/event-stream" } });
@@ -143,19 +152,19 @@ test("a browser that comes just then is told to come again", { skip, timeout: 60
     ["hub.error"],
   );
   assert.ok(problems.includes(JSON.parse(refused.events[0].data).type), refused.text);
-  assert.ok(refused.retry >= 5_000 && refused.retry <= 15_000, refused.retry);
+  assert.ok(refused.retry >= 5_000 && refused.retry <= 15_000, `${refused.retry}`);
   const stream = await subscribe(channel);
   await channel.publish("stored");
   await stream.untilEvents(1);
   assert.equal(stream.account().events[0].data, "stored");
 });
 
-test("what the hub says is not stored is not, and streams go on", async () => {
+test("publishes that a failed commit refuses are not stored, and the stream stays open", async () => {
   const other = await startWorkerd({ LOG_LEVEL: "error" });
   const channel = other.channel("refused");
   const stream = await subscribe(channel);
   await channel.publish("stored");
-  // A failure that the runtime leaves to the object.
+  // The runtime reports this failure to the object and does not reset it.
   const rename = (from, to) => editStorage(other, (database) => database.exec(`ALTER TABLE ${from} RENAME TO ${to}`));
   rename("history_even", "hidden");
   const attempts = Array.from({ length: 5 }, () => attempt(channel, "lost", { "Idempotency-Key": "a" }));
@@ -174,7 +183,7 @@ test("what the hub says is not stored is not, and streams go on", async () => {
   );
 });
 
-test("an object that cannot read its storage breaks its streams off, and a new one goes on", {
+test("an object that cannot read its storage ends its streams, and a new object continues the channel", {
   timeout: 60_000,
 }, async () => {
   const other = await startWorkerd({ HEARTBEAT_SECONDS: "1", LOG_LEVEL: "error" });
@@ -183,7 +192,7 @@ test("an object that cannot read its storage breaks its streams off, and a new o
   const { id } = await channel.publish("x");
   await stream.untilId(id);
   const since = performance.now();
-  // As for an object that the platform has replaced: nothing but its heartbeat would find out.
+  // The object notices this at its next heartbeat, as an object does that the platform has replaced.
   editStorage(other, (database) => database.exec("ALTER TABLE channel RENAME TO hidden"));
   await stream.untilEnded();
   assert.ok(performance.now() - since < 3_000);
@@ -197,13 +206,13 @@ test("an object that cannot read its storage breaks its streams off, and a new o
   );
 });
 
-test("an object that gives up while it publishes holds up no other", { timeout: 60_000 }, async () => {
+test("an object that fails during publishes does not block other channels", { timeout: 60_000 }, async () => {
   const hub = await startWorkerd({ HEARTBEAT_SECONDS: "1", LOG_LEVEL: "error" });
   const [channel, other] = [hub.channel("unreadable"), hub.channel("other")];
   const stream = await subscribe(channel);
   await channel.publish("x");
   editStorage(hub, (database) => database.exec("ALTER TABLE channel RENAME TO hidden"));
-  // The object looks at its storage at the first publish after a heartbeat's time.
+  // The object checks its storage at the first publish after a heartbeat period.
   while (!stream.ended) await fetch(`${channel.url}/broadcast`, { method: "POST", body: "y" });
   const subscriber = await subscribe(other);
   const { id } = await other.publish("z");
