@@ -1,4 +1,4 @@
-/** The names of all settings that the Worker reads (src/settings.rs). docs/settings.md explains them. */
+/** The names of all settings. `cargo test` compares this list with the table in src/settings/table.rs. */
 export const SETTINGS = [
   "BUFFER_EVENTS",
   "BUFFER_BYTES",
@@ -27,7 +27,7 @@ export const SETTINGS = [
   "LOG_LEVEL",
 ];
 
-/** Returns the settings that are set in `environment`. An empty variable counts as not set. */
+/** Returns the settings that are set in `environment`. A setting whose value is empty counts as not set. */
 export function settingsIn(environment) {
   return Object.fromEntries(SETTINGS.filter((name) => environment[name]).map((name) => [name, environment[name]]));
 }

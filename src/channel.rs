@@ -33,17 +33,16 @@ use self::storage::database::Database;
 use self::storage::{HistoryStats, Store};
 use self::stream::{EventStream, StreamOpener};
 use self::timer::{Clock, Timer};
-use crate::http::object::{self, PublishQuery};
+use crate::http::channel_id;
+use crate::http::object::request::{ObjectRequest, PublishRequest};
 use crate::http::problem::Problem;
-use crate::http::publish::idempotency_key;
-use crate::http::query;
 use crate::http::response::{self, Failure, Responder};
-use crate::http::route::{self, Action, Route, channel_id};
-use crate::isolate::disk;
+use crate::isolate::disk_space;
 use crate::isolate::instance;
 use crate::isolate::storage_failure::StorageFailure;
 use crate::logging::{Level, Line};
 use crate::settings::Settings;
+use crate::settings::deployment::settings;
 use sse_hub::sse::Batch;
 use sse_hub::{Hub, Millis};
 
@@ -78,7 +77,7 @@ impl Channel {
 
     /// Called by the runtime for each request.
     pub async fn fetch(&self, request: Request) -> Result<Response, JsValue> {
-        let settings = crate::settings(&self.env);
+        let settings = settings(&self.env);
         let responder = Responder::new(&request, settings.as_deref().ok());
         let answer = match self.answer(&request, &responder).await {
             Err(Failure::Problem(problem)) => {
@@ -109,7 +108,7 @@ impl Channel {
         if let Some(shared) = self.shared.get() {
             return Ok(shared);
         }
-        let settings = crate::settings(&self.env)?;
+        let settings = settings(&self.env)?;
         let clock = Clock::default();
         let store = Store::load(self.database.clone(), &settings, clock.now())
             .map_err(|error| storage_failed(&self.database, &error))?;
@@ -118,44 +117,35 @@ impl Channel {
         Ok(self.shared.get_or_init(|| shared))
     }
 
-    /// Answers what the router lets through.
+    /// Answers a request of the Worker.
     async fn answer(&self, request: &Request, responder: &Responder) -> Result<Response, Failure> {
         let (url, method) = (request.url(), request.method());
-        if method == object::ABORT_METHOD {
-            self.database.abort("it starts anew");
-            // The runtime answers, once the object has ended.
-            return std::future::pending().await;
+        let header = |name: &str| request.headers().get(name).ok().flatten();
+        let decoded = ObjectRequest::decode(&method, &url, header);
+        let (channel, decoded) = decoded.ok_or(Problem::NotFound)?;
+        let shared = || self.shared_for(channel);
+        match decoded {
+            ObjectRequest::Subscribe(subscribe) => shared()?.subscribe(&subscribe, responder),
+            ObjectRequest::Publish(publish) => shared()?.receive(request, publish, responder).await,
+            ObjectRequest::ReadEvents { query } => shared()?.events(&query, responder),
+            ObjectRequest::ReadStats => shared()?.stats(responder),
+            ObjectRequest::EndChannel => shared()?.request_end(responder).await,
+            ObjectRequest::Abort => {
+                self.database.abort("it starts anew");
+                // The runtime answers once the object has ended.
+                std::future::pending().await
+            }
         }
+    }
+
+    /// The state of the channel with this id, which is the same for every request to this object.
+    fn shared_for(&self, channel: &str) -> Result<&Rc<Shared>, Problem> {
         let shared = self.shared()?;
-        let Route::Channel(segment, action) = route::route(route::path(&url)) else {
-            return Err(Problem::NotFound.into());
-        };
         if shared.id.get().is_none() {
-            // The same for every request to this object.
-            let id = channel_id(segment).ok_or(Problem::InvalidChannelId)?;
+            let id = channel_id::parse(channel).ok_or(Problem::InvalidChannelId)?;
             let _ = shared.id.set(id);
         }
-        match (action, method.as_str()) {
-            (Action::Channel, "DELETE") => shared.request_end(responder).await,
-            (Action::Channel, "GET") => shared.subscribe(request, responder),
-            (Action::Broadcast, "POST") => {
-                shared.check_rate()?;
-                let about = PublishQuery::read(query::query(&url)).ok_or(Problem::NotFound)?;
-                let _admission = shared.admit_body(about)?;
-                let body = JsFuture::from(request.text().map_err(worker::Error::from)?).await;
-                let wire = body.map_err(worker::Error::from)?.as_string();
-                let batch = Batch::from_wire(wire.unwrap_or_default());
-                let key = idempotency_key(request)?;
-                if about.only_replay {
-                    return shared.replay(&batch, key, responder).await;
-                }
-                shared.publish(about.number, batch, key, responder).await
-            }
-            (Action::Events, "GET") => shared.events(&url, responder),
-            (Action::Stats, "GET") => shared.stats(responder),
-            // The Worker sends nothing else.
-            _ => Err(Problem::NotFound.into()),
-        }
+        Ok(shared)
     }
 }
 
@@ -168,7 +158,7 @@ fn storage_failed(database: &Database, error: &impl std::fmt::Display) -> Proble
     });
     let failure = StorageFailure::from_message(&error);
     if let StorageFailure::Full(reason) = &failure {
-        disk::set_full(reason, 0);
+        disk_space::set_full(reason, 0);
     }
     Problem::StorageFailed(failure)
 }
@@ -254,6 +244,25 @@ impl Shared {
                 started,
             }
         })
+    }
+
+    /// Reads the events in the body of a publish, and publishes them.
+    async fn receive(
+        self: &Rc<Self>,
+        request: &Request,
+        publish: PublishRequest,
+        responder: &Responder,
+    ) -> Result<Response, Failure> {
+        self.check_rate()?;
+        let _admission = self.admit_body(&publish)?;
+        let body = JsFuture::from(request.text().map_err(worker::Error::from)?).await;
+        let wire = body.map_err(worker::Error::from)?.as_string();
+        let batch = Batch::from_wire(wire.unwrap_or_default());
+        let PublishRequest { number, key, .. } = publish;
+        if publish.only_replay {
+            return self.replay(&batch, key, responder).await;
+        }
+        self.publish(number, batch, key, responder).await
     }
 
     fn id(&self) -> &str {

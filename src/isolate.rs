@@ -1,7 +1,20 @@
 //! State that the Worker and all objects of an isolate share, because they share one WebAssembly instance.
+//!
+//! The modules, in the order of their dependencies: each uses only those before it.
+//!
+//! - [`clock`]: the time
+//! - [`instance`]: the loss of the instance
+//! - [`memory`]: how much memory bodies and logs take
+//! - [`attempts`]: which publishes were committed
+//! - [`opening`]: which objects are open
+//! - [`storage_failure`]: why the storage failed
+//! - [`disk`]: the files of the storage
+//! - [`disk_space`]: whether the storage takes more data
 
 pub mod attempts;
+pub mod clock;
 pub mod disk;
+pub mod disk_space;
 pub mod instance;
 pub mod memory;
 pub mod opening;

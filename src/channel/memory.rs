@@ -11,7 +11,7 @@ use std::rc::{Rc, Weak};
 use wasm_bindgen_futures::spawn_local;
 
 use super::Shared;
-use crate::http::object::PublishQuery;
+use crate::http::object::request::PublishRequest;
 use crate::http::problem::Problem;
 use crate::isolate::memory::{Admission, Holder, Memory, memory};
 use sse_hub::{Evict, Hub, Millis};
@@ -105,8 +105,8 @@ impl Drop for Admitted<'_> {
 
 impl Shared {
     /// Counts the body of a publish before it is read. Fails with [`Problem::MemoryFull`].
-    pub(super) fn admit_body(&self, about: PublishQuery) -> Result<Admitted<'_>, Problem> {
-        let PublishQuery { number, bytes, .. } = about;
+    pub(super) fn admit_body(&self, publish: &PublishRequest) -> Result<Admitted<'_>, Problem> {
+        let PublishRequest { number, bytes, .. } = *publish;
         let room = self.settings.body_room;
         let admission = memory().admit(self.id(), bytes, room, Holder::Object);
         let admission = admission.ok_or(Problem::MemoryFull)?;

@@ -3,16 +3,14 @@
 use std::rc::Rc;
 
 use js_sys::Uint8Array;
-use percent_encoding::percent_decode_str;
 use serde::Serialize;
-use web_sys::{Request, Response};
+use web_sys::Response;
 
 use super::Shared;
-use crate::http::object::{EXPIRES_HEADER, SUBJECT_HEADER};
+use crate::http::object::request::SubscribeRequest;
 use crate::http::problem::Problem;
-use crate::http::query;
 use crate::http::response::{self, Failure, Responder};
-use crate::http::subscribe::{EventsQuery, LAST_EVENT_ID_HEADER, Subscription};
+use crate::http::subscribe::{EventsQuery, Subscription};
 use crate::logging::{Level, Line};
 use sse_hub::JoinOptions;
 use sse_hub::sse::{self, EventId, Missing, Notice};
@@ -48,13 +46,10 @@ impl Shared {
     /// Opens a stream: its first block goes out at once; what it asked for, and then events as they come, follow.
     pub(super) fn subscribe(
         self: &Rc<Self>,
-        request: &Request,
+        request: &SubscribeRequest<'_>,
         responder: &Responder,
     ) -> Result<Response, Failure> {
-        let header = |name| request.headers().get(name).ok().flatten();
-        let last_event_id = header(LAST_EVENT_ID_HEADER);
-        let url = request.url();
-        let wanted = Subscription::read(last_event_id.as_deref(), query::query(&url))?;
+        let wanted = Subscription::read(request.last_event_id.as_deref(), &request.query)?;
         let now = self.clock.now();
         if self.store.borrow().is_ended(now) {
             return Ok(responder.no_content()?);
@@ -78,12 +73,11 @@ impl Shared {
             opening.push_str(&Notice::Gap.encode(gap));
         }
         stream.write(&Uint8Array::from(opening.as_bytes()))?;
-        let expires = header(EXPIRES_HEADER).and_then(|expires| expires.parse().ok());
         let options = JoinOptions {
             next_seq: start.next_seq,
             history: self.store.borrow().keeps_history(),
             catch_up: wanted.catch_up,
-            expires: expires.map(|expires| self.clock.moment(expires)),
+            expires: request.expires.map(|expires| self.clock.moment(expires)),
         };
         self.hub.borrow_mut().join(conn, stream, &options, now);
         self.set_timer();
@@ -91,10 +85,8 @@ impl Shared {
             let line = Line::new("listener connected")
                 .field("id", self.id())
                 .field("conn", conn);
-            match header(SUBJECT_HEADER) {
-                Some(subject) => {
-                    line.field("sub", percent_decode_str(&subject).decode_utf8_lossy())
-                }
+            match &request.subject {
+                Some(subject) => line.field("sub", subject),
                 None => line,
             }
         });
@@ -104,10 +96,10 @@ impl Shared {
     /// A page of what is held.
     pub(super) fn events(
         self: &Rc<Self>,
-        url: &str,
+        query: &str,
         responder: &Responder,
     ) -> Result<Response, Failure> {
-        let wanted = EventsQuery::read(query::query(url))?;
+        let wanted = EventsQuery::read(query)?;
         if self.ending.get() {
             return Err(Problem::ChannelUnavailable.into());
         }

@@ -1,9 +1,12 @@
-//! The files of the console. They are asked for by a URL and headers of this Worker's own: the runtime quotes the URL in
-//! its errors, and a client's has a token in its query.
+//! The files of the console, in `public/`.
+//!
+//! The Worker asks for a file with a URL and headers of its own. The runtime quotes URLs in its errors, and the URL of a client
+//! may have a token in its query.
 
 use web_sys::{Headers, Request, Response, ResponseInit};
-use worker::{Env, Method, RequestInit, RequestRedirect};
+use worker::{Env, RequestInit, RequestRedirect};
 
+use crate::http::method::Method;
 use crate::http::page_headers;
 use crate::http::problem::Problem;
 use crate::http::response::Failure;
@@ -12,25 +15,28 @@ use crate::http::target::Target;
 /// The binding of the files in `public/`.
 const BINDING: &str = "ASSETS";
 
-/// The longest path that may name a file. Files of a console have short names.
+/// The longest path that may name a file. The files of the console have short names.
 const MAX_PATH_BYTES: usize = 256;
 
-/// The request headers that the answer depends on.
-const CONDITIONS: [&str; 2] = ["If-None-Match", "If-Modified-ReplayFrom"];
+/// The request headers that the response depends on.
+const CONDITIONS: [&str; 2] = ["If-None-Match", "If-Modified-Since"];
 
-/// The file that a path names; `None` if the file exists but the method is not GET or HEAD. Fails with
+/// Returns the file that a path names, or `None` if the file exists but the method is not `GET` or `HEAD`. Fails with
 /// [`Problem::NotFound`].
 pub async fn answer(
     request: &Request,
-    method: &str,
+    method: Method<'_>,
     target: Target<'_>,
     env: &Env,
 ) -> Result<Option<Response>, Failure> {
-    let reads = matches!(method, "GET" | "HEAD");
+    let reads = matches!(method, Method::Get | Method::Head);
     let mut init = RequestInit::new();
-    // For HEAD, too, a GET: the policy of a page depends on its content.
-    init.with_method(if reads { Method::Get } else { Method::Head });
-    // The client is to follow a redirect.
+    // The headers of a page depend on its content, so a HEAD also needs a GET.
+    init.with_method(match reads {
+        true => worker::Method::Get,
+        false => worker::Method::Head,
+    });
+    // The client follows redirects.
     init.with_redirect(RequestRedirect::Manual);
     if reads {
         let headers = request.headers();
@@ -40,7 +46,7 @@ pub async fn answer(
             }
         }
     }
-    // The runtime takes long to look for a file at a path of many segments.
+    // The runtime needs a long time to look for a file if the path has many segments.
     if target.path.len() > MAX_PATH_BYTES {
         return Err(Problem::NotFound.into());
     }
@@ -59,7 +65,7 @@ pub async fn answer(
     }
 }
 
-/// `response`, but where it is a redirect, with the query of the request added to its `Location`: the console reads it.
+/// Adds the query of the request to the `Location` of a redirect, because the console reads it.
 fn with_query(response: Response, target: Target<'_>) -> worker::Result<Response> {
     let location = response.headers().get("Location")?;
     let Some(location) = location.filter(|_| !target.query.is_empty()) else {

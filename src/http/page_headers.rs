@@ -1,28 +1,29 @@
 //! Headers that tell a browser how to treat the files in `public/`.
 //!
-//! The console is one file with an inline script and an inline style. Its Content-Security-Policy allows exactly these
-//! two, by their hashes, so markup that somebody else manages to put into the page runs no script. The hashes are
-//! computed from the page that is being sent, for each answer: they cannot go stale, whatever edits the file.
+//! The console is one file with an inline script and an inline style. Its Content-Security-Policy allows exactly these two, by
+//! their hashes, so markup that somebody manages to inject into the page runs no script. Each response computes the hashes
+//! from the page that it sends, so they always match the file.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use worker::{Headers, Response, Result};
 
-use crate::http::response::{self, NOSNIFF};
+use crate::http::media_type;
+use crate::http::response::NOSNIFF;
 
 const HTML: &str = "text/html";
 const NOT_MODIFIED: u16 = 304;
 
-/// What every page gets beside its policy. Old browsers know `X-Frame-Options` but not `frame-ancestors`. There may be
-/// a token in the page's address for a moment, so no request may carry that address on.
+/// The headers of every page besides its policy. Old browsers know `X-Frame-Options` but not `frame-ancestors`. The address of
+/// the page may have a token for a moment, so no request may send that address as its referrer.
 const PAGE_HEADERS: [(&str, &str); 2] = [
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
 ];
 
-/// Adds the headers to `file`, an answer of the assets to a GET: `nosniff` to every file, the policy and
-/// [`PAGE_HEADERS`] to pages. Reads a page into memory, to hash its scripts and styles; other files stay streams.
+/// Adds the headers to `file`, a response of the assets to a `GET`: `nosniff` to every file, and the policy and [`PAGE_HEADERS`]
+/// to pages. Reads a page into memory to hash its scripts and styles; other files are streamed.
 pub async fn protect(mut file: Response) -> Result<Response> {
     let headers = file.headers().clone();
     headers.set(NOSNIFF.0, NOSNIFF.1)?;
@@ -42,11 +43,11 @@ pub async fn protect(mut file: Response) -> Result<Response> {
 
 fn is_page(headers: &Headers) -> Result<bool> {
     let content_type = headers.get("Content-Type")?.unwrap_or_default();
-    Ok(response::media_type(&content_type).eq_ignore_ascii_case(HTML))
+    Ok(media_type::is(&content_type, HTML))
 }
 
-/// The Content-Security-Policy of the page `html`: it may run its own inline scripts and styles, connect to any hub, as
-/// the field *Server* may name any, and nothing else. No page may frame it.
+/// The Content-Security-Policy of the page `html`. The page may run its own inline scripts and styles. It may connect to any
+/// server, because the user enters a hub in the field *Server*. Nothing else is allowed, and no page may frame it.
 fn policy(html: &str) -> String {
     format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; connect-src http: https:; \
@@ -56,10 +57,10 @@ fn policy(html: &str) -> String {
     )
 }
 
-/// The sources that allow the inline elements of this name. An element with attributes is not among them, so its content
-/// does not run.
+/// The sources that allow the inline elements of this name. Elements with attributes are left out, so their content does not
+/// run.
 fn hashes(html: &str, element: &str) -> String {
-    // A browser hashes what it has parsed, and parsing makes every line end a line feed.
+    // A browser hashes the parsed page, in which every line end is a line feed.
     let html = html.replace("\r\n", "\n").replace('\r', "\n");
     let (start, end) = (format!("<{element}>"), format!("</{element}>"));
     let contents = html.split(&start).skip(1);
@@ -77,7 +78,7 @@ fn hashes(html: &str, element: &str) -> String {
 mod tests {
     use super::*;
 
-    // By `printf CONTENT | openssl dgst -sha256 -binary | base64`, of `a();`, `b\nb` and `c{}`.
+    // Made with `printf CONTENT | openssl dgst -sha256 -binary | base64` from `a();`, `b\nb` and `c{}`.
     const A: &str = "'sha256-OVLEFZR89oYYkV3AI9/M2qwUUdT/ymKO659RpVAhzEk='";
     const B: &str = "'sha256-bWQCFVqlrYKojzb3QFHNiYaBNPGWbAxP1StEUmg1mN4='";
     const C: &str = "'sha256-ftC8Ai5hOUB0hYxJ5eL4hEFGrnb9Asw7dO2PtFDjO0I='";
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_without_inline_elements_may_run_none() {
+    fn a_page_without_inline_scripts_may_run_no_script() {
         for html in [
             "",
             "<p>text</p>",
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn all_line_ends_are_hashed_as_a_browser_does() {
+    fn all_line_ends_are_hashed_as_line_feeds() {
         for html in ["<script>b\r\nb</script>", "<script>b\rb</script>"] {
             assert_eq!(hashes(html, "script"), B);
         }

@@ -1,4 +1,4 @@
-//! The parameters of a URL's query, as forms encode them. Pure.
+//! The parameters in the query of a URL, in the encoding of HTML forms. Pure.
 
 use std::borrow::Cow;
 
@@ -6,13 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::http::problem::Problem;
 
-/// The query of a URL, without its question mark.
-pub fn query(url: &str) -> &str {
-    let url = url.split('#').next().unwrap_or(url);
-    url.split_once('?').map_or("", |(_, query)| query)
-}
-
-/// `query` without the parameters called `name`.
+/// Removes the parameters called `name` from `query`.
 pub fn without<'a>(query: &'a str, name: &str) -> Cow<'a, str> {
     let named =
         |pair: &str| decode(pair.split('=').next().unwrap_or(pair)).as_deref() == Some(name);
@@ -23,7 +17,7 @@ pub fn without<'a>(query: &'a str, name: &str) -> Cow<'a, str> {
     kept.join("&").into()
 }
 
-/// The values of the parameters called `name`; `None` for one that is not UTF-8, which a parser of URLs would replace.
+/// The values of the parameters called `name`. A value that is not valid UTF-8 is `None`.
 pub fn values<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = Option<String>> + 'a {
     query.split('&').filter_map(move |pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -37,7 +31,7 @@ fn decode(text: &str) -> Option<String> {
     Some(decoded.into_owned())
 }
 
-/// The value of a parameter that may be given once. Fails with [`Problem::InvalidQuery`].
+/// The value of a parameter that may be given only once. Fails with [`Problem::InvalidQuery`].
 pub fn value(query: &str, name: &str) -> Result<Option<String>, Problem> {
     let mut values = values(query, name);
     let Some(value) = values.next() else {
@@ -56,7 +50,8 @@ pub fn value(query: &str, name: &str) -> Result<Option<String>, Problem> {
     value.map(Some).ok_or_else(not_text)
 }
 
-/// A whole number from `least` to `most`. One that is too large for the machine counts as the largest.
+/// The value of a parameter that is a whole number from `least` to `most`. Fails with [`Problem::InvalidQuery`]. A number
+/// that does not fit into a `u64` counts as the largest one.
 pub fn number(query: &str, name: &str, least: u64, most: u64) -> Result<Option<u64>, Problem> {
     let Some(text) = value(query, name)? else {
         return Ok(None);
@@ -88,13 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_has_a_query() {
-        assert_eq!(query("http://a.example/b?c=d?e&f#g?h"), "c=d?e&f");
-        assert_eq!(query("http://a.example/b#g?h"), "");
-    }
-
-    #[test]
-    fn a_parameter_is_taken_out() {
+    fn without_removes_a_parameter_however_its_name_is_encoded() {
         let without = |query| without(query, "token");
         for query in ["", "a", "tokens=c&d=token"] {
             assert_eq!(without(query), query);
@@ -104,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_decoded() {
+    fn a_value_is_decoded_and_may_be_given_once() {
         assert_eq!(
             value("a=b&event=sc+%6Fre", "event"),
             Ok(Some("sc ore".into()))
@@ -116,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_whole_and_in_their_range() {
+    fn a_number_is_digits_and_in_its_range() {
         assert_eq!(number("n=7", "n", 1, 1_000), Ok(Some(7)));
         assert_eq!(number("", "n", 1, 1_000), Ok(None));
         let huge = "n=99999999999999999999999";

@@ -1,4 +1,4 @@
-//! How often one client may come: counted by the platform, where the deployment has a binding for it.
+//! Limits the requests of one client. The platform counts them, if the deployment has a binding for that.
 
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue};
@@ -8,23 +8,23 @@ use worker::{Env, RateLimiter};
 use crate::http::problem::Problem;
 use crate::logging::{Level, Line};
 
-/// The binding that counts what takes the permission to publish.
+/// The binding that counts requests that need the permission to publish.
 pub const PUBLISH_LIMIT: &str = "PUBLISH_LIMIT";
 
-/// The binding that counts what takes the permission to subscribe.
+/// The binding that counts requests that need the permission to subscribe.
 pub const SUBSCRIBE_LIMIT: &str = "SUBSCRIBE_LIMIT";
 
-/// The header in which Cloudflare says where a request comes from. Elsewhere anyone can send it.
+/// The header with the address of the client. Cloudflare sets it; anywhere else, any client can set it.
 const ADDRESS_HEADER: &str = "CF-Connecting-IP";
 
-/// Counts `request` for its client's address. Fails with [`Problem::TooManyRequests`]. Lets everything through where there
-/// is no such binding, and where it fails: it is no reason to lose events.
+/// Counts `request` for the address of its client. Fails with [`Problem::TooManyRequests`]. Lets the request through if the
+/// deployment has no such binding, or if the binding fails, because a failed count is no reason to refuse events.
 pub async fn check(env: &Env, binding: &'static str, request: &Request) -> Result<(), Problem> {
     let found = Reflect::get(env, &JsValue::from_str(binding)).unwrap_or_default();
     if found.is_undefined() {
         return Ok(());
     }
-    // Requests without an address count together.
+    // All requests without an address count as those of one client.
     let address = request.headers().get(ADDRESS_HEADER).ok().flatten();
     let limiter: RateLimiter = found.unchecked_into();
     match limiter.limit(address.unwrap_or_default()).await {

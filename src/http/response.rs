@@ -1,87 +1,59 @@
-//! Answers: every one of the API's carries the CORS headers, and a failure takes the form that its client can read.
+//! Makes responses. Each response of the API has the CORS headers, and a failure has the form that its client can read.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+mod template;
 
 use js_sys::Uint8Array;
 use serde::Serialize;
 use web_sys::{ReadableStream, Request, Response, ResponseInit};
 use worker::{Headers, ResponseBuilder, Result};
 
+use self::template::Template;
 use crate::http::cors::Cors;
+use crate::http::media_type::accepts_stream;
+use crate::http::method::Method;
 use crate::http::problem::Problem;
 use crate::settings::Settings;
 use sse_hub::sse;
 
-/// How long a client may keep the answer to a preflight request, in seconds. Browsers cap it at 2 hours or less.
+/// How long a browser may keep the response to a preflight request, in seconds. Browsers limit it to 2 hours or less.
 const PREFLIGHT_MAX_AGE: &str = "7200";
 
-/// Tells a browser to believe the `Content-Type`. Otherwise it may guess another type from the content, which a
-/// publisher has chosen.
+/// Tells browsers to use the `Content-Type`. Otherwise they may guess another type from the content, which comes from
+/// publishers.
 pub const NOSNIFF: (&str, &str) = ("X-Content-Type-Options", "nosniff");
 
-/// A failure on the way to an answer: one that the client is told of, or one of the runtime.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// For the client.
+    /// The response describes this failure.
     #[error(transparent)]
     Problem(#[from] Problem),
-    /// For the log.
+    /// The runtime failed. Only the log describes it.
     #[error(transparent)]
     Runtime(#[from] worker::Error),
 }
 
-/// The beginnings of answers that there are many of, made once: a new object for each would be a call into JavaScript
-/// for every header, and garbage. A response copies them.
-type Templates = HashMap<(Template, Cors), ResponseInit>;
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Template {
-    Json,
-    EventStream,
-}
-
-impl Template {
-    fn headers(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::Json => &[
-                ("Content-Type", "application/json"),
-                ("Cache-Control", "no-store"),
-            ],
-            Self::EventStream => &[
-                ("Content-Type", sse::MEDIA_TYPE),
-                ("Cache-Control", "no-cache, no-transform"),
-                // nginx and its kin would gather a stream into buffers otherwise.
-                ("X-Accel-Buffering", "no"),
-            ],
-        }
-    }
-}
-
-thread_local! {
-    static TEMPLATES: RefCell<Templates> = RefCell::default();
-}
-
-/// The header that says that an answer is that of an earlier request.
+/// The header of a receipt that repeats that of an earlier publish.
 pub const REPLAYED_HEADER: &str = "Idempotency-Replayed";
 
-/// Makes the answers to one request.
+/// Makes the responses to one request.
 #[derive(Clone, Debug)]
 pub struct Responder {
     cors: Cors,
 }
 
 impl Responder {
-    /// Of a deployment with these settings; without them, where they are wrong, anyone may read what is wrong.
+    /// For `request`. If there are no `settings`, because they are wrong, pages of all origins may read the response, which
+    /// says what is wrong.
     pub fn new(request: &Request, settings: Option<&Settings>) -> Self {
         let origin = || request.headers().get("Origin").ok().flatten();
-        let cors = settings.map(|settings| settings.allowed_origins.cors(origin));
+        let cors = settings.map(|settings| Cors::new(&settings.allowed_origins, origin));
         Self {
             cors: cors.unwrap_or(Cors::Any),
         }
     }
 
-    /// The origin that may read the answers, where that depends on the request.
+    /// The origin whose pages may read the responses, if that depends on the request.
     pub fn allowed_origin(&self) -> Option<&str> {
         match &self.cors {
             Cors::Allowed(origin) => Some(origin),
@@ -89,7 +61,7 @@ impl Responder {
         }
     }
 
-    /// The headers of every answer: [`NOSNIFF`], and what a page of another origin needs to read the answer.
+    /// The headers of every response: [`NOSNIFF`], and those that a page of another origin needs to read the response.
     fn headers(&self) -> Result<Headers> {
         let headers = Headers::new();
         headers.set(NOSNIFF.0, NOSNIFF.1)?;
@@ -99,20 +71,9 @@ impl Responder {
         Ok(headers)
     }
 
-    /// The headers of a template, and 200.
+    /// The status 200 with the headers of `template`.
     fn init(&self, template: Template) -> Result<ResponseInit> {
-        let key = (template, self.cors.clone());
-        if let Some(known) = TEMPLATES.with_borrow(|templates| templates.get(&key).cloned()) {
-            return Ok(known);
-        }
-        let headers = self.headers()?;
-        for (name, value) in template.headers() {
-            headers.set(name, value)?;
-        }
-        let init = ResponseInit::new();
-        init.set_headers(&headers.0);
-        TEMPLATES.with_borrow_mut(|templates| templates.insert(key, init.clone()));
-        Ok(init)
+        template.init(&self.cors, || self.headers())
     }
 
     fn builder(&self, content_type: &str) -> Result<ResponseBuilder> {
@@ -127,12 +88,12 @@ impl Responder {
         Ok(builder.fixed(text.as_bytes().to_vec()).into())
     }
 
-    /// 200 with `value` as JSON, which nobody may keep.
+    /// 200 with `value` as JSON. No cache may store it.
     pub fn json<T: Serialize>(&self, value: &T) -> Result<Response> {
         self.json_text(&serde_json::to_string(value)?)
     }
 
-    /// The same for a large value. As bytes: V8 knows how much memory they take, and collects them in time.
+    /// The same for a large value. It is passed as bytes, because V8 counts their memory and collects them in time.
     pub fn json_bytes<T: Serialize>(&self, value: &T) -> Result<Response> {
         let json = serde_json::to_vec(value)?;
         let bytes = Uint8Array::from(json.as_slice());
@@ -141,34 +102,34 @@ impl Responder {
         Ok(response?)
     }
 
-    /// 200 with a text that is JSON already.
+    /// 200 with a text that is JSON. No cache may store it.
     pub fn json_text(&self, text: &str) -> Result<Response> {
         let init = self.init(Template::Json)?;
         Ok(Response::new_with_opt_str_and_init(Some(text), &init)?)
     }
 
-    /// The same, of a publish that was repeated.
+    /// The same for a publish that repeats an earlier one.
     pub fn replayed(&self, text: &str) -> Result<Response> {
         let response = self.json_text(text)?;
         response.headers().set(REPLAYED_HEADER, "true")?;
         Ok(response)
     }
 
-    /// 204: there is no such stream any more, and a browser does not come back.
+    /// 204. A browser's `EventSource` does not reconnect after it.
     pub fn no_content(&self) -> Result<Response> {
         let headers = self.headers()?;
         headers.set("Cache-Control", "no-store")?;
         Ok(empty(204, headers))
     }
 
-    /// 200 and the headers of a stream, with `body`, if there is one.
+    /// 200 with the headers of a stream. The response to `HEAD` has no `body`.
     pub fn event_stream(&self, body: Option<&ReadableStream>) -> Result<Response> {
         let init = self.init(Template::EventStream)?;
         let response = Response::new_with_opt_readable_stream_and_init(body, &init);
         Ok(response?)
     }
 
-    /// 204 to a preflight request (or any other OPTIONS) for a path that takes the methods `allow`.
+    /// 204 for `OPTIONS`, which may be a preflight request. The path takes the methods `allow`.
     pub fn preflight(&self, allow: &str) -> Result<Response> {
         let headers = self.headers()?;
         headers.set("Allow", allow)?;
@@ -183,7 +144,7 @@ impl Responder {
         Ok(empty(204, headers))
     }
 
-    /// 302 to the path `location`.
+    /// 302 to the path `location`, for a browser that navigates.
     pub fn redirect(&self, location: &str) -> Result<Response> {
         let headers = self.headers()?;
         headers.set("Location", location)?;
@@ -192,10 +153,10 @@ impl Responder {
         Ok(empty(302, headers))
     }
 
-    /// `problem` as its status and JSON. Where the client reads a stream (`wants_stream`) and the problem passes, as a
-    /// stream with a `hub.error` in it: a browser's `EventSource` gives up for good on any status but 200.
+    /// The status and the JSON of `problem`. If the client reads streams (`wants_stream`) and the problem is temporary, 200
+    /// and a stream with the event `hub.error` instead: a browser's `EventSource` never reconnects after another status.
     pub fn problem(&self, problem: &Problem, wants_stream: bool) -> Result<Response> {
-        if wants_stream && problem.passes() {
+        if wants_stream && problem.is_temporary() {
             let stream = sse::error_stream(random_between(5_000, 15_000), &problem.to_json());
             let init = self.init(Template::EventStream)?;
             return Ok(Response::new_with_opt_str_and_init(Some(&stream), &init)?);
@@ -222,47 +183,21 @@ fn empty(status: u16, headers: Headers) -> Response {
     builder.with_headers(headers).empty().into()
 }
 
-/// Whether `response` is one of a publish that was repeated.
+/// Whether `response` has the receipt of an earlier publish.
 pub fn is_replayed(response: &Response) -> bool {
     response.headers().has(REPLAYED_HEADER).unwrap_or_default()
 }
 
-/// Whether a request reads event streams, and says so. A publisher never does: it reads the status.
+/// Whether the client of a request reads streams. A publisher does not, so its response has the status of a problem.
 pub fn wants_stream(request: &Request) -> bool {
     let accept = || request.headers().get("Accept").ok().flatten();
-    request.method() == "GET" && accept().is_some_and(|accept| accepts_stream(&accept))
+    request.method() == Method::Get.name() && accept().is_some_and(|accept| accepts_stream(&accept))
 }
 
-fn accepts_stream(accept: &str) -> bool {
-    let mut ranges = accept.split(',').map(media_type);
-    ranges.any(|range| range.eq_ignore_ascii_case(sse::MEDIA_TYPE))
-}
-
-/// A media type without its parameters.
-pub fn media_type(value: &str) -> &str {
-    value.split(';').next().unwrap_or_default().trim()
-}
-
-/// A random whole number of the range, both ends included: clients that were cut off together come back one by one.
+/// A random whole number from `least` to `most`. Waiting times are random, so that clients whose streams were cut at the
+/// same time do not all reconnect at the same time.
 pub fn random_between(least: u32, most: u32) -> u32 {
     let span = f64::from(most.saturating_sub(least).saturating_add(1));
     // Below 2^32, and casts from floats saturate.
     least.saturating_add((js_sys::Math::random() * span) as u32)
-}
-
-#[cfg(test)]
-mod proptests;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn streams_are_only_for_those_who_ask_for_them() {
-        assert!(accepts_stream("text/event-stream"));
-        assert!(accepts_stream("text/html, Text/Event-Stream;q=0.9"));
-        assert!(!accepts_stream("*/*"));
-        assert!(!accepts_stream("text/event-stream-not"));
-        assert!(!accepts_stream(""));
-    }
 }

@@ -1,124 +1,166 @@
-//! What a path names. Pure.
+//! The paths and methods of the API. Pure.
+//!
+//! [`API`] is the only list of them. The router dispatches by it, the header `Allow` is made from it, and
+//! `tests/openapi.test.mjs` compares it with `public/openapi.yaml`.
 
-use percent_encoding::percent_decode_str;
+use crate::auth::Permission;
+use crate::http::method::Method;
 
-/// The longest channel id, in characters.
-pub const MAX_ID_CHARS: usize = 128;
-
-/// The `Allow` of what is read.
-const READ: &str = "GET, HEAD, OPTIONS";
-
-/// The `Allow` of what can be deleted, too.
-const READ_OR_DELETE: &str = "GET, HEAD, DELETE, OPTIONS";
-
-/// The `Allow` of what is published to.
-const PUBLISH: &str = "POST, OPTIONS";
-
-/// All methods of this server.
-const ALL_METHODS: &str = "GET, HEAD, POST, DELETE, OPTIONS";
-
-/// What stands for a path where a request is for the server as a whole (RFC 9110, section 7.1).
+/// What stands for a path if a request is for the server as a whole (RFC 9110, section 7.1).
 pub const SERVER_PATH: &str = "*";
+
+/// What one method of one path does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Says that the Worker runs.
+    Health,
+    /// Does something with a channel.
+    Channel(ChannelEndpoint),
+}
 
 /// What can be done with a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// `GET /channels/{id}`, and `DELETE`, which ends it
-    Channel,
-    /// `POST /channels/{id}/broadcast`
-    Broadcast,
-    /// `GET /channels/{id}/events`
-    Events,
-    /// `GET /channels/{id}/stats`
-    Stats,
+pub enum ChannelEndpoint {
+    /// Opens a stream.
+    Subscribe,
+    /// Gives the headers of a stream without opening one.
+    CheckSubscribe,
+    /// Ends the channel.
+    EndChannel,
+    /// Publishes events.
+    Publish,
+    /// Reads a page of the history.
+    ReadEvents,
+    /// Reads the counters.
+    ReadStats,
 }
 
-impl Action {
-    const ALL: [Self; 4] = [Self::Channel, Self::Broadcast, Self::Events, Self::Stats];
-
-    /// The rest of the path behind a channel's id.
-    pub fn suffix(self) -> &'static str {
+impl ChannelEndpoint {
+    /// What a request needs permission for.
+    pub fn permission(self) -> Permission {
         match self {
-            Self::Channel => "",
-            Self::Broadcast => "/broadcast",
-            Self::Events => "/events",
-            Self::Stats => "/stats",
+            Self::Subscribe | Self::CheckSubscribe => Permission::Subscribe,
+            Self::EndChannel | Self::Publish | Self::ReadEvents | Self::ReadStats => {
+                Permission::Publish
+            }
         }
     }
 }
+
+/// A path of the API, with what its methods do. Every path also takes `OPTIONS`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ApiPath {
+    /// The path. `{id}` stands for the id of a channel.
+    pub pattern: &'static str,
+    /// The methods, in the order in which `Allow` lists them.
+    pub endpoints: &'static [(Method<'static>, Endpoint)],
+}
+
+use ChannelEndpoint::{CheckSubscribe, EndChannel, Publish, ReadEvents, ReadStats, Subscribe};
+use Endpoint::{Channel, Health};
+use Method::{Delete, Get, Head, Post};
+
+/// All paths of the API.
+#[rustfmt::skip]
+pub const API: &[ApiPath] = &[
+    ApiPath {
+        pattern: "/channels/{id}",
+        endpoints: &[
+            (Get, Channel(Subscribe)),
+            (Head, Channel(CheckSubscribe)),
+            (Delete, Channel(EndChannel)),
+        ],
+    },
+    ApiPath {
+        pattern: "/channels/{id}/broadcast",
+        endpoints: &[(Post, Channel(Publish))],
+    },
+    ApiPath {
+        pattern: "/channels/{id}/events",
+        endpoints: &[(Get, Channel(ReadEvents)), (Head, Channel(ReadEvents))],
+    },
+    ApiPath {
+        pattern: "/channels/{id}/stats",
+        endpoints: &[(Get, Channel(ReadStats)), (Head, Channel(ReadStats))],
+    },
+    ApiPath {
+        pattern: "/healthz",
+        endpoints: &[(Get, Health), (Head, Health)],
+    },
+];
+
+/// The `Allow` of a file.
+pub const FILE_METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// What a path names.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Route<'a> {
-    /// An action of a channel, with its id as it stands in the path.
-    Channel(&'a str, Action),
-    /// `GET /healthz`
-    Health,
-    /// `OPTIONS *`
+    /// A path of the API.
+    Api {
+        /// The row of the table.
+        path: &'static ApiPath,
+        /// The segment in the place of `{id}`, still percent-encoded. It is not empty.
+        id: Option<&'a str>,
+    },
+    /// The server as a whole.
     Server,
-    /// Perhaps a file.
+    /// Any other path. There may be a file of this name.
     File,
 }
 
-impl Route<'_> {
-    /// The methods that it takes, as the `Allow` header lists them.
-    pub fn allow(&self) -> &'static str {
-        match self {
-            Self::Channel(_, Action::Broadcast) => PUBLISH,
-            Self::Channel(_, Action::Channel) => READ_OR_DELETE,
-            Self::Server => ALL_METHODS,
-            _ => READ,
+impl<'a> Route<'a> {
+    /// Finds what `path`, still percent-encoded, names.
+    pub fn of(path: &'a str) -> Self {
+        if path == SERVER_PATH {
+            return Self::Server;
+        }
+        let found = API
+            .iter()
+            .find_map(|row| Some((row, row.match_path(path)?)));
+        match found {
+            Some((row, id)) => Self::Api { path: row, id },
+            None => Self::File,
         }
     }
+}
 
-    /// Whether it takes `method`.
-    pub fn takes(&self, method: &str) -> bool {
-        self.allow().split(", ").any(|allowed| allowed == method)
+impl ApiPath {
+    /// The endpoint of a method.
+    pub fn endpoint(&self, method: Method) -> Option<Endpoint> {
+        let found = self.endpoints.iter().find(|(known, _)| *known == method);
+        found.map(|(_, endpoint)| *endpoint)
+    }
+
+    /// The value of `Allow`.
+    pub fn allow(&self) -> String {
+        let methods = self.endpoints.iter().map(|(method, _)| *method);
+        list(methods.chain([Method::Options]))
+    }
+
+    /// Compares the pattern with a path. If they match, returns the segment in the place of `{id}`, if there is one.
+    fn match_path<'a>(&self, path: &'a str) -> Option<Option<&'a str>> {
+        let mut id = None;
+        let mut segments = path.split('/');
+        for part in self.pattern.split('/') {
+            let segment = segments.next()?;
+            if part == "{id}" && !segment.is_empty() {
+                id = Some(segment);
+            } else if part != segment {
+                return None;
+            }
+        }
+        segments.next().is_none().then_some(id)
     }
 }
 
-/// What `path`, still percent-encoded, names. An id that is empty names nothing.
-pub fn route(path: &str) -> Route<'_> {
-    if path == SERVER_PATH {
-        return Route::Server;
-    }
-    let mut segments = path.split('/');
-    let segments: [Option<&str>; 5] = std::array::from_fn(|_| segments.next());
-    let (id, below) = match segments {
-        [Some(""), Some("healthz"), None, ..] => return Route::Health,
-        [Some(""), Some("channels"), Some(id), below, None] => (id, below),
-        _ => return Route::File,
-    };
-    let named = |action: &Action| action.suffix().strip_prefix('/') == below;
-    let Some(action) = Action::ALL.into_iter().find(named) else {
-        return Route::File;
-    };
-    if id.is_empty() {
-        return Route::File;
-    }
-    Route::Channel(id, action)
+/// The value of `Allow` for the server as a whole.
+pub fn all_methods() -> String {
+    list(Method::KNOWN.into_iter())
 }
 
-/// The path of an absolute URL as the runtime writes it, still percent-encoded.
-pub fn path(url: &str) -> &str {
-    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let path = after_scheme
-        .find('/')
-        .and_then(|at| after_scheme.get(at..))
-        .unwrap_or("/");
-    path.split(['?', '#']).next().unwrap_or(path)
-}
-
-/// The channel id that a path segment spells: after percent-decoding 1 to [`MAX_ID_CHARS`] of `A-Z a-z 0-9 . _ ~ : @ -`,
-/// but not `.` and `..`, which lead to another path in a URL.
-pub fn channel_id(segment: &str) -> Option<String> {
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._~:@-".contains(byte);
-    let id: Vec<u8> = percent_decode_str(segment).collect();
-    let leads_elsewhere = id == b"." || id == b"..";
-    if !(1..=MAX_ID_CHARS).contains(&id.len()) || !id.iter().all(allowed) || leads_elsewhere {
-        return None;
-    }
-    String::from_utf8(id).ok()
+fn list(methods: impl Iterator<Item = Method<'static>>) -> String {
+    let names: Vec<&str> = methods.map(Method::name).collect();
+    names.join(", ")
 }
 
 #[cfg(test)]
@@ -128,31 +170,54 @@ mod proptests;
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_url_has_a_path() {
-        assert_eq!(path("http://a.example/"), "/");
-        assert_eq!(
-            path("http://a.example:1/channels/%66?x=/y#/z"),
-            "/channels/%66"
-        );
-        assert_eq!(path("http://a.example/#/z?"), "/");
+    /// The endpoint of a request, and the segment in the place of the id.
+    fn found(method: &'static str, path: &'static str) -> Option<(Endpoint, Option<&'static str>)> {
+        match Route::of(path) {
+            Route::Api { path, id } => Some((path.endpoint(Method::parse(method))?, id)),
+            Route::Server | Route::File => None,
+        }
     }
 
     #[test]
-    fn paths_are_routed() {
-        use Action::*;
-        assert_eq!(route("/channels/foo"), Route::Channel("foo", Channel));
+    fn a_path_and_a_method_name_an_endpoint() {
+        let channel = |endpoint, id| Some((Channel(endpoint), Some(id)));
+        assert_eq!(found("GET", "/channels/foo"), channel(Subscribe, "foo"));
         assert_eq!(
-            route("/channels/foo/broadcast"),
-            Route::Channel("foo", Broadcast)
+            found("HEAD", "/channels/foo"),
+            channel(CheckSubscribe, "foo")
         );
+        assert_eq!(found("DELETE", "/channels/foo"), channel(EndChannel, "foo"));
         assert_eq!(
-            route("/channels/a%2Fb/stats"),
-            Route::Channel("a%2Fb", Stats)
+            found("POST", "/channels/foo/broadcast"),
+            channel(Publish, "foo")
         );
-        assert_eq!(route("/channels/foo/events"), Route::Channel("foo", Events));
-        assert_eq!(route("/healthz"), Route::Health);
-        assert_eq!(route("*"), Route::Server);
+        for method in ["GET", "HEAD"] {
+            assert_eq!(
+                found(method, "/channels/foo/events"),
+                channel(ReadEvents, "foo")
+            );
+            assert_eq!(
+                found(method, "/channels/a%2Fb/stats"),
+                channel(ReadStats, "a%2Fb")
+            );
+            assert_eq!(found(method, "/healthz"), Some((Health, None)));
+        }
+        for (method, path) in [
+            ("POST", "/channels/foo"),
+            ("get", "/channels/foo"),
+            ("PROPFIND", "/channels/foo"),
+            ("OPTIONS", "/channels/foo"),
+            ("GET", "/channels/foo/broadcast"),
+            ("DELETE", "/channels/foo/events"),
+            ("POST", "/healthz"),
+        ] {
+            assert_eq!(found(method, path), None, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn every_other_path_may_be_a_file() {
+        assert_eq!(Route::of("*"), Route::Server);
         for path in [
             "/",
             "/*",
@@ -165,42 +230,40 @@ mod tests {
             "/channels/foo/stats/more",
             "//channels/foo",
             "/healthz/",
+            "channels/foo",
+            "",
         ] {
-            assert_eq!(route(path), Route::File, "{path}");
+            assert_eq!(Route::of(path), Route::File, "{path}");
         }
     }
 
     #[test]
-    fn ids_are_checked_after_decoding() {
-        assert_eq!(
-            channel_id("a.B_c~1:2@x-y").as_deref(),
-            Some("a.B_c~1:2@x-y")
-        );
-        assert_eq!(channel_id("%66oo").as_deref(), Some("foo"));
-        assert_eq!(
-            channel_id(&"x".repeat(128)).as_deref(),
-            Some("x".repeat(128).as_str())
-        );
-        let too_long = "x".repeat(129);
-        for bad in [
-            "", ".", "..", "%2e", "%2E.", "%2F", "%00", "a b", "%20", "%zz", "%", "é", "%C3%A9",
-            "a+b", "a*", &too_long,
-        ] {
-            assert_eq!(channel_id(bad), None, "{bad}");
-        }
+    fn allow_lists_the_methods_of_a_path_and_options() {
+        let allow = |at: usize| API[at].allow();
+        assert_eq!(allow(0), "GET, HEAD, DELETE, OPTIONS");
+        assert_eq!(allow(1), "POST, OPTIONS");
+        assert_eq!(allow(2), FILE_METHODS);
+        assert_eq!(all_methods(), "GET, HEAD, POST, DELETE, OPTIONS");
     }
 
     #[test]
-    fn methods_are_checked() {
-        assert!(route("/channels/foo").takes("GET"));
-        assert!(route("/channels/foo").takes("HEAD"));
-        assert!(route("/channels/foo").takes("DELETE"));
-        assert!(!route("/channels/foo/events").takes("DELETE"));
-        assert!(route("/healthz").takes("OPTIONS"));
-        assert!(!route("/channels/foo/broadcast").takes("GET"));
-        assert!(route("/channels/foo/broadcast").takes("POST"));
-        assert!(!route("/").takes("POST"));
-        assert!(!route("/").takes("get"));
-        assert!(!route("/").takes("PROPFIND"));
+    fn every_row_is_as_the_router_expects_it() {
+        for row in API {
+            let methods: Vec<_> = row.endpoints.iter().map(|(method, _)| *method).collect();
+            let in_order = Method::KNOWN
+                .into_iter()
+                .filter(|known| methods.contains(known));
+            assert!(in_order.eq(methods.iter().copied()), "{}", row.pattern);
+            assert!(!methods.contains(&Method::Options), "{}", row.pattern);
+            for (_, endpoint) in row.endpoints {
+                let is_of_channel = matches!(endpoint, Channel(_));
+                assert_eq!(
+                    row.pattern.contains("{id}"),
+                    is_of_channel,
+                    "{}",
+                    row.pattern
+                );
+            }
+        }
     }
 }

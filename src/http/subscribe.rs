@@ -1,24 +1,24 @@
-//! What a reader asks for: where its stream, or its page of the history, is to start. Pure.
+//! Reads where a stream, or a page of the history, starts. Pure.
 
 use crate::http::problem::Problem;
 use crate::http::query;
 use sse_hub::ReplayFrom;
 
-/// The header of a client that comes back.
+/// The header that a client sends when it reconnects.
 pub const LAST_EVENT_ID_HEADER: &str = "Last-Event-ID";
 
-/// What `GET /channels/{id}` asks for.
+/// The parameters of `GET /channels/{id}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
-    /// `Last-Event-ID`, `last_event_id` or `history`.
+    /// `Last-Event-ID`, `last_event_id` or `history`: where the stream starts.
     pub since: ReplayFrom,
-    /// `catch_up`: what the stream is too slow for is read from the history later, and not dropped.
+    /// `catch_up`: if the stream lags, it later gets the missing events from the history, instead of dropping them.
     pub catch_up: bool,
 }
 
 impl Subscription {
-    /// Reads the header `Last-Event-ID` and the query. Fails with [`Problem::InvalidQuery`]; but an id is never wrong,
-    /// only unknown: at an error a browser would stop reconnecting.
+    /// Reads the header `Last-Event-ID` and the query. Fails with [`Problem::InvalidQuery`]. An id that cannot be read counts
+    /// as unknown and is not an error, because a browser would stop reconnecting after an error.
     pub fn read(last_event_id: Option<&str>, query: &str) -> Result<Self, Problem> {
         let history = query::number(query, "history", 0, u64::MAX)?;
         let catch_up = query::number(query, "catch_up", 0, 1)?;
@@ -36,18 +36,18 @@ impl Subscription {
     }
 }
 
-/// The most events of one answer of `GET /channels/{id}/events`.
+/// The most events on a page of the history.
 const MAX_PAGE_EVENTS: u64 = 1_000;
 
-/// How many it has, where the query does not say.
+/// The number of events on a page if the query does not set it.
 const PAGE_EVENTS: u64 = 100;
 
-/// What `GET /channels/{id}/events` asks for.
+/// The parameters of `GET /channels/{id}/events`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventsQuery {
-    /// `after`; without it, the oldest events.
+    /// `after`: where the page starts. Without it, the page starts with the oldest event.
     pub since: ReplayFrom,
-    /// `limit`.
+    /// `limit`: the most events on the page.
     pub limit: usize,
 }
 
@@ -62,7 +62,7 @@ impl EventsQuery {
     }
 }
 
-/// The id that the parameter `name` gives; an empty one counts as none, of several the first counts.
+/// The id in the parameter `name`. An empty id counts as none. If there are several, the first one counts.
 fn last_id(query: &str, name: &str) -> Option<ReplayFrom> {
     let id = query::values(query, name).next()?;
     match id.as_deref() {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_wins_then_the_id_then_the_history() {
+    fn last_event_id_in_the_header_comes_before_that_in_the_query_and_before_history() {
         let seq = |since| match since {
             ReplayFrom::After(EventId { seq, .. }) => seq,
             other => panic!("{other:?}"),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_never_an_error() {
+    fn an_id_that_cannot_be_read_is_unknown_and_not_an_error() {
         for id in ["x", "-", "%ff", "%0A", "1-1", "1795354163077-8%20"] {
             assert_eq!(
                 since(None, &format!("last_event_id={id}")),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_is_checked() {
+    fn all_other_parameters_are_checked() {
         assert!(Subscription::read(None, "catch_up=1").unwrap().catch_up);
         assert!(!Subscription::read(None, "catch_up=0").unwrap().catch_up);
         for bad in ["history=-1", "history=", "catch_up=yes", "catch_up=2"] {

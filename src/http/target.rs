@@ -1,20 +1,21 @@
-//! What a request is for: the path and the query of its URL, once the host in front of them is known to be one. Pure.
+//! The target of a request: the path and the query of its URL, once the host in front of them was checked. Pure.
 //!
-//! The runtime puts `http://`, the `Host` header and the request line's target together, and does not look at any of
-//! them. A `Host` that is no host can therefore contain the path that a router finds, while a proxy in front has
-//! permitted another one. The only way to a [`Target`] is [`Target::read`], and everything that depends on a path or a
+//! The runtime joins `http://`, the header `Host` and the target of the request line without looking at any of them. A `Host`
+//! that is not a host can therefore contain a path, which a router would then find, although a proxy in front of the hub
+//! checked a different path. So only [`Target::read`] makes a [`Target`], and everything that depends on the path or the
 //! query of a client takes them from a [`Target`].
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::http::method::Method;
 use crate::http::problem::Problem;
-use crate::http::query;
-use crate::http::route::{self, SERVER_PATH};
+use crate::http::route::SERVER_PATH;
+use crate::http::url;
 
 /// The longest host name, in characters: what DNS allows (RFC 1035, section 2.3.4).
 const MAX_NAME_CHARS: usize = 253;
 
-/// What ends the authority of a URL. A browser's parser takes `\` for `/`.
+/// The characters that end the host in a URL. Browsers treat `\` like `/`.
 const AUTHORITY_ENDS: [char; 4] = ['/', '?', '#', '\\'];
 
 /// The path and the query of a request, still percent-encoded.
@@ -27,19 +28,19 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Reads the URL of a request with this method, as the runtime writes it, and its header `Host`, where it has one:
-    /// the requests of other Workers have none. Fails with [`Problem::InvalidHost`] or [`Problem::InvalidTarget`].
-    pub fn read(url: &'a str, host: Option<&str>, method: &str) -> Result<Self, Problem> {
+    /// Reads the URL of a request, as the runtime writes it, and its header `Host`, which requests of other Workers do not
+    /// have. Fails with [`Problem::InvalidHost`] or [`Problem::InvalidTarget`].
+    pub fn read(url: &'a str, host: Option<&str>, method: Method) -> Result<Self, Problem> {
         if !host.is_none_or(is_host) {
             return Err(Problem::InvalidHost);
         }
         let (_, rest) = url.split_once("://").unwrap_or(("", url));
         let end = rest.find(AUTHORITY_ENDS).unwrap_or(rest.len());
         let (authority, target) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        // The host is never read again, but it decides where the path begins.
+        // The header was checked already. This is the host in the URL, after which the path begins.
         let is_server =
             target.is_empty() && authority.strip_suffix(SERVER_PATH).is_some_and(is_host);
-        if is_server && method == "OPTIONS" {
+        if is_server && method == Method::Options {
             return Ok(Self {
                 path: SERVER_PATH,
                 query: "",
@@ -52,15 +53,15 @@ impl<'a> Target<'a> {
             return Err(Problem::InvalidTarget);
         }
         Ok(Self {
-            path: route::path(url),
-            query: query::query(url),
+            path: url::path_of(url),
+            query: url::query_of(url),
         })
     }
 }
 
-/// Whether `text` is a host, with or without a port (RFC 9110, section 7.2): a host name, an IPv4 address, or an IPv6
-/// address in brackets. RFC 3986 would also allow percent-encoding, `!$&'()*+,;=~`, and addresses of future versions;
-/// no host that can be reached has them.
+/// Whether `text` is a host with or without a port (RFC 9110, section 7.2): a host name, an IPv4 address, or an IPv6
+/// address in brackets. RFC 3986 would also allow percent-encoding, `!$&'()*+,;=~`, and addresses of future versions, but
+/// no host that exists has them.
 pub fn is_host(text: &str) -> bool {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port),
@@ -76,31 +77,31 @@ pub fn is_host(text: &str) -> bool {
     is_host && is_port(port)
 }
 
-/// An empty port is none (RFC 3986, section 3.2.3).
+/// A port may be empty (RFC 3986, section 3.2.3).
 fn is_port(text: &str) -> bool {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.is_empty() || (digits && text.parse::<u16>().is_ok())
 }
 
-/// Underscores are in no host name of RFC 1123, but in those of many containers.
+/// Allows underscores. RFC 1123 does not, but the names of many containers have them.
 fn is_name_or_ipv4(text: &str) -> bool {
-    // The name of the root, at which every complete name ends.
+    // A complete name may end with the dot of the DNS root.
     let name = text.strip_suffix('.').unwrap_or(text);
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     let is_label = |label: &str| !label.is_empty() && label.bytes().all(allowed);
     if name.len() > MAX_NAME_CHARS || !name.split('.').all(is_label) {
         return false;
     }
-    // No top-level domain is a number, and parsers of URLs take what ends in one for an IPv4 address.
+    // URL parsers treat a name that ends in a number as an IPv4 address, and no top-level domain is a number.
     let last = name.rsplit('.').next().unwrap_or(name);
     !is_number(last) || name.parse::<Ipv4Addr>().is_ok()
 }
 
-/// Whether parsers of URLs take a label for a number: a decimal, octal or hexadecimal one.
+/// Whether URL parsers read a label as a decimal, octal or hexadecimal number.
 fn is_number(label: &str) -> bool {
     let digits = label.bytes().all(|byte| byte.is_ascii_digit());
-    let behind_prefix = ["0x", "0X"].iter().find_map(|x| label.strip_prefix(x));
-    digits || behind_prefix.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    let after_prefix = ["0x", "0X"].iter().find_map(|x| label.strip_prefix(x));
+    digits || after_prefix.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]
@@ -111,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_that_browsers_and_curl_send_are_hosts() {
+    fn every_host_that_a_client_may_send_is_accepted() {
         for good in [
             "localhost",
             "localhost:8080",
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_refused() {
+    fn a_text_that_is_not_a_host_is_refused() {
         for bad in [
             "",
             ".",
@@ -199,18 +200,19 @@ mod tests {
     }
 
     fn read<'a>(url: &'a str, host: &str, method: &str) -> Result<(&'a str, &'a str), Problem> {
-        Target::read(url, Some(host), method).map(|target| (target.path, target.query))
+        Target::read(url, Some(host), Method::parse(method))
+            .map(|target| (target.path, target.query))
     }
 
     #[test]
-    fn a_target_is_what_follows_the_host() {
+    fn the_target_is_the_path_and_the_query_after_the_host() {
         let url = "http://a.example:1/channels/%66?x=/y";
         assert_eq!(
             read(url, "a.example:1", "GET"),
             Ok(("/channels/%66", "x=/y"))
         );
         assert_eq!(
-            Target::read("https://hub/", None, "GET").map(|target| target.path),
+            Target::read("https://hub/", None, Method::Get).map(|target| target.path),
             Ok("/")
         );
         assert_eq!(read("http://[::1]:1/a", "[::1]:1", "GET"), Ok(("/a", "")));
@@ -227,7 +229,7 @@ mod tests {
             let url = format!("http://{host}/healthz");
             assert_eq!(read(&url, host, "GET"), Err(Problem::InvalidHost), "{host}");
         }
-        // Where a proxy has put another Host into the header than the URL has.
+        // A proxy may have sent a header Host that differs from the host in the URL.
         assert_eq!(
             read("http://x\\y/healthz", "x", "GET"),
             Err(Problem::InvalidTarget)
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_as_a_whole_has_options_and_nothing_else() {
+    fn the_server_as_a_whole_takes_only_options() {
         assert_eq!(read("http://x*", "x", "OPTIONS"), Ok(("*", "")));
         for method in ["GET", "HEAD", "POST", "options"] {
             assert_eq!(

@@ -1,63 +1,68 @@
-//! Which channels' objects are open, and how many may be opened at once. Pure.
+//! Which objects are open, and how many may be opened at the same time. Pure.
 //!
-//! In `npm run serve` all objects share one thread, and to open one syncs its database to the disk several times: a client
-//! that asks for one new channel after the other would make everybody else wait. An open object also takes three files
-//! and about 0.3 MB, for ten seconds at least. So few objects are opened at once, with pauses, and only so many are open.
-//! Calls to objects that are open never wait. On the platform each object opens on its own, and nothing here applies.
+//! Under `npm run serve` all objects share one thread, and opening an object syncs its database to the disk several times.
+//! So a client that requests one new channel after the other would make all other clients wait. An open object also takes
+//! three files and about 0.3 MB for at least ten seconds. Therefore few objects are opened at the same time, with pauses
+//! between them, and the number of open objects is limited. Calls to objects that are open never wait. On Cloudflare each
+//! object opens on its own, and none of this applies.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use sse_hub::Millis;
 
-/// How many objects may be opening at once.
+/// How many objects may be opening at the same time.
 const MAX_OPENING: usize = 2;
 
-/// How many calls may wait until their object may be opened. The others are told to come again.
+/// How many calls may wait until their object may be opened. Further calls are refused.
 const MAX_WAITING: usize = 256;
 
-/// How long a call may wait, in milliseconds. What takes longer counts as lost: the runtime may have dropped the request.
+/// How long a call may wait, in milliseconds. An opening or waiting call that is older counts as lost, because the runtime
+/// may have dropped its request.
 const MAX_WAIT: Millis = 10_000;
 
-/// For how long an object counts as open after a call, in milliseconds. The runtime keeps it for ten seconds.
+/// How long an object counts as open after a call, in milliseconds. The runtime keeps it for ten seconds.
 const STAYS_OPEN: Millis = 9_000;
 
-/// What is known of an object that is open.
+/// The longest pause after an object was opened, in milliseconds.
+const MAX_PAUSE: Millis = 1_000;
+
+/// What is known of an object that was called.
 #[derive(Clone, Copy, Debug, Default)]
-struct Open {
+struct Known {
     streams: usize,
-    until: Millis,
+    open_until: Millis,
 }
 
-impl Open {
+impl Known {
     fn is_open(self, now: Millis) -> bool {
-        self.streams > 0 || now < self.until
+        self.streams > 0 || now < self.open_until
     }
 }
 
-/// What a call to an object does next.
+/// Whether an object may be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// The object is open, or may be opened now. [`called`] ends that.
-    Go {
-        /// It is being opened.
+pub enum Decision {
+    /// Call the object, and report the end of the call to [`called`].
+    Call {
+        /// The call opens the object.
         opens: bool,
     },
     /// Ask again in some milliseconds.
     Wait,
-    /// There are too many.
-    Refused,
+    /// Too many objects are open or being opened.
+    Refuse,
 }
 
-/// Calls that are in the middle of something, as the times at which they began.
+/// Calls that have begun something, as the times at which they began it.
 #[derive(Debug, Default)]
-struct ReplayFrom(RefCell<Vec<Millis>>);
+struct Running(RefCell<Vec<Millis>>);
 
-impl ReplayFrom {
-    /// How many there are, without those that were lost.
+impl Running {
+    /// The number of calls, without those that count as lost.
     fn count(&self, now: Millis) -> usize {
         let mut calls = self.0.borrow_mut();
-        calls.retain(|since| now.saturating_sub(*since) <= MAX_WAIT);
+        calls.retain(|began| now.saturating_sub(*began) <= MAX_WAIT);
         calls.len()
     }
 
@@ -65,9 +70,9 @@ impl ReplayFrom {
         self.0.borrow_mut().push(now);
     }
 
-    fn end(&self, since: Millis) {
+    fn end(&self, began: Millis) {
         let mut calls = self.0.borrow_mut();
-        if let Some(at) = calls.iter().position(|known| *known == since) {
+        if let Some(at) = calls.iter().position(|known| *known == began) {
             calls.swap_remove(at);
         }
     }
@@ -76,61 +81,69 @@ impl ReplayFrom {
 /// The objects of this instance.
 #[derive(Debug, Default)]
 struct Objects {
-    open: RefCell<HashMap<String, Open>>,
-    opening: ReplayFrom,
-    waiting: ReplayFrom,
-    /// No object may be opened before.
+    known: RefCell<HashMap<String, Known>>,
+    opening: Running,
+    waiting: Running,
+    /// No object may be opened before this time.
     pause_until: Cell<Millis>,
 }
 
 impl Objects {
-    fn turn(&self, channel: &str, max_open: usize, came: Millis, now: Millis) -> Turn {
-        let mut open = self.open.borrow_mut();
-        if open.get(channel).is_some_and(|known| known.is_open(now)) {
-            return Turn::Go { opens: false };
+    fn decide(&self, channel: &str, max_open: usize, arrived: Millis, now: Millis) -> Decision {
+        let mut objects = self.known.borrow_mut();
+        if objects.get(channel).is_some_and(|known| known.is_open(now)) {
+            return Decision::Call { opens: false };
         }
-        if now.saturating_sub(came) > MAX_WAIT
-            || (came == now && self.waiting.count(now) >= MAX_WAITING)
-        {
-            return Turn::Refused;
+        let has_waited_too_long = now.saturating_sub(arrived) > MAX_WAIT;
+        let is_new = arrived == now;
+        if has_waited_too_long || (is_new && self.waiting.count(now) >= MAX_WAITING) {
+            return Decision::Refuse;
         }
         if self.opening.count(now) >= MAX_OPENING || now < self.pause_until.get() {
-            return Turn::Wait;
+            return Decision::Wait;
         }
-        if open.len() >= max_open {
-            open.retain(|_, known| known.is_open(now));
-            if open.len() >= max_open {
-                return Turn::Refused;
+        if objects.len() >= max_open {
+            objects.retain(|_, known| known.is_open(now));
+            if objects.len() >= max_open {
+                return Decision::Refuse;
             }
         }
         self.opening.begin(now);
-        Turn::Go { opens: true }
+        Decision::Call { opens: true }
     }
 
-    fn called(&self, channel: &str, opened_since: Option<Millis>, now: Millis) {
-        let mut open = self.open.borrow_mut();
-        let until = now.saturating_add(STAYS_OPEN);
-        match open.get_mut(channel) {
-            Some(known) => known.until = until,
+    fn called(&self, channel: &str, opening_since: Option<Millis>, now: Millis) {
+        let mut objects = self.known.borrow_mut();
+        let open_until = now.saturating_add(STAYS_OPEN);
+        match objects.get_mut(channel) {
+            Some(known) => known.open_until = open_until,
             None => {
-                open.insert(channel.to_owned(), Open { streams: 0, until });
+                let known = Known {
+                    streams: 0,
+                    open_until,
+                };
+                objects.insert(channel.to_owned(), known);
             }
         }
-        if let Some(since) = opened_since {
+        if let Some(since) = opening_since {
             self.opening.end(since);
-            // Half of the time is for everybody else.
-            let took = now.saturating_sub(since).min(1_000);
+            // A pause of the same length leaves half of the time to all other requests.
+            let took = now.saturating_sub(since).min(MAX_PAUSE);
             self.pause_until.set(now.saturating_add(took));
         }
     }
 
     fn has_streams(&self, channel: &str, streams: usize) {
-        let mut open = self.open.borrow_mut();
-        match open.get_mut(channel) {
+        let mut objects = self.known.borrow_mut();
+        match objects.get_mut(channel) {
             Some(known) => known.streams = streams,
-            // The first stream opens before the call that opened the object is answered.
+            // The first stream opens before the call that opened the object has ended.
             None if streams > 0 => {
-                open.insert(channel.to_owned(), Open { streams, until: 0 });
+                let known = Known {
+                    streams,
+                    open_until: 0,
+                };
+                objects.insert(channel.to_owned(), known);
             }
             None => {}
         }
@@ -141,29 +154,31 @@ thread_local! {
     static OBJECTS: Objects = Objects::default();
 }
 
-/// What a call to the object of `channel` does, which came at `came`, where `max_open` objects may be open.
-pub fn turn(channel: &str, max_open: usize, came: Millis, now: Millis) -> Turn {
-    OBJECTS.with(|objects| objects.turn(channel, max_open, came, now))
+/// Decides whether a call may call the object of `channel` now. The call arrived at `arrived`, and `max_open` objects may be
+/// open.
+pub fn decide(channel: &str, max_open: usize, arrived: Millis, now: Millis) -> Decision {
+    OBJECTS.with(|objects| objects.decide(channel, max_open, arrived, now))
 }
 
-/// A call that was to `Go` has been answered. `opened_since` says since when it has opened the object, if it has.
-pub fn called(channel: &str, opened_since: Option<Millis>, now: Millis) {
-    OBJECTS.with(|objects| objects.called(channel, opened_since, now));
+/// Reports that a call to the object of `channel` has ended. If the call opened the object, `opening_since` is the time at
+/// which [`decide`] let it.
+pub fn called(channel: &str, opening_since: Option<Millis>, now: Millis) {
+    OBJECTS.with(|objects| objects.called(channel, opening_since, now));
 }
 
-/// The object of `channel` has so many streams: with any, it stays open.
+/// Reports how many streams the object of `channel` has. An object that has any stays open.
 pub fn has_streams(channel: &str, streams: usize) {
     OBJECTS.with(|objects| objects.has_streams(channel, streams));
 }
 
-/// Counts a call that waits, until it is dropped.
+/// A call that waits. It is counted until this is dropped.
 pub struct Waiting(Millis);
 
 impl Waiting {
-    /// One more, which came at `came`.
-    pub fn begin(came: Millis) -> Self {
-        OBJECTS.with(|objects| objects.waiting.begin(came));
-        Self(came)
+    /// Counts a call that arrived at `arrived`.
+    pub fn begin(arrived: Millis) -> Self {
+        OBJECTS.with(|objects| objects.waiting.begin(arrived));
+        Self(arrived)
     }
 }
 
@@ -177,58 +192,64 @@ impl Drop for Waiting {
 mod tests {
     use super::*;
 
-    const OPENS: Turn = Turn::Go { opens: true };
-    const IS_OPEN: Turn = Turn::Go { opens: false };
+    const OPENS: Decision = Decision::Call { opens: true };
+    const IS_OPEN: Decision = Decision::Call { opens: false };
 
     #[test]
-    fn few_objects_are_opened_at_once_and_with_pauses() {
+    fn few_objects_open_at_the_same_time_with_pauses_between_them() {
         let objects = Objects::default();
-        let turn = |channel, now| objects.turn(channel, 10, 0, now);
+        let decide = |channel, now| objects.decide(channel, 10, 0, now);
         assert_eq!(
-            [turn("a", 0), turn("b", 0), turn("c", 0)],
-            [OPENS, OPENS, Turn::Wait]
+            [decide("a", 0), decide("b", 0), decide("c", 0)],
+            [OPENS, OPENS, Decision::Wait]
         );
         objects.called("a", Some(0), 40);
-        assert_eq!([turn("a", 40), turn("c", 40)], [IS_OPEN, Turn::Wait]);
-        assert_eq!([turn("c", 80), turn("d", 80)], [OPENS, Turn::Wait]);
-        assert_eq!(turn("d", MAX_WAIT + 1), Turn::Refused);
-        // Those that never end do not keep the others from opening.
+        assert_eq!(
+            [decide("a", 40), decide("c", 40)],
+            [IS_OPEN, Decision::Wait]
+        );
+        assert_eq!([decide("c", 80), decide("d", 80)], [OPENS, Decision::Wait]);
+        assert_eq!(decide("d", MAX_WAIT + 1), Decision::Refuse);
+        // Calls that never end do not prevent others from opening objects.
         let later = 2 * MAX_WAIT + 100;
-        assert_eq!(objects.turn("d", 10, later, later), OPENS);
+        assert_eq!(objects.decide("d", 10, later, later), OPENS);
     }
 
     #[test]
-    fn an_object_is_open_for_some_seconds_and_while_it_has_streams() {
+    fn an_object_stays_open_for_some_seconds_and_while_it_has_streams() {
         let objects = Objects::default();
-        let turn = |now| objects.turn("a", 10, now, now);
-        assert_eq!(turn(0), OPENS);
+        let decide = |now| objects.decide("a", 10, now, now);
+        assert_eq!(decide(0), OPENS);
         objects.called("a", Some(0), 0);
         objects.has_streams("a", 1);
-        assert_eq!(turn(STAYS_OPEN), IS_OPEN);
+        assert_eq!(decide(STAYS_OPEN), IS_OPEN);
         objects.has_streams("a", 0);
-        assert_eq!([turn(STAYS_OPEN - 1), turn(STAYS_OPEN)], [IS_OPEN, OPENS]);
+        assert_eq!(
+            [decide(STAYS_OPEN - 1), decide(STAYS_OPEN)],
+            [IS_OPEN, OPENS]
+        );
     }
 
     #[test]
-    fn a_stream_that_opens_its_object_keeps_it_open() {
+    fn a_stream_whose_call_opened_the_object_keeps_it_open() {
         let objects = Objects::default();
-        assert_eq!(objects.turn("a", 1, 0, 0), OPENS);
+        assert_eq!(objects.decide("a", 1, 0, 0), OPENS);
         objects.has_streams("a", 1);
         objects.called("a", Some(0), 0);
         let later = 10 * STAYS_OPEN;
-        assert_eq!(objects.turn("b", 1, later, later), Turn::Refused);
-        assert_eq!(objects.turn("a", 1, later, later), IS_OPEN);
+        assert_eq!(objects.decide("b", 1, later, later), Decision::Refuse);
+        assert_eq!(objects.decide("a", 1, later, later), IS_OPEN);
     }
 
     #[test]
-    fn only_so_many_are_open() {
+    fn at_most_max_open_objects_are_open() {
         let objects = Objects::default();
         for channel in ["a", "b"] {
-            assert_eq!(objects.turn(channel, 2, 0, 0), OPENS);
+            assert_eq!(objects.decide(channel, 2, 0, 0), OPENS);
             objects.called(channel, Some(0), 0);
         }
-        assert_eq!(objects.turn("c", 2, 0, 0), Turn::Refused);
-        assert_eq!(objects.turn("a", 2, 0, 0), IS_OPEN);
-        assert_eq!(objects.turn("c", 2, STAYS_OPEN, STAYS_OPEN), OPENS);
+        assert_eq!(objects.decide("c", 2, 0, 0), Decision::Refuse);
+        assert_eq!(objects.decide("a", 2, 0, 0), IS_OPEN);
+        assert_eq!(objects.decide("c", 2, STAYS_OPEN, STAYS_OPEN), OPENS);
     }
 }

@@ -1,11 +1,11 @@
-//! Why the storage failed, from the words of SQLite and of the runtime. Pure.
+//! Why the storage failed, as read from the messages of SQLite and of the runtime. Pure.
 
 use std::fmt;
 
-/// The longest reason that a client is told, in characters.
+/// The longest reason in a response, in characters.
 const MAX_REASON_CHARS: usize = 200;
 
-/// Why the storage failed. Its `Display` is part of what the client is told.
+/// Why the storage failed. Its `Display` is a text for clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StorageFailure {
     /// The storage takes no more data: the disk is full, or a limit of the file system is reached.
@@ -35,13 +35,13 @@ impl fmt::Display for StorageFailure {
         match self {
             Self::Full(reason) => write!(
                 formatter,
-                "The storage takes no more data ({reason}), so nothing was published. Reading goes on. Try again: \
+                "The storage takes no more data ({reason}), so nothing was published. Reading still works. Try again: \
                  publishing works as soon as there is space."
             ),
             Self::Broken(reason) => write!(
                 formatter,
                 "The channel's database cannot be used ({reason}), so nothing was published. The server's log names \
-                 its file. If this goes on, DELETE of the channel starts it anew; what it held is lost."
+                 its file. If this persists, DELETE the channel: that removes the database, and all that it held is lost."
             ),
             Self::Other(reason) => write!(
                 formatter,
@@ -51,8 +51,8 @@ impl fmt::Display for StorageFailure {
     }
 }
 
-/// Whether an error says that data could not be written. A full disk is `SQLITE_FULL`; a quota or a limit of the file
-/// size is `SQLITE_IOERR`.
+/// Whether an error says that data could not be written. A full disk gives `SQLITE_FULL`. A quota or a limit of the file
+/// size gives `SQLITE_IOERR`.
 pub fn is_full(message: &str) -> bool {
     has(message, &["SQLITE_FULL", "SQLITE_IOERR"]) && !is_broken(message)
 }
@@ -71,12 +71,12 @@ fn has(message: &str, codes: &[&str]) -> bool {
     codes.iter().any(|code| message.contains(code))
 }
 
-/// Whether the runtime hides what went wrong, as it does where it cannot open an object's database. Its own log says it.
+/// Whether the runtime hides the reason. It does so if it cannot open an object's database; its own log has the reason.
 pub fn is_internal(message: &str) -> bool {
     message.contains("internal error")
 }
 
-/// `message` without control characters, and without words that may be paths of the server.
+/// `message` without control characters, and without words that may be paths on the server.
 fn reason(message: &str) -> String {
     let words = message
         .split(|character: char| character.is_whitespace() || character.is_control())
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_told_apart() {
+    fn the_kind_of_a_failure_follows_from_the_codes_in_its_message() {
         let full = "Error: database or disk is full: SQLITE_FULL";
         assert_eq!(
             StorageFailure::from_message(full),
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_one_short_line_without_paths() {
+    fn a_reason_is_one_short_line_that_shows_no_path() {
         let message = "cannot\u{1b}[2J open\n/srv/state/channel/a.sqlite C:\\state now";
         assert_eq!(reason(message), "cannot [2J open now");
         assert_eq!(reason(&"é".repeat(1_000)).chars().count(), MAX_REASON_CHARS);

@@ -1,7 +1,7 @@
 // public/openapi.yaml: the hub serves it, it is complete, and the hub answers as it describes.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
@@ -49,14 +49,33 @@ test("openapi.yaml is valid OpenAPI 3.1, has the version of the package, and nam
   );
 });
 
-test("openapi.yaml has all requests of the documentation's table, with HEAD and OPTIONS", () => {
-  const rows = [...documentation().matchAll(/^\| `([A-Z]+) (\/\S*)` +\|/gm)];
-  assert.ok(rows.length > 6);
-  for (const [, method, path] of rows) {
-    assert.ok(api.paths[path]?.[method.toLowerCase()], `${method} ${path}`);
-    assert.ok(api.paths[path].options, path);
-    if (method === "GET") assert.ok(api.paths[path].head, path);
-  }
+/** Reads the table of the API in src/http/route.rs. Returns lines of a method and a path. Every path takes OPTIONS, too. */
+function apiTable() {
+  const [, table] = read("src", "http", "route.rs").match(/^pub const API: .*? = &\[\n(.*?)^\];/ms);
+  const [, ...rows] = table.split("ApiPath {");
+  return rows.flatMap((row) => {
+    const [, path] = row.match(/pattern: "([^"]+)"/);
+    const methods = [...row.matchAll(/\((\w+), /g)].map(([, method]) => method.toUpperCase());
+    return [...methods, "OPTIONS"].map((method) => `${method} ${path}`);
+  });
+}
+
+test("openapi.yaml has exactly the paths and methods of the table in src/http/route.rs, and files", () => {
+  const methods = ["get", "head", "post", "put", "patch", "delete", "options", "trace"];
+  const isFile = (path) => existsSync(join(root, "public", path === "/" ? "index.html" : path));
+  const described = Object.entries(api.paths).flatMap(([path, operations]) =>
+    Object.keys(operations)
+      .filter((name) => methods.includes(name))
+      .map((name) => ({ path, line: `${name.toUpperCase()} ${path}` })),
+  );
+  const [files, paths] = [described.filter(({ path }) => isFile(path)), described.filter(({ path }) => !isFile(path))];
+  const table = apiTable();
+  assert.ok(table.length > 10);
+  assert.deepEqual(paths.map(({ line }) => line).sort(), table.sort());
+  const filePaths = [...new Set(files.map(({ path }) => path))];
+  assert.ok(filePaths.length > 0);
+  const fileMethods = filePaths.flatMap((path) => ["GET", "HEAD", "OPTIONS"].map((method) => `${method} ${path}`));
+  assert.deepEqual(files.map(({ line }) => line).sort(), fileMethods.sort());
 });
 
 /** Returns problems, each given as its status and the last part of its type, as sorted and unique lines. */

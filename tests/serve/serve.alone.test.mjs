@@ -6,13 +6,10 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "../../scripts/install.mjs";
-import { SETTINGS } from "../../scripts/settings.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
-import { tableOf } from "../support/markdown.mjs";
 import { freePort } from "../support/port.mjs";
 import { rawConnection } from "../support/raw.mjs";
 import { ServeProcess, serve } from "../support/serve.mjs";
-import { rustSources } from "../support/sources.mjs";
 import { subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 
@@ -140,18 +137,4 @@ test("variables that cannot be used are named in one line", { timeout: 60_000 },
     assert.match(lines[0], line);
   }
   busy.close();
-});
-
-test("the settings that it passes on are those that the Worker knows and docs/settings.md explains", () => {
-  const names = [
-    ...rustSources()
-      .join("\n")
-      .matchAll(/"(ACCESS|[A-Z]+(?:_[A-Z]+)+)"/g),
-  ].map(([, name]) => name);
-  // The other names are codes of SQLite and bindings of wrangler.toml.
-  const known = names.filter((name) => !/^SQLITE_|_LIMIT$/.test(name));
-  assert.deepEqual([...new Set(known)].sort(), [...SETTINGS].sort());
-  const [, ...rows] = tableOf("docs/settings.md", "Setting");
-  const explained = rows.map(([name]) => name.replaceAll("`", ""));
-  assert.deepEqual(explained.sort(), [...SETTINGS].sort());
 });

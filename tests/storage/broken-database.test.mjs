@@ -70,7 +70,7 @@ async function checkRefused(response, what) {
   assert.equal(response.status, 503, `${what}: ${text}`);
   const { type, detail } = JSON.parse(text);
   assert.equal(type, STORAGE_FAILED, what);
-  assert.match(detail, /database cannot be used .*DELETE of the channel starts it anew; what it held is lost/, what);
+  assert.match(detail, /database cannot be used .*DELETE the channel: that removes the database/, what);
   assert.ok(!detail.includes("/"), detail);
 }
 

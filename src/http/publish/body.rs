@@ -1,4 +1,4 @@
-//! The body of a publish: read in time, and counted.
+//! Reads the body of a publish within a time limit, and counts its memory.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::http::problem::Problem;
 use crate::isolate::memory::Admission;
 use sse_hub::Millis;
 
-/// Reads the body within `time`. `None` where it is larger than `max`. `declared` is its length where the request gave one;
-/// otherwise the `admission` grows with it.
+/// Reads the body within `time` milliseconds. Returns `None` if it is larger than `max` bytes. `declared` is its length, if
+/// the request has a `Content-Length`; otherwise `admission` grows while the body is read.
 pub(super) async fn read(
     request: &Request,
     declared: Option<usize>,
@@ -29,13 +29,13 @@ pub(super) async fn read(
     }
 }
 
-/// What `reading` gives, unless it takes more than `time` milliseconds.
+/// The result of `reading`, or [`Problem::BodyTooSlow`] after `time` milliseconds.
 async fn in_time<T>(
     reading: impl Future<Output = Result<T, Problem>>,
     time: Millis,
 ) -> Result<T, Problem> {
-    let late = Delay::from(Duration::from_millis(time));
-    match select(pin!(reading), late).await {
+    let timeout = Delay::from(Duration::from_millis(time));
+    match select(pin!(reading), timeout).await {
         Either::Left((read, _)) => read,
         Either::Right(_) => Err(too_slow(time)),
     }
@@ -49,23 +49,23 @@ fn too_slow(time: Millis) -> Problem {
 
 #[wasm_bindgen(module = "/src/http/publish/body.js")]
 extern "C" {
-    /// The body of `request` as an `ArrayBuffer`, `undefined` where it has not come after so many milliseconds.
+    /// Returns the body of `request` as an `ArrayBuffer`, or `undefined` if it is incomplete after `ms` milliseconds.
     #[wasm_bindgen(js_name = bodyWithin)]
     fn body_within(request: &Request, ms: f64) -> Promise;
 
-    /// Reads a body in pieces. Where it is dropped before the end, the rest is cancelled.
+    /// Reads a body in pieces. If it is dropped before the end, the rest of the body is cancelled.
     type PieceReader;
 
     #[wasm_bindgen(constructor)]
     fn new(stream: &ReadableStream) -> PieceReader;
 
-    /// The next piece, of so many bytes, or fewer where the body ends.
+    /// Returns the next `bytes` bytes, or fewer at the end of the body.
     #[wasm_bindgen(method)]
     fn next(this: &PieceReader, bytes: u32) -> Promise;
 }
 
-/// The body of a request that said how long it is, which the server holds it to. One call into the runtime, instead of
-/// several for each piece.
+/// Reads the body of a request that has a `Content-Length`. The server makes sure that the body has this length. This takes
+/// one call into the runtime, instead of several for each piece.
 async fn read_declared(request: &Request, time: Millis) -> Result<Vec<u8>, Problem> {
     let read = JsFuture::from(body_within(request, time as f64)).await;
     let buffer = read.map_err(|_| Problem::BrokenBody)?;
@@ -75,12 +75,12 @@ async fn read_declared(request: &Request, time: Millis) -> Result<Vec<u8>, Probl
     Ok(Uint8Array::new(&buffer).to_vec())
 }
 
-/// How much of a body that did not say how long it is comes at once: the runtime joins smaller pieces itself, so that a body
-/// of single bytes costs no turn of the event loop for each.
+/// The size of the pieces in which a body without a `Content-Length` is read. The runtime joins smaller pieces, so a body that
+/// arrives byte by byte does not cost a loop turn for each byte.
 const PIECE_BYTES: u32 = 4_096;
 
-/// The body of a request that did not say how long it is; `None` where it is larger than `max`. Each piece is counted before
-/// it comes.
+/// Reads the body of a request that has no `Content-Length`. Returns `None` if it is larger than `max` bytes. The memory of
+/// each piece is counted before the piece is read.
 async fn read_pieces(
     request: &Request,
     max: usize,
@@ -102,7 +102,7 @@ async fn read_pieces(
             return Ok(None);
         }
         body.extend(piece.to_vec());
-        // The runtime gives less only at the end.
+        // Only the last piece is smaller.
         if piece.length() < PIECE_BYTES {
             return Ok(Some(body));
         }

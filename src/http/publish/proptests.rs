@@ -1,4 +1,4 @@
-//! Of publish requests: how a body is to be read, what may be in it, and under which key.
+//! Properties of the bodies of publishes.
 
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ const MAX_EVENTS: usize = 3;
 const MAX_EVENT_BYTES: usize = 150;
 const BUFFER_BYTES: usize = 1_024;
 
-/// So small that every limit is met.
+/// Limits that are so small that some cases reach them.
 fn settings() -> Settings {
     let read = Settings::read(|name| {
         let value = match name {
@@ -25,14 +25,14 @@ fn settings() -> Settings {
     read.unwrap()
 }
 
-/// What is wrong with the type of an event, if anything is.
-fn bad_type(event_type: &str) -> bool {
+/// Whether a text cannot be the type of an event.
+fn is_bad_type(event_type: &str) -> bool {
     event_type.starts_with("hub.")
         || event_type.contains(['\r', '\n', '\0'])
         || event_type.chars().count() > MAX_TYPE_CHARS
 }
 
-/// How many bytes an event takes, by what the wire format says.
+/// The number of bytes that an event takes, according to the wire format.
 fn bytes(event_type: &str, data: &str) -> usize {
     let type_line = if event_type.is_empty() {
         0
@@ -46,7 +46,7 @@ fn bytes(event_type: &str, data: &str) -> usize {
 const MANY: &str = "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n";
 
 #[test]
-fn a_single_event_is_its_body_whatever_that_is() {
+fn any_body_is_the_data_of_a_single_event() {
     let types = text(&["a", "é", " ", ":"], 3);
     let pieces = &[
         "a",
@@ -93,8 +93,8 @@ fn a_single_event_is_its_body_whatever_that_is() {
     );
 }
 
-/// What a batch of these events has to be answered with, if they cannot be published.
-fn refused(events: &[ParsedEvent]) -> Option<Problem> {
+/// The problem of a batch with these events, if they cannot be published.
+fn problem_of(events: &[ParsedEvent]) -> Option<Problem> {
     if events.is_empty() {
         return Some(Problem::EmptyBatch);
     }
@@ -126,7 +126,7 @@ fn refused(events: &[ParsedEvent]) -> Option<Problem> {
 }
 
 #[test]
-fn a_batch_is_published_whole_or_not_at_all() {
+fn a_batch_is_encoded_as_a_whole_or_refused_as_a_whole() {
     let line = prop_oneof![
         20 => prop::sample::select(&[
             "", "", "", "data: a", "data: b", "data:", "data", "event: x", "event: é", "id: 7", ": c",
@@ -154,7 +154,7 @@ fn a_batch_is_published_whole_or_not_at_all() {
     check(&classes, body, |body, seen| {
         let events = sse::parse(&body);
         let found = encode(&Form::Batch, &body, &settings);
-        if let Some(problem) = refused(&events) {
+        if let Some(problem) = problem_of(&events) {
             seen.note(match problem {
                 Problem::EmptyBatch => "EmptyBatch",
                 Problem::TooManyEvents { .. } => "TooManyEvents",
@@ -176,7 +176,7 @@ fn a_batch_is_published_whole_or_not_at_all() {
 }
 
 #[test]
-fn a_form_is_chosen_by_content_type_and_query() {
+fn the_form_follows_from_the_content_type_and_the_parameter_event() {
     let types = [
         "text/event-stream",
         "TEXT/Event-Stream; charset=utf-8",
@@ -219,7 +219,7 @@ fn a_form_is_chosen_by_content_type_and_query() {
             .as_deref()
             .map(|text| text.split(';').next().unwrap().trim().to_lowercase());
         let is_batch = name.as_deref() == Some("text/event-stream");
-        let found = form(content_type.as_deref(), &query_of(&pairs, &hidden));
+        let found = Form::of(content_type.as_deref(), &query_of(&pairs, &hidden));
         match (&given[..], is_batch) {
             ([], true) => {
                 seen.note("a batch");
@@ -229,7 +229,7 @@ fn a_form_is_chosen_by_content_type_and_query() {
                 seen.note("an invalid query");
                 prop_assert!(matches!(found, Err(Problem::InvalidQuery(_))));
             }
-            ([event_type], _) if bad_type(event_type) => {
+            ([event_type], _) if is_bad_type(event_type) => {
                 seen.note("an invalid type");
                 let refused = matches!(found, Err(Problem::InvalidEventType { .. }));
                 prop_assert!(refused);
@@ -247,35 +247,6 @@ fn a_form_is_chosen_by_content_type_and_query() {
                 prop_assert_eq!(found, Ok(Form::Single { event_type }));
             }
         }
-        Ok(())
-    });
-}
-
-#[test]
-fn a_key_is_a_line_of_ascii() {
-    let pieces = &[
-        "a", " ", "~", "!", "\"", "\u{7f}", "\t", "\n", "\0", "é", "\u{1f}", "\u{80}",
-    ];
-    let keys = prop_oneof![
-        Just(String::new()),
-        edited("[ -~]{0,20}", pieces),
-        edited("[ -~]{126,130}", pieces)
-    ];
-    let classes = ["a key", "empty", "too long", "other characters"];
-    check(&classes, keys, |key: String, seen| {
-        let printable = key.chars().all(|c| c == ' ' || c.is_ascii_graphic());
-        let class = match key.chars().count() {
-            0 => "empty",
-            _ if !printable => "other characters",
-            1..=128 => "a key",
-            _ => "too long",
-        };
-        seen.note(class);
-        let expected = match class {
-            "a key" => Ok(key.clone()),
-            _ => Err(Problem::InvalidIdempotencyKey),
-        };
-        prop_assert_eq!(check_key(key), expected);
         Ok(())
     });
 }

@@ -1,23 +1,24 @@
-//! Of a URL's parameters.
+//! Properties of the parameters of a query.
 
 use proptest::prelude::*;
 use worker::Url;
 
 use super::*;
-use proptest_support::{check, edited, hidden, query_of, text};
+use crate::http::url::query_of;
+use proptest_support::{check, edited, hidden, query_of as form, text};
 
 const VALUES: &[&str] = &[
     "a", "b", " ", "+", "%", "&", "=", "#", "?", "é", "\0", "\n", "%61",
 ];
 
 #[test]
-fn what_a_form_sends_is_read_again() {
+fn the_values_that_a_form_sends_are_read_unchanged() {
     let names = prop::sample::select(&["event", "token", "history", "a b", "é", ""][..]);
     let pair = (names.prop_map(str::to_owned), text(VALUES, 6));
     let pairs = prop::collection::vec(pair, 0..6);
     let classes = ["none", "one", "several"];
     check(&classes, (pairs, hidden()), |(pairs, hidden), seen| {
-        let query = query_of(&pairs, &hidden);
+        let query = form(&pairs, &hidden);
         for name in ["event", "a b", "é"] {
             let given = pairs.iter().filter(|(given, _)| given == name);
             let given: Vec<_> = given.map(|(_, value)| Some(value.clone())).collect();
@@ -54,7 +55,7 @@ fn raw() -> impl Strategy<Value = String> {
     )
 }
 
-/// A URL as the runtime writes it, and the parameters that a library finds in it.
+/// A URL as the runtime writes it, with the parameters that a URL library finds in it.
 fn url(query: &str) -> (String, Vec<(String, String)>) {
     let url = Url::parse(&format!("http://a.example/b?{query}")).unwrap();
     let pairs = url.query_pairs().into_owned().collect();
@@ -62,14 +63,14 @@ fn url(query: &str) -> (String, Vec<(String, String)>) {
 }
 
 #[test]
-fn any_query_is_read_as_a_library_reads_it() {
-    let classes = ["none", "one", "several", "no UTF-8", "a fragment"];
+fn any_query_is_read_as_a_url_library_reads_it() {
+    let classes = ["none", "one", "several", "not UTF-8", "a fragment"];
     check(&classes, raw(), |text, seen| {
         let (url, pairs) = url(&text);
         seen.note_if(url.contains('#'), "a fragment");
-        let found: Vec<_> = values(query(&url), "event").collect();
+        let found: Vec<_> = values(query_of(&url), "event").collect();
         seen.note(["none", "one", "several"][found.len().min(2)]);
-        seen.note_if(found.contains(&None), "no UTF-8");
+        seen.note_if(found.contains(&None), "not UTF-8");
         let expected: Vec<_> = pairs
             .into_iter()
             .filter(|(name, _)| name == "event")
@@ -87,7 +88,7 @@ fn any_query_is_read_as_a_library_reads_it() {
 }
 
 #[test]
-fn numbers_are_digits_in_a_range() {
+fn a_number_is_digits_in_a_range_however_large() {
     let digits = &[
         "0", "1", "9", "5", "000", "99999999", "+", "-", ".", " ", "٣", "e", "x", "\0",
     ];
@@ -101,18 +102,23 @@ fn numbers_are_digits_in_a_range() {
         Just((1, 1_000)),
         (0..500_u64, 0..500_u64).prop_map(|(least, more)| (least, least + more)),
     ];
-    let classes = ["in the range", "outside", "beyond the machine", "no number"];
+    let classes = [
+        "in the range",
+        "out of range",
+        "too large for u64",
+        "no number",
+    ];
     let cases = (texts, ranges, hidden());
     check(&classes, cases, |(text, (least, most), hidden), seen| {
-        let query = query_of(&[("n".to_owned(), text.clone())], &hidden);
+        let query = form(&[("n".to_owned(), text.clone())], &hidden);
         let digits = !text.is_empty() && text.chars().all(|c| "0123456789".contains(c));
         let value = digits.then(|| text.parse::<u128>().unwrap_or(u128::MAX));
         let expected = value.map(|value| u64::try_from(value).unwrap_or(u64::MAX));
         let expected = expected.filter(|value| *value >= least && *value <= most);
         seen.note(match (value, expected) {
             (None, _) => "no number",
-            (Some(value), _) if value > u64::MAX.into() => "beyond the machine",
-            (_, None) => "outside",
+            (Some(value), _) if value > u64::MAX.into() => "too large for u64",
+            (_, None) => "out of range",
             _ => "in the range",
         });
         prop_assert_eq!(number("a=7", "n", least, most), Ok(None));
@@ -129,18 +135,18 @@ fn numbers_are_digits_in_a_range() {
 }
 
 #[test]
-fn what_is_taken_out_is_gone_and_nothing_else() {
-    check(&["taken out", "not there"], raw(), |text, seen| {
+fn without_removes_the_named_parameters_and_no_others() {
+    check(&["removed", "not there"], raw(), |text, seen| {
         let (url, pairs) = url(&text);
-        let without = without(query(&url), "event");
+        let without = without(query_of(&url), "event");
         let rest = Url::parse(&format!("http://a.example/b?{without}")).unwrap();
         let left: Vec<_> = rest.query_pairs().into_owned().collect();
         if pairs.iter().all(|(name, _)| name != "event") {
             seen.note("not there");
-            prop_assert_eq!(&without, query(&url));
+            prop_assert_eq!(&without, query_of(&url));
             return Ok(());
         }
-        seen.note("taken out");
+        seen.note("removed");
         prop_assert_eq!(values(&without, "event").count(), 0);
         let others = pairs.into_iter().filter(|(name, _)| name != "event");
         prop_assert_eq!(left, others.collect::<Vec<_>>());

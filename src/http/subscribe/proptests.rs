@@ -1,4 +1,4 @@
-//! Of what a reader asks for.
+//! Properties of the parameters of streams and of pages of the history.
 
 use proptest::prelude::*;
 
@@ -7,10 +7,10 @@ use proptest_support::{check, edited, hidden, query_of, text};
 
 const PIECES: &[&str] = &["0", "1", "9", "-", "+", " ", "\0", "é", "%", "&", ",", "\n"];
 
-/// More than the machine has numbers for.
+/// A number that does not fit into a `u64`.
 const HUGE: &str = "99999999999999999999";
 
-/// What may be meant as an event's id.
+/// A text that is, or nearly is, the id of an event.
 fn id() -> impl Strategy<Value = String> {
     let ids = edited("[1-9][0-9]{12}-(0|[1-9][0-9]{0,4})", PIECES);
     prop_oneof![4 => ids, 1 => Just(String::new()), 1 => text(PIECES, 8)]
@@ -29,13 +29,13 @@ fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
     prop::collection::vec(prop_oneof![number, id], 0..4)
 }
 
-/// The parameters called `name`.
+/// The values of the parameters called `name`.
 fn given<'a>(pairs: &'a [(String, String)], name: &str) -> Vec<&'a str> {
     let given = pairs.iter().filter(|(given, _)| given == name);
     given.map(|(_, value)| value.as_str()).collect()
 }
 
-/// The whole number that `name` gives; `Err` where it is given twice, or is none that may stand there.
+/// The whole number in the parameter `name`, or an error if it is given twice or is not in the range.
 fn whole(pairs: &[(String, String)], name: &str, least: u64, most: u64) -> Result<Option<u64>, ()> {
     match given(pairs, name)[..] {
         [] => Ok(None),
@@ -55,7 +55,7 @@ fn since(id: &str) -> Option<ReplayFrom> {
 }
 
 #[test]
-fn a_stream_starts_where_it_asks_to_and_no_id_is_an_error() {
+fn a_stream_starts_where_its_parameters_say_and_no_id_is_an_error() {
     let header = prop::option::of(id());
     let classes = ["an error", "After", "Unknown", "Last", "Now", "catches up"];
     let cases = (header, pairs(), hidden());
@@ -97,7 +97,7 @@ fn a_stream_starts_where_it_asks_to_and_no_id_is_an_error() {
 }
 
 #[test]
-fn a_page_starts_where_it_asks_to() {
+fn a_page_starts_where_its_parameters_say() {
     let classes = ["an error", "After", "Unknown", "Oldest", "a limit"];
     check(&classes, (pairs(), hidden()), |(pairs, hidden), seen| {
         let found = EventsQuery::read(&query_of(&pairs, &hidden));
@@ -121,12 +121,12 @@ fn a_page_starts_where_it_asks_to() {
 }
 
 #[test]
-fn no_bytes_at_all_are_an_error_as_an_id() {
+fn an_id_of_any_bytes_is_not_an_error() {
     let bytes = prop::collection::vec(any::<u8>(), 0..24);
-    let classes = ["no UTF-8", "text"];
+    let classes = ["not UTF-8", "text"];
     check(&classes, bytes, |bytes, seen| {
         let is_text = std::str::from_utf8(&bytes).is_ok();
-        seen.note(if is_text { "text" } else { "no UTF-8" });
+        seen.note(if is_text { "text" } else { "not UTF-8" });
         let encoded: String = bytes.iter().map(|byte| format!("%{byte:02x}")).collect();
         let expected = if bytes.is_empty() {
             ReplayFrom::Now
@@ -135,7 +135,7 @@ fn no_bytes_at_all_are_an_error_as_an_id() {
         };
         let found = Subscription::read(None, &format!("last_event_id={encoded}"));
         prop_assert_eq!(found.map(|found| found.since), Ok(expected));
-        // What the runtime makes of a header's bytes: a character of each.
+        // The runtime makes a character from each byte of a header.
         let header: String = bytes.iter().copied().map(char::from).collect();
         prop_assert!(Subscription::read(Some(&header), "").is_ok());
         Ok(())

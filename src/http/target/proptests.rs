@@ -1,4 +1,4 @@
-//! Of hosts, and of the URLs that the runtime makes of them.
+//! Properties of hosts, and of the URLs that the runtime makes from them.
 
 use proptest::prelude::*;
 use worker::Url;
@@ -53,7 +53,7 @@ fn hosts() -> impl Strategy<Value = String> {
     prop_oneof![2 => whole.clone(), 2 => edited(whole, PIECES), 1 => text(PIECES, 5)]
 }
 
-/// Whether a parser of URLs finds in `text` a host that is spelled just so, and a port, but nothing else.
+/// Whether a URL parser finds only a host of this spelling, and perhaps a port, in `text`.
 fn is_host_to_a_parser(text: &str) -> bool {
     let Ok(url) = Url::parse(&format!("http://{text}/p?q")) else {
         return false;
@@ -67,7 +67,7 @@ fn is_host_to_a_parser(text: &str) -> bool {
         .and_then(|port| port.parse().ok());
     let found = url.host_str().unwrap_or_default();
     let spelled = match url.host() {
-        // There are many ways to write one.
+        // An IPv6 address has many spellings.
         Some(worker::url::Host::Ipv6(_)) => host.starts_with('[') && host.ends_with(']'),
         Some(worker::url::Host::Ipv4(_)) => found == host.trim_end_matches('.'),
         _ => found == host.to_ascii_lowercase(),
@@ -78,7 +78,7 @@ fn is_host_to_a_parser(text: &str) -> bool {
 }
 
 #[test]
-fn a_host_is_what_a_parser_takes_for_one_and_for_nothing_else() {
+fn a_text_is_a_host_if_and_only_if_a_url_parser_finds_just_a_host_in_it() {
     let classes = [
         "a name",
         "an IPv4 address",
@@ -101,7 +101,7 @@ fn a_host_is_what_a_parser_takes_for_one_and_for_nothing_else() {
         if found && !host.to_ascii_lowercase().contains("xn--") {
             prop_assert!(is_host_to_a_parser(&host), "{host:?}");
         }
-        // What a parser takes and this module does not.
+        // A URL parser also accepts other characters and empty labels, which this module refuses.
         let odd = |c: char| !c.is_ascii_alphanumeric() && !"-_.:[]".contains(c);
         let empty_label = host.starts_with('.') || host.contains("..") || host == ".";
         if !found && !host.contains(odd) && !empty_label && host.len() < 250 {
@@ -112,7 +112,7 @@ fn a_host_is_what_a_parser_takes_for_one_and_for_nothing_else() {
 }
 
 #[test]
-fn whatever_the_host_is_the_path_is_that_of_the_request_line() {
+fn the_path_is_that_of_the_request_line_whatever_the_host_is() {
     let targets = prop_oneof![
         3 => "/(channels/[a-z]{1,3}(/stats|/broadcast)?|healthz|)(\\?[a-z=&/?]{0,6})?",
         1 => Just("*".to_owned()),
@@ -123,9 +123,9 @@ fn whatever_the_host_is_the_path_is_that_of_the_request_line() {
         &classes,
         (hosts(), targets, methods),
         |(host, target, method), seen| {
-            // As workerd writes it.
+            // workerd joins them like this.
             let url = format!("http://{host}{target}");
-            let found = Target::read(&url, Some(&host), method);
+            let found = Target::read(&url, Some(&host), Method::parse(method));
             let (path, query) = target.split_once('?').unwrap_or((&target, ""));
             let expected = if !is_host(&host) {
                 seen.note("no host");

@@ -1,0 +1,109 @@
+//! Calls to the channel's object, with retries.
+
+use web_sys::Response;
+
+use super::authorized::Authorized;
+use super::channel_request::ChannelRequest;
+use crate::http::object::request::{ObjectRequest, PublishRequest};
+use crate::http::object::{Call, CallError};
+use crate::http::problem::Problem;
+use crate::http::response::Failure;
+use crate::isolate::storage_failure::{self, StorageFailure};
+use crate::logging::{Level, Line};
+
+/// Whether a call that fails may be sent a second time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// It may, because it changes nothing or has an `Idempotency-Key`.
+    Allowed,
+    /// It may only if the object had not begun the first one.
+    OnlyIfNotBegun,
+}
+
+impl Authorized<'_> {
+    /// Has the object do something that changes nothing.
+    pub(super) async fn call_to_read(
+        &self,
+        request: ObjectRequest<'_>,
+    ) -> Result<Response, Failure> {
+        let call = self.prepare(request)?;
+        let error = match self.send(&call, Retry::Allowed).await? {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        let problem = self.explain(&error, 0).await?;
+        if matches!(problem, Problem::StorageFailed(StorageFailure::Full(_))) {
+            // The database may open now, in the space of the reserve file.
+            if let Ok(response) = self.send(&call, Retry::OnlyIfNotBegun).await? {
+                return Ok(response);
+            }
+        }
+        Err(problem.into())
+    }
+
+    /// A call of this request to the channel's object.
+    pub(super) fn prepare(&self, request: ObjectRequest) -> Result<Call, Failure> {
+        self.new_call(request, None)
+    }
+
+    /// The same for a publish of these encoded events.
+    pub(super) fn prepare_publish(
+        &self,
+        publish: PublishRequest,
+        wire: &str,
+    ) -> Result<Call, Failure> {
+        self.new_call(ObjectRequest::Publish(publish), Some(wire))
+    }
+
+    fn new_call(&self, request: ObjectRequest, body: Option<&str>) -> Result<Call, Failure> {
+        let origin = self.request.responder.allowed_origin();
+        Ok(Call::new(&self.request.channel, request, origin, body)?)
+    }
+
+    /// Calls the object, and calls it once more if that fails and `retry` allows it: the object may just have been replaced.
+    /// Does not call again an object that is overloaded or has no space.
+    pub(super) async fn send(
+        &self,
+        call: &Call,
+        retry: Retry,
+    ) -> Result<Result<Response, CallError>, Failure> {
+        let error = match self.send_and_log(call, 1).await? {
+            Ok(response) => return Ok(Ok(response)),
+            Err(error) => error,
+        };
+        let may_retry = retry == Retry::Allowed || error.was_not_begun;
+        if !may_retry || error.is_overloaded || storage_failure::is_full(&error.message) {
+            return Ok(Err(error));
+        }
+        self.send_and_log(call, 2).await
+    }
+
+    async fn send_and_log(
+        &self,
+        call: &Call,
+        attempt: u32,
+    ) -> Result<Result<Response, CallError>, Failure> {
+        let result = self.send_once(call).await?;
+        if let Err(error) = &result {
+            Level::Warn.log(|| {
+                Line::new("channel failed")
+                    .field("id", &self.request.channel)
+                    .field("attempt", attempt)
+                    .error(&error.message)
+            });
+        }
+        Ok(result)
+    }
+
+    /// Calls the object, once it may be opened.
+    pub(super) async fn send_once(
+        &self,
+        call: &Call,
+    ) -> Result<Result<Response, CallError>, Failure> {
+        let passed = self.pass_gate().await?;
+        let ChannelRequest { env, channel, .. } = &self.request;
+        let result = call.send(env, channel, &self.grant).await;
+        self.leave_gate(passed);
+        Ok(result?)
+    }
+}

@@ -1,0 +1,118 @@
+//! The endpoint that publishes.
+
+use serde::Deserialize;
+use web_sys::Response;
+
+use super::authorized::Authorized;
+use super::call::Retry;
+use crate::http::object::request::{ObjectRequest, PublishRequest};
+use crate::http::problem::Problem;
+use crate::http::publish;
+use crate::http::response::{self, Failure};
+use crate::isolate::attempts::{self, Attempt};
+use crate::isolate::clock::now;
+use crate::isolate::disk::Disk;
+use crate::isolate::disk_space;
+use crate::logging::{Level, Line};
+
+/// The id of the newest event, in the response to `GET /channels/{id}/stats`.
+#[derive(Deserialize)]
+struct Newest {
+    epoch: String,
+    seq: u64,
+}
+
+impl Authorized<'_> {
+    /// Publishes the events in the body.
+    pub async fn publish(&self) -> Result<Response, Failure> {
+        let request = &self.request;
+        let key = publish::idempotency_key(request.request)?;
+        // The memory of the events is counted until `received` is dropped, after the response.
+        let received = publish::read(
+            request.request,
+            request.query,
+            &request.channel,
+            request.settings,
+        )
+        .await?;
+        let batch = &received.batch;
+        // The token may have expired while the body was being read, so check it again.
+        self.grant.check(now()).map_err(Problem::from)?;
+        let response = self.send_publish(&batch.wire, key).await?;
+        if Level::Debug.is_enabled()
+            && response.status() == 200
+            && !response::is_replayed(&response)
+        {
+            for payload in publish::payloads(batch) {
+                Level::Debug.log(|| Line::payload(&request.channel, &payload));
+            }
+        }
+        Ok(response)
+    }
+
+    /// Has the object publish the encoded events in `wire`.
+    async fn send_publish(&self, wire: &str, key: Option<String>) -> Result<Response, Failure> {
+        let number = attempts::begin();
+        let has_key = key.is_some();
+        let room = disk_space::wait_for_room(self.request.env, wire.len()).await;
+        let publish = PublishRequest {
+            number,
+            bytes: wire.len(),
+            only_replay: room.is_err(),
+            key,
+        };
+        let call = self.prepare_publish(publish, wire)?;
+        if let Err(full) = room {
+            // A repeated publish still gets the receipt that was stored for its key.
+            if has_key {
+                let result = self.send(&call, Retry::OnlyIfNotBegun).await?;
+                if let Some(response) = result.ok().filter(|response| response.status() != 503) {
+                    return Ok(response);
+                }
+            }
+            return Err(Problem::StorageFailed(full).into());
+        }
+        // If a response was lost, its events may have been stored. Only a key makes it safe to send them again.
+        let retry = match has_key {
+            true => Retry::Allowed,
+            false => Retry::OnlyIfNotBegun,
+        };
+        let error = match self.send(&call, retry).await? {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        let failure = match self.explain(&error, wire.len()).await? {
+            Problem::StorageFailed(failure) => failure,
+            problem => return Err(problem.into()),
+        };
+        // "Storage failed" tells the publisher that nothing was stored, so make sure of it.
+        match self.was_stored(number).await? {
+            Some(false) => Err(Problem::StorageFailed(failure).into()),
+            Some(true) if has_key => {
+                let result = self.send(&call, Retry::OnlyIfNotBegun).await?;
+                result.map_err(|_| Problem::ChannelUnavailable.into())
+            }
+            Some(true) | None => Err(Problem::ChannelUnavailable.into()),
+        }
+    }
+
+    /// Whether a publish whose response was lost is stored. Returns `None` if the Worker cannot find out.
+    async fn was_stored(&self, number: u64) -> Result<Option<bool>, Failure> {
+        if Disk::open(self.request.env).is_none() {
+            // The object may have an instance of its own, and have noted its commits there.
+            return Ok(None);
+        }
+        let id = match attempts::find(number) {
+            Attempt::NotCommitted => return Ok(Some(false)),
+            Attempt::Committed(id) if self.request.settings.history.events > 0 => id,
+            Attempt::Committed(_) | Attempt::Forgotten => return Ok(None),
+        };
+        let call = self.prepare(ObjectRequest::ReadStats)?;
+        let Ok(response) = self.send_once(&call).await? else {
+            return Ok(None);
+        };
+        let text = worker::Response::from(response).text().await?;
+        let newest: Option<Newest> = serde_json::from_str(&text).ok();
+        Ok(newest.map(|newest| newest.epoch == id.epoch_text() && newest.seq >= id.seq))
+    }
+}
