@@ -9,7 +9,7 @@ import { explainEnd } from "../../scripts/supervisor.mjs";
 import { namedBlock, read } from "../support/markdown.mjs";
 import { resume, subscribe } from "../support/subscriber.mjs";
 import { authorized, bearer, mint, SECRET } from "../support/tokens.mjs";
-import { startClosed, startWorkerd } from "../support/workerd.mjs";
+import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 
 /** A block with the epoch of a real id. */
 const withEpoch = (block, id) => block.replace(/\d{13}(?=-\d)/g, id.split("-")[0]);
@@ -26,11 +26,11 @@ test("the hub.gap notice of docs/delivery.md is sent for events 8 to 19 that are
   const stream = await resume(channel, id.replace(/\d+$/, "7"));
   await stream.untilEvents(6);
   assert.ok(stream.text.includes(`\n\n${withEpoch(namedBlock("gap notice"), id)}\n`), stream.text);
-  stream.leave();
+  stream.close();
 });
 
 test("the hub.expired notice of docs/access.md ends a stream after event 4", { timeout: 30_000 }, async () => {
-  const hub = await startClosed({ JWT_SECRET: SECRET });
+  const hub = await startTokenHub({ JWT_SECRET: SECRET });
   const channel = authorized(hub.channel("foo"), await mint());
   let id = "";
   for (let n = 1; n <= 4; n++) ({ id } = await channel.publish(String(n)));

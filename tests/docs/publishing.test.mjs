@@ -5,13 +5,13 @@ import { blocksOf } from "../support/markdown.mjs";
 import { missingTool, runSnippet, Shell, SNIPPETS } from "../support/snippets.mjs";
 import { subscribe } from "../support/subscriber.mjs";
 import { authorized, bearer, FULL_ACCESS, mint, SECRET } from "../support/tokens.mjs";
-import { startClosed } from "../support/workerd.mjs";
+import { startTokenHub } from "../support/workerd.mjs";
 
 const PAGE = "docs/publishing.md";
 /** Compiling may take a while on a new machine. */
 const timeout = 300_000;
 
-const hub = await startClosed({ JWT_SECRET: SECRET });
+const hub = await startTokenHub({ JWT_SECRET: SECRET });
 const blocks = blocksOf(PAGE);
 const [prepare, curl, ...snippets] = blocks;
 const token = await mint(FULL_ACCESS);

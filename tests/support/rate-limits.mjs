@@ -3,16 +3,14 @@ import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../scripts/install.mjs";
 import { temporaryFolder } from "./folder.mjs";
-import { documentation, read } from "./sources.mjs";
+import { namedBlock } from "./markdown.mjs";
+import { read } from "./sources.mjs";
 
 /** The paths in wrangler.toml are relative to its folder. */
-const REFERENCED = ["build", "public", "src"];
+const REFERENCED = ["build", "crates", "public", "src"];
 
 /** Returns the documentation's block of bindings. */
-function documentedBindings() {
-  const [, text] = documentation().match(/^```toml\n(\[\[ratelimits\]\]\n.*?)^```$/ms);
-  return text;
-}
+const documentedBindings = () => namedBlock("limits by address");
 
 /**
  * Writes the configuration, and returns its path. With `limits`, it has only the bindings that they name, with their
