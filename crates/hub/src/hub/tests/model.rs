@@ -1,15 +1,15 @@
 //! A channel as the Worker drives it: a hub with fake streams, a fake history, and a copy of every event published.
 
 mod check;
+mod client;
 mod history;
 mod lifecycle;
-mod reader;
 mod stream;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use self::client::{Account, Client, Published};
 use self::history::FakeHistory;
-use self::reader::{Account, Published, Reader};
 pub use self::stream::FakeStream;
 use crate::hub::flush_cycle::GROUP;
 use crate::hub::{Evict, Hub, MAX_CHUNK};
@@ -24,7 +24,7 @@ pub struct Model {
     pub history: FakeHistory,
     limits: Limits,
     pub now: Millis,
-    pub readers: Vec<Reader>,
+    pub clients: Vec<Client>,
     published: Published,
     /// Batches that are stored but not appended yet, with the data of their events.
     committed: VecDeque<(Batch, Vec<String>)>,
@@ -69,7 +69,7 @@ impl Model {
             history: FakeHistory::new(holds),
             limits,
             now: 1,
-            readers: Vec::new(),
+            clients: Vec::new(),
             published: Published::from([(EPOCH, Vec::new())]),
             committed: VecDeque::new(),
             receipts_dropped: 0,
@@ -110,17 +110,17 @@ impl Model {
     }
 
     fn close(&mut self, conn: ConnId) {
-        let mut readers = self.readers.iter_mut();
-        let reader = readers.find(|reader| reader.open && reader.conn == conn);
-        reader.unwrap().open = false;
+        let mut clients = self.clients.iter_mut();
+        let client = clients.find(|client| client.open && client.conn == conn);
+        client.unwrap().open = false;
     }
 
     /// The event loop makes a turn: clients that keep up take their chunks, and a flush in progress continues.
     pub fn loop_turn(&mut self) {
         self.hub.begin_loop_turn();
         self.paused = false;
-        for reader in self.readers.iter().filter(|reader| reader.keeps_up) {
-            reader.stream.take();
+        for client in self.clients.iter().filter(|client| client.keeps_up) {
+            client.stream.take();
         }
         if self.hub.is_flushing() {
             self.poll();
@@ -166,7 +166,7 @@ impl Model {
 
     fn append(&mut self, batch: &Batch, events: Vec<String>) {
         self.make_ready(|hub| hub.readiness_to_append(batch));
-        let open = self.readers.iter().filter(|reader| reader.open).count();
+        let open = self.clients.iter().filter(|client| client.open).count();
         let receipt = self.hub.append(batch, self.now);
         let epoch = receipt.id.epoch;
         self.published.get_mut(&epoch).unwrap().extend(events);
@@ -201,29 +201,29 @@ impl Model {
     /// Does what is due now.
     pub fn poll(&mut self) {
         let lags = self.lags();
-        let expires = |reader: &Reader| reader.expires.is_some_and(|at| at <= self.now);
+        let expires = |client: &Client| client.expires.is_some_and(|at| at <= self.now);
         // A stream that expires may get a notice in the flush before. A stream that ends for another reason does not.
-        let open: Vec<_> = (0..self.readers.len())
-            .filter(|index| self.readers[*index].open)
+        let open: Vec<_> = (0..self.clients.len())
+            .filter(|index| self.clients[*index].open)
             .map(|index| {
-                let expires = expires(&self.readers[index]);
+                let expires = expires(&self.clients[index]);
                 (index, expires.then(|| self.account(index).dropped))
             })
             .collect();
         let output = self.hub.poll(&mut self.history, self.now);
         self.perform(output);
         for (index, dropped_before) in open {
-            let Reader { conn, open, .. } = self.readers[index];
+            let Client { conn, open, .. } = self.clients[index];
             if !open {
                 let notified =
                     dropped_before.map_or(0, |before| self.account(index).dropped - before);
                 self.dropped_without_notice += lags[&conn] - notified;
             }
         }
-        for reader in &self.readers {
-            let expired = reader.expires.is_some_and(|at| at <= self.now);
+        for client in &self.clients {
+            let expired = client.expires.is_some_and(|at| at <= self.now);
             assert!(
-                !(expired && reader.open),
+                !(expired && client.open),
                 "no stream is open after it expired"
             );
         }
@@ -248,7 +248,7 @@ impl Model {
 
     /// Returns what client number `index` has read after it has taken its chunk.
     pub fn account(&self, index: usize) -> Account {
-        let reader = &self.readers[index];
-        reader.account(reader.stream.written(), &self.published)
+        let client = &self.clients[index];
+        client.account(client.stream.written(), &self.published)
     }
 }

@@ -22,7 +22,7 @@ enum Step {
         catch_up: bool,
     },
     Reconnect {
-        reader: Index,
+        client: Index,
         keeps_up: bool,
         catch_up: bool,
     },
@@ -61,7 +61,7 @@ fn steps(
         8 => (replay_from(), any::<bool>(), any::<bool>())
             .prop_map(|(from, keeps_up, catch_up)| Step::Join { from, keeps_up, catch_up }),
         6 => (any::<Index>(), any::<bool>(), any::<bool>())
-            .prop_map(|(reader, keeps_up, catch_up)| Step::Reconnect { reader, keeps_up, catch_up }),
+            .prop_map(|(client, keeps_up, catch_up)| Step::Reconnect { client, keeps_up, catch_up }),
         4 => any::<Index>().prop_map(Step::Leave),
         3 => (0..60_u64).prop_map(Step::Hold),
         1 => Just(Step::FailOnce),
@@ -78,18 +78,18 @@ fn steps(
 fn run(mut model: Model, group_size: usize, steps: Vec<Step>) {
     model.set_group_size(group_size);
     for step in steps {
-        let readers = model.readers.len();
+        let clients = model.clients.len();
         match step {
             Step::Publish(sizes) => model.publish(&sizes),
             Step::Store(sizes) => model.store(&sizes),
             Step::FailOnce => model.history.fails = true,
-            Step::Take(index) if readers > 0 => index.get(&model.readers).stream.take(),
-            Step::Leave(index) if readers > 0 => model.leave(index.index(readers)),
+            Step::Take(index) if clients > 0 => index.get(&model.clients).stream.take(),
+            Step::Leave(index) if clients > 0 => model.leave(index.index(clients)),
             Step::Reconnect {
-                reader,
+                client,
                 keeps_up,
                 catch_up,
-            } if readers > 0 => model.reconnect(reader.index(readers), keeps_up, catch_up),
+            } if clients > 0 => model.reconnect(client.index(clients), keeps_up, catch_up),
             Step::Take(_) | Step::Leave(_) | Step::Reconnect { .. } => {}
             Step::LoopTurn => model.loop_turn(),
             Step::Wait(ms) => {

@@ -17,16 +17,16 @@ const WRITE: u64 = 30;
 
 /// A stream of the simulated runtime. It is ready if the value is true.
 #[derive(Clone, Debug)]
-struct Pipe(Rc<Cell<bool>>);
+struct SimulatedStream(Rc<Cell<bool>>);
 
-impl Stream for Pipe {
+impl Stream for SimulatedStream {
     fn is_ready(&self) -> bool {
         self.0.get()
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
+enum Speed {
     /// Takes its chunk in the next loop turn.
     Fast,
     /// Takes its chunk after up to this many microseconds. The time varies.
@@ -38,10 +38,10 @@ enum Kind {
 }
 
 #[derive(Debug)]
-struct Reader {
+struct SimulatedClient {
     conn: ConnId,
-    kind: Kind,
-    pipe: Pipe,
+    speed: Speed,
+    stream: SimulatedStream,
     /// The time at which it takes the chunk that waits.
     takes_at: Option<u64>,
     /// The number of flushes that began while it was ready and behind the head, since it was last written to.
@@ -49,15 +49,15 @@ struct Reader {
 }
 
 struct Simulation {
-    hub: Hub<Pipe>,
+    hub: Hub<SimulatedStream>,
     /// The time in microseconds.
     now: u64,
-    readers: Vec<Reader>,
+    clients: Vec<SimulatedClient>,
     /// The time at which each event was appended. The first event has the number 1.
     appended: Vec<u64>,
     /// For each write to a fast stream, the time since the oldest event in it was appended.
     waits: Vec<u64>,
-    /// The largest `flushes_waited` of all readers so far.
+    /// The largest `flushes_waited` of all clients so far.
     most_flushes_waited: u32,
     /// The streams that have started to drop.
     dropped: Vec<ConnId>,
@@ -65,7 +65,7 @@ struct Simulation {
 }
 
 impl Simulation {
-    fn new(kinds: impl IntoIterator<Item = Kind>) -> Self {
+    fn new(speeds: impl IntoIterator<Item = Speed>) -> Self {
         let limits = Limits {
             buffer_events: 256,
             buffer_bytes: 1 << 20,
@@ -83,27 +83,27 @@ impl Simulation {
                 &limits,
             ),
             now: 0,
-            readers: Vec::new(),
+            clients: Vec::new(),
             appended: Vec::new(),
             waits: Vec::new(),
             most_flushes_waited: 0,
             dropped: Vec::new(),
             writes: 0,
         };
-        for kind in kinds {
+        for speed in speeds {
             let conn = simulation.hub.next_conn_id();
-            let pipe = Pipe(Rc::new(Cell::new(true)));
+            let stream = SimulatedStream(Rc::new(Cell::new(true)));
             let options = JoinOptions {
                 next_seq: 1,
                 history: false,
                 catch_up: false,
                 expires: None,
             };
-            simulation.hub.join(conn, pipe.clone(), &options, 0);
-            simulation.readers.push(Reader {
+            simulation.hub.join(conn, stream.clone(), &options, 0);
+            simulation.clients.push(SimulatedClient {
                 conn,
-                kind,
-                pipe,
+                speed,
+                stream,
                 takes_at: None,
                 flushes_waited: 0,
             });
@@ -154,12 +154,12 @@ impl Simulation {
         loop {
             let poll = self.hub.next_poll().map(|ms| ms * 1_000);
             let takes = self
-                .readers
+                .clients
                 .iter()
-                .filter_map(|reader| reader.takes_at)
+                .filter_map(|client| client.takes_at)
                 .min();
-            let leaves = self.readers.iter().filter_map(|reader| match reader.kind {
-                Kind::LeavesAt(at) => Some(at),
+            let leaves = self.clients.iter().filter_map(|client| match client.speed {
+                Speed::LeavesAt(at) => Some(at),
                 _ => None,
             });
             let due = [poll, takes, leaves.min()].into_iter().flatten().min();
@@ -181,14 +181,14 @@ impl Simulation {
     fn loop_turn(&mut self) {
         let now = self.now;
         let hub = &mut self.hub;
-        self.readers.retain_mut(|reader| {
-            if reader.takes_at.is_some_and(|at| at <= now) {
-                reader.takes_at = None;
-                reader.pipe.0.set(true);
+        self.clients.retain_mut(|client| {
+            if client.takes_at.is_some_and(|at| at <= now) {
+                client.takes_at = None;
+                client.stream.0.set(true);
             }
-            let gone = matches!(reader.kind, Kind::LeavesAt(at) if at <= now);
+            let gone = matches!(client.speed, Speed::LeavesAt(at) if at <= now);
             if gone {
-                hub.leave(reader.conn);
+                hub.leave(client.conn);
             }
             !gone
         });
@@ -208,7 +208,11 @@ impl Simulation {
     }
 
     /// Performs what `act` returns. `flushes` says that it flushes.
-    fn perform(&mut self, flushes: bool, act: impl Fn(&mut Hub<Pipe>) -> Output<Pipe>) {
+    fn perform(
+        &mut self,
+        flushes: bool,
+        act: impl Fn(&mut Hub<SimulatedStream>) -> Output<SimulatedStream>,
+    ) {
         if flushes && !self.hub.is_flushing() {
             self.begin_flush();
         }
@@ -221,16 +225,16 @@ impl Simulation {
             self.now += WRITE;
             self.writes += 1;
             let index = self
-                .readers
-                .binary_search_by_key(&write.conn, |reader| reader.conn);
-            let reader = &mut self.readers[index.unwrap()];
-            reader.flushes_waited = 0;
-            reader.takes_at = match reader.kind {
-                Kind::Fast | Kind::LeavesAt(_) => Some(self.now),
-                Kind::Slow(most) => Some(self.now + self.writes * 104_729 % most),
-                Kind::Stalled => None,
+                .clients
+                .binary_search_by_key(&write.conn, |client| client.conn);
+            let client = &mut self.clients[index.unwrap()];
+            client.flushes_waited = 0;
+            client.takes_at = match client.speed {
+                Speed::Fast | Speed::LeavesAt(_) => Some(self.now),
+                Speed::Slow(most) => Some(self.now + self.writes * 104_729 % most),
+                Speed::Stalled => None,
             };
-            if reader.kind == Kind::Fast {
+            if client.speed == Speed::Fast {
                 let oldest = self.appended[next_seqs[&write.conn] as usize - 1];
                 self.waits.push(self.now - oldest);
             }
@@ -245,11 +249,11 @@ impl Simulation {
     /// Counts a flush for the streams that wait for one.
     fn begin_flush(&mut self) {
         let head = self.hub.log.head();
-        for reader in &mut self.readers {
-            let cursor = &self.hub.subscribers[&reader.conn].cursor;
-            if cursor.is_behind(head) && reader.pipe.is_ready() {
-                reader.flushes_waited += 1;
-                self.most_flushes_waited = self.most_flushes_waited.max(reader.flushes_waited);
+        for client in &mut self.clients {
+            let cursor = &self.hub.subscribers[&client.conn].cursor;
+            if cursor.is_behind(head) && client.stream.is_ready() {
+                client.flushes_waited += 1;
+                self.most_flushes_waited = self.most_flushes_waited.max(client.flushes_waited);
             }
         }
     }

@@ -14,19 +14,19 @@ impl Model {
         let oldest_held = tail.unwrap_or(self.hub.log.tail());
         let fails = std::mem::take(&mut self.history.fails);
         let mut dropped = self.dropped_without_notice;
-        for (index, reader) in self.readers.iter().enumerate() {
+        for (index, client) in self.clients.iter().enumerate() {
             let account = self.account(index);
             dropped += account.dropped;
-            let expired = reader.expires.is_some_and(|at| at <= self.now);
-            assert!(!account.expired || (expired && !reader.open));
+            let expired = client.expires.is_some_and(|at| at <= self.now);
+            assert!(!account.expired || (expired && !client.open));
             for to in account.gaps {
                 let gone = to.epoch < self.hub.log.epoch() || to.seq < oldest_held;
                 assert!(gone || account.ended, "a gap has only events that are gone");
             }
-            if !reader.open {
+            if !client.open {
                 continue;
             }
-            let subscriber = &self.hub.subscribers[&reader.conn];
+            let subscriber = &self.hub.subscribers[&client.conn];
             dropped += subscriber.lag(self.hub.log.tail());
             let last = account.last.map_or(0, |last| last.seq);
             assert!(last < subscriber.cursor.next_seq);
@@ -78,8 +78,8 @@ impl Model {
         self.history.fails = false;
         self.append_all();
         for _ in 0..2_000 {
-            for reader in &self.readers {
-                reader.stream.take();
+            for client in &self.clients {
+                client.stream.take();
             }
             let Some(at) = self.hub.flush_at() else { break };
             self.now = self.now.max(at);
@@ -88,9 +88,9 @@ impl Model {
         assert_eq!(self.hub.flush_at(), None, "the flushes come to an end");
         self.check();
         let newest = self.hub.log.newest();
-        for (index, reader) in self.readers.iter().enumerate() {
-            assert!(!reader.open || self.account(index).last == Some(newest));
-            let subscriber = self.hub.subscribers.get(&reader.conn);
+        for (index, client) in self.clients.iter().enumerate() {
+            assert!(!client.open || self.account(index).last == Some(newest));
+            let subscriber = self.hub.subscribers.get(&client.conn);
             assert!(
                 subscriber.is_none_or(|it| it.mode.is_responsive()),
                 "publishers wait for a subscriber that is level"
@@ -100,11 +100,11 @@ impl Model {
         let dropped = self.dropped_before_restart + self.hub.stats().dropped;
         let reported = self.receipts_dropped + self.hub.drops.unreported();
         assert_eq!(dropped, reported);
-        if self.readers.iter().all(|reader| reader.open) {
+        if self.clients.iter().all(|client| client.open) {
             assert_eq!(self.caught_up, reported);
         }
-        for reader in 0..self.readers.len() {
-            self.leave(reader);
+        for client in 0..self.clients.len() {
+            self.leave(client);
         }
         assert_eq!(
             self.hub.next_poll(),

@@ -1,6 +1,6 @@
 //! How streams join and leave, and how the channel loses memory, restarts and ends.
 
-use super::{Evict, FakeStream, Hub, JoinOptions, Model, Reader, ReplayFrom};
+use super::{Client, Evict, FakeStream, Hub, JoinOptions, Model, ReplayFrom};
 use crate::sse::{self, EventId};
 
 use super::history::FakeHistory;
@@ -14,7 +14,7 @@ impl Model {
     /// Adds a client at the next event, which takes its opening block at once.
     pub fn join_and_take(&mut self, keeps_up: bool) {
         self.join(keeps_up);
-        self.readers.last().unwrap().stream.take();
+        self.clients.last().unwrap().stream.take();
     }
 
     /// Adds a client that starts where it asks.
@@ -36,7 +36,7 @@ impl Model {
         }
         let stream = FakeStream::open(&opening);
         self.hub.join(conn, stream.clone(), &options, self.now);
-        self.readers.push(Reader {
+        self.clients.push(Client {
             conn,
             stream,
             keeps_up,
@@ -50,18 +50,18 @@ impl Model {
     /// A client is cut off. It comes back, and resumes after the last id that it has taken.
     pub fn reconnect(&mut self, index: usize, keeps_up: bool, catch_up: bool) {
         self.leave(index);
-        let reader = &self.readers[index];
-        let account = reader.account(reader.stream.taken(), &self.published);
+        let client = &self.clients[index];
+        let account = client.account(client.stream.taken(), &self.published);
         let from = match account.last {
             Some(last) => ReplayFrom::After(last),
-            None => reader.from.clone(),
+            None => client.from.clone(),
         };
         self.join_from(from, keeps_up, catch_up);
     }
 
     /// A client leaves, if it is still there.
     pub fn leave(&mut self, index: usize) {
-        let Reader { conn, open, .. } = self.readers[index];
+        let Client { conn, open, .. } = self.clients[index];
         if !open {
             return;
         }
@@ -69,7 +69,7 @@ impl Model {
         self.dropped_without_notice += subscriber.lag(self.hub.log.tail());
         assert!(self.hub.leave(conn));
         assert!(!self.hub.leave(conn), "it has left");
-        self.readers[index].open = false;
+        self.clients[index].open = false;
     }
 
     /// Memory is short: events are removed from the log.
@@ -96,7 +96,7 @@ impl Model {
 
     /// The object restarts: its memory is lost, the history is not.
     pub fn restart(&mut self) {
-        for index in 0..self.readers.len() {
+        for index in 0..self.clients.len() {
             self.leave(index);
         }
         self.dropped_before_restart += self.hub.stats().dropped;
@@ -124,8 +124,8 @@ impl Model {
         self.append_all();
         self.make_ready(Hub::readiness_to_empty);
         let last = self.hub.next_id().seq - 1;
-        let open: Vec<_> = (self.readers.iter().enumerate())
-            .filter_map(|(index, reader)| reader.open.then_some(index))
+        let open: Vec<_> = (self.clients.iter().enumerate())
+            .filter_map(|(index, client)| client.open.then_some(index))
             .collect();
         let next = self.next_epoch();
         let (receipt, output) = self.hub.end(next);
@@ -135,7 +135,7 @@ impl Model {
         self.perform(output);
         for index in open {
             let account = self.account(index);
-            assert!(!self.readers[index].open && account.ended);
+            assert!(!self.clients[index].open && account.ended);
             assert_eq!(account.last.map(|id| id.seq), Some(last));
         }
         assert_eq!(self.hub.next_poll(), None);

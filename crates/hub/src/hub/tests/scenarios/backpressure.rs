@@ -14,7 +14,7 @@ fn batch(events: usize, size: usize) -> Batch {
 }
 
 /// A model with a client that keeps up (number 0), and one that has dropped events and takes nothing (number 1).
-fn with_dropping_reader() -> Model {
+fn with_dropping_client() -> Model {
     let mut model = Model::new(8, 10_000);
     model.join_and_take(true);
     model.join_and_take(false);
@@ -34,7 +34,7 @@ fn a_slow_client_drops_events_with_a_notice_and_a_fast_client_gets_all() {
     for round in 0..205 {
         model.publish(&[16; 100]);
         if round % 10 == 9 {
-            model.readers[1].stream.take();
+            model.clients[1].stream.take();
             model.now += 25;
             model.poll();
         }
@@ -47,7 +47,7 @@ fn a_slow_client_drops_events_with_a_notice_and_a_fast_client_gets_all() {
 
 #[test]
 fn publishers_wait_for_a_stalled_stream_one_loop_turn_once() {
-    let mut model = with_dropping_reader();
+    let mut model = with_dropping_client();
     assert!(model.turns_waited > 0);
     model.loop_turn();
     let waited = model.turns_waited;
@@ -63,12 +63,12 @@ fn publishers_wait_for_a_stalled_stream_one_loop_turn_once() {
 
 #[test]
 fn publishers_do_not_wait_for_a_dropping_stream_that_takes_a_chunk_now_and_then() {
-    let mut model = with_dropping_reader();
+    let mut model = with_dropping_client();
     model.loop_turn();
     let waited = model.turns_waited;
     for round in 0..100 {
         if round % 2 == 0 {
-            model.readers[1].stream.take();
+            model.clients[1].stream.take();
         }
         model.publish(&[1_000; 8]);
         model.loop_turn();
@@ -85,15 +85,15 @@ fn publishers_wait_again_for_an_unresponsive_stream_that_became_level() {
     model.hub.begin_loop_turn();
     // The client has not taken the first chunk in a whole loop turn, but the log still holds the events of the second.
     model.publish(&[1; 1]);
-    let conn = model.readers[0].conn;
+    let conn = model.clients[0].conn;
     let full = batch(8, 1);
     assert_eq!(model.hub.readiness_to_append(&full), Readiness::Ready);
     assert!(!model.hub.subscribers[&conn].mode.is_responsive());
-    model.readers[0].stream.take();
+    model.clients[0].stream.take();
     model.flush();
     let level = !model.hub.subscribers[&conn].cursor.is_behind(10);
     assert!(level, "the stream has everything");
-    model.readers[0].stream.take();
+    model.clients[0].stream.take();
     model.hub.begin_loop_turn();
     model.hub.append(&batch(1, 1), model.now);
     model.flush();
@@ -124,7 +124,7 @@ fn publishers_do_not_wait_longer_for_many_slow_streams_than_for_one() {
                     Readiness::WaitForLoopTurn => {
                         model.loop_turn();
                         turns += 1;
-                        model.readers[1 + turns % slow].stream.take();
+                        model.clients[1 + turns % slow].stream.take();
                     }
                     Readiness::Ready => break,
                 }
@@ -139,11 +139,11 @@ fn publishers_do_not_wait_longer_for_many_slow_streams_than_for_one() {
 
 #[test]
 fn a_dropping_stream_that_is_ready_gets_the_events_that_it_would_drop_next() {
-    let mut model = with_dropping_reader();
+    let mut model = with_dropping_client();
     let dropped = model.receipts_dropped;
     for _ in 0..10 {
         model.loop_turn();
-        model.readers[1].stream.take();
+        model.clients[1].stream.take();
         model.publish(&[1; 8]);
     }
     assert_eq!(model.receipts_dropped, dropped);
@@ -152,14 +152,14 @@ fn a_dropping_stream_that_is_ready_gets_the_events_that_it_would_drop_next() {
 
 #[test]
 fn a_stream_reports_when_it_starts_to_drop_and_how_much_it_dropped_when_it_is_level() {
-    let mut model = with_dropping_reader();
-    let conn = model.readers[1].conn;
+    let mut model = with_dropping_client();
+    let conn = model.clients[1].conn;
     let dropped = model.receipts_dropped;
     assert_eq!(model.hub.take_changes(), [Change::StartedDropping(conn)]);
     assert_eq!(model.hub.take_changes(), []);
     for _ in 0..3 {
         model.loop_turn();
-        model.readers[1].stream.take();
+        model.clients[1].stream.take();
         model.now += 250;
         model.poll();
     }

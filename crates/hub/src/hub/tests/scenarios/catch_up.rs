@@ -11,7 +11,7 @@ fn a_stream_that_resumed_and_is_level_drops_like_others_unless_it_catches_up() {
         model.publish(&[1; 8]);
         model.join_from(ReplayFrom::Oldest, false, catch_up);
         while model.account(0).last.map(|id| id.seq) != Some(16) {
-            model.readers[0].stream.take();
+            model.clients[0].stream.take();
             model.wait_and_poll();
         }
         for _ in 0..5 {
@@ -86,7 +86,7 @@ fn a_stream_whose_history_cannot_be_read_ends_and_the_others_go_on() {
     let error = output.error.clone().unwrap().to_string();
     assert!(error.starts_with("the history cannot be read: "), "{error}");
     model.perform(output);
-    assert!(!model.readers[0].open && model.readers[1].open);
+    assert!(!model.clients[0].open && model.clients[1].open);
     model.publish(&[1]);
     model.drain();
 }

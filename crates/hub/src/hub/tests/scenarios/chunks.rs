@@ -19,8 +19,8 @@ fn streams_that_become_ready_together_share_chunks_and_are_all_served() {
     model.publish(&[60_000; 15]);
     model.now += 1_000;
     for _ in 0..40 {
-        for reader in &model.readers {
-            reader.stream.take();
+        for client in &model.clients {
+            client.stream.take();
         }
         let output = model.hub.flush(&mut model.history, model.now);
         let bytes: usize = output.chunks.iter().map(Vec::len).sum();
@@ -41,7 +41,7 @@ fn streams_that_stall_at_different_positions_keep_small_chunks() {
     for number in 0..1_000 {
         let from = ReplayFrom::Last(1_900 - number);
         model.join_from(from, false, false);
-        model.readers.last().unwrap().stream.take();
+        model.clients.last().unwrap().stream.take();
         model.now += 25;
         let output = model.hub.flush(&mut model.history, model.now);
         kept += output.chunks.iter().map(Vec::len).sum::<usize>();
@@ -64,7 +64,7 @@ fn a_stream_that_takes_chunks_again_gets_the_next_ones_soon() {
     }
     let begin = model.now;
     while model.hub.flush_at().is_some() {
-        model.readers[0].stream.take();
+        model.clients[0].stream.take();
         model.wait_and_poll();
     }
     let took = model.now - begin;

@@ -24,7 +24,7 @@ fn the_end_of_the_channel_keeps_the_changes_before_it() {
     for _ in 0..4 {
         model.publish(&[1]);
     }
-    let conn = model.readers[0].conn;
+    let conn = model.clients[0].conn;
     model.end();
     assert_eq!(model.hub.take_changes(), [Change::StartedDropping(conn)]);
 }

@@ -20,7 +20,7 @@ fn an_unneeded_eviction_keeps_the_events_that_a_responsive_stream_was_not_given(
 }
 
 /// A model with one unresponsive client, which was given events 1 to 3 of 5.
-fn with_unresponsive_reader(holds: Option<u64>) -> Model {
+fn with_unresponsive_client(holds: Option<u64>) -> Model {
     let mut model = Model::with_history(8, 10_000, holds);
     model.join_and_take(false);
     model.publish(&[1; 3]);
@@ -32,7 +32,7 @@ fn with_unresponsive_reader(holds: Option<u64>) -> Model {
 
 #[test]
 fn an_unneeded_eviction_moves_unresponsive_streams_to_the_history() {
-    let mut model = with_unresponsive_reader(Some(100));
+    let mut model = with_unresponsive_client(Some(100));
     model.evict(Evict::Unneeded);
     assert_eq!(model.hub.log.tail(), 6);
     model.drain();
@@ -41,7 +41,7 @@ fn an_unneeded_eviction_moves_unresponsive_streams_to_the_history() {
 
 #[test]
 fn without_a_history_an_unneeded_eviction_keeps_the_events_of_unresponsive_streams() {
-    let mut model = with_unresponsive_reader(None);
+    let mut model = with_unresponsive_client(None);
     model.evict(Evict::Unneeded);
     assert_eq!(model.hub.log.tail(), 4);
     model.drain();
@@ -50,7 +50,7 @@ fn without_a_history_an_unneeded_eviction_keeps_the_events_of_unresponsive_strea
 #[test]
 fn a_full_eviction_moves_streams_to_the_history_or_drops_their_events() {
     for (holds, dropped) in [(None, 2), (Some(4), 2), (Some(100), 0)] {
-        let mut model = with_unresponsive_reader(holds);
+        let mut model = with_unresponsive_client(holds);
         model.evict(Evict::All);
         assert_eq!(model.hub.log.tail(), 6);
         assert_eq!(model.hub.stats().dropped, dropped);
@@ -62,7 +62,7 @@ fn a_full_eviction_moves_streams_to_the_history_or_drops_their_events() {
 /// The eviction is reported by the receipt of the next publish.
 #[test]
 fn the_next_receipt_counts_the_drops_of_an_eviction() {
-    let mut model = with_unresponsive_reader(None);
+    let mut model = with_unresponsive_client(None);
     model.evict(Evict::All);
     let batch = Batch::from_wire("data: x\n\n".into());
     assert_eq!(model.hub.append(&batch, model.now).dropped, 2);
@@ -79,7 +79,7 @@ fn a_stream_that_dropped_events_reads_the_history_after_an_eviction_and_reports_
     let dropped = model.hub.stats().dropped;
     assert!(dropped > 0);
     // The client takes its chunk, and gets the notice. Then it is behind again, with its next events in the log.
-    model.readers[0].stream.take();
+    model.clients[0].stream.take();
     model.now += 250;
     model.poll();
     model.publish(&[1; 2]);
@@ -103,9 +103,9 @@ fn an_eviction_ends_only_unresponsive_streams_in_the_middle_of_an_event() {
     model.loop_turn();
     let memory = model.hub.memory();
     model.evict(Evict::All);
-    let open: Vec<bool> = model.readers.iter().map(|reader| reader.open).collect();
+    let open: Vec<bool> = model.clients.iter().map(|client| client.open).collect();
     assert_eq!(open, [false, true, true]);
-    model.readers[1].stream.take();
+    model.clients[1].stream.take();
     model.drain();
     assert!(model.hub.memory() < memory);
 }

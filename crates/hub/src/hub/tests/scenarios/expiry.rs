@@ -8,7 +8,7 @@ use crate::hub::tests::model::Model;
 fn join(model: &mut Model, lifetime: Option<Millis>, keeps_up: bool) -> usize {
     model.lifetime = lifetime;
     model.join_and_take(keeps_up);
-    model.readers.len() - 1
+    model.clients.len() - 1
 }
 
 #[test]
@@ -18,17 +18,17 @@ fn each_stream_expires_at_its_time_and_the_others_go_on() {
     let [first, second, never] =
         [Some(300), Some(2_500), None].map(|lifetime| join(&mut model, lifetime, true));
     model.publish(&[1]);
-    while model.readers[second].open {
+    while model.clients[second].open {
         model.wait_and_poll();
         model.loop_turn();
         model.check();
-        assert_eq!(model.readers[first].open, model.now < begin + 300);
+        assert_eq!(model.clients[first].open, model.now < begin + 300);
     }
     assert_eq!(model.now, begin + 2_500, "not only at the next heartbeat");
     model.publish(&[1]);
-    assert!(model.readers[never].open);
-    for (reader, expired, seq) in [(first, true, 1), (second, true, 1), (never, false, 2)] {
-        let account = model.account(reader);
+    assert!(model.clients[never].open);
+    for (client, expired, seq) in [(first, true, 1), (second, true, 1), (never, false, 2)] {
+        let account = model.account(client);
         assert_eq!((account.expired, account.last.unwrap().seq), (expired, seq));
     }
     model.drain();
@@ -42,7 +42,7 @@ fn a_lagging_client_can_resume_after_the_last_event_that_it_got_before_it_expire
         model.publish(&[1]);
     }
     assert!(model.receipts_dropped > 0);
-    while model.readers[slow].open {
+    while model.clients[slow].open {
         model.wait_and_poll();
     }
     let account = model.account(slow);
@@ -56,8 +56,8 @@ fn a_partial_event_is_completed_before_the_stream_expires() {
     let mut model = Model::new(8, 1 << 20);
     let slow = join(&mut model, Some(1_000), false);
     model.publish(&[3 * MAX_CHUNK]);
-    model.readers[slow].stream.take();
-    while model.readers[slow].open {
+    model.clients[slow].stream.take();
+    while model.clients[slow].open {
         model.wait_and_poll();
     }
     let account = model.account(slow);
@@ -81,6 +81,6 @@ fn a_stream_that_has_expired_when_it_joins_ends_at_once() {
     let valid = join(&mut model, Some(u64::MAX / 2), true);
     let expired = join(&mut model, Some(0), true);
     model.poll();
-    assert!(!model.readers[expired].open && model.readers[valid].open);
+    assert!(!model.clients[expired].open && model.clients[valid].open);
     model.drain();
 }

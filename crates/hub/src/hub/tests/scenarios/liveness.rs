@@ -10,9 +10,9 @@ fn a_silent_channel_writes_heartbeats_until_its_last_stream_leaves() {
         model.join_and_take(true);
     }
     let written = |model: &Model| -> Vec<usize> {
-        let readers = model.readers.iter();
-        readers
-            .map(|reader| reader.stream.written().len())
+        let clients = model.clients.iter();
+        clients
+            .map(|client| client.stream.written().len())
             .collect()
     };
     let mut last_write = vec![model.now; 300];
@@ -55,7 +55,7 @@ fn a_stream_that_takes_no_events_is_ended_after_the_limit() {
     model.publish(&[1]);
     model.join_and_take(false);
     let begin = model.now;
-    while model.now - begin < 200_000 && model.readers[0].open {
+    while model.now - begin < 200_000 && model.clients[0].open {
         model.wait_and_poll();
     }
     let after = model.now - begin;
@@ -65,7 +65,7 @@ fn a_stream_that_takes_no_events_is_ended_after_the_limit() {
         model.wait_and_poll();
     }
     assert!(
-        model.readers[1].open,
+        model.clients[1].open,
         "a heartbeat that was not taken is not an event"
     );
     assert_eq!(model.hub.subscribers(), 1);
@@ -79,7 +79,7 @@ fn a_stream_that_is_ready_is_not_ended_however_long_it_is_silent() {
     model.loop_turn();
     model.now += 500_000;
     model.poll();
-    assert!(model.readers[0].open);
+    assert!(model.clients[0].open);
 }
 
 /// The runtime may never take the opening block if the client has gone before the stream opened.
@@ -89,24 +89,24 @@ fn a_stream_whose_opening_block_is_not_taken_is_ended() {
     model.join(false);
     model.now += 61_000;
     model.poll();
-    assert!(!model.readers[0].open);
+    assert!(!model.clients[0].open);
 }
 
 #[test]
 fn the_stall_limit_begins_when_an_event_is_due_and_not_at_the_heartbeat_before() {
     let mut model = Model::new(8, 10_000);
     model.join_and_take(false);
-    while model.readers[0].stream.is_ready() {
+    while model.clients[0].stream.is_ready() {
         model.wait_and_poll();
     }
     model.now += 59_000;
     model.publish(&[1]);
     model.now += 59_000;
     model.poll();
-    assert!(model.readers[0].open);
+    assert!(model.clients[0].open);
     model.now += 2_000;
     model.poll();
-    assert!(!model.readers[0].open);
+    assert!(!model.clients[0].open);
 }
 
 /// The model checks that the event is complete.
@@ -137,11 +137,11 @@ fn a_stalled_stream_is_tried_a_few_times_a_second() {
     }
     // 4 retries a second, and 32 ticks.
     assert!(polls < 10 * (4 + 32) + 20, "{polls}");
-    model.readers[0].stream.take();
+    model.clients[0].stream.take();
     model.now += 250;
     model.poll();
     assert!(
-        !model.readers[0].stream.is_ready(),
+        !model.clients[0].stream.is_ready(),
         "the stream is written to within 250 ms"
     );
 }

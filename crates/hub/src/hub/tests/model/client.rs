@@ -10,7 +10,7 @@ use crate::{ConnId, Millis, ReplayFrom};
 pub type Published = BTreeMap<u64, Vec<String>>;
 
 /// A client, and what it asked for.
-pub struct Reader {
+pub struct Client {
     pub conn: ConnId,
     pub stream: FakeStream,
     /// Whether the client takes its chunk in every loop turn.
@@ -37,7 +37,7 @@ pub struct Account {
     pub expired: bool,
 }
 
-impl Reader {
+impl Client {
     /// Reads the bytes of a stream as a client would. Checks that ids and notices leave no hole, and that every event is
     /// the one that was published with its id.
     pub fn account(&self, bytes: Vec<u8>, published: &Published) -> Account {
