@@ -51,12 +51,9 @@ fn sources(folder: &Path, found: &mut Vec<Source>) {
 
 /// The modules in the list of a file, if it states an order.
 fn stated_order(text: &str) -> Option<Vec<String>> {
-    let (_, after) = text.split_once(STATEMENT)?;
-    let documentation = after
-        .lines()
-        .skip(1)
-        .take_while(|line| line.starts_with("//!"));
-    let items = documentation.filter_map(|line| {
+    let mut lines = text.lines().take_while(|line| line.starts_with("//!"));
+    lines.find(|line| line.contains(STATEMENT))?;
+    let items = lines.filter_map(|line| {
         let (name, _) = line.strip_prefix("//! - [`")?.split_once('`')?;
         Some(name.to_owned())
     });

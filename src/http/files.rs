@@ -32,9 +32,10 @@ pub async fn answer(
     let reads = matches!(method, Method::Get | Method::Head);
     let mut init = RequestInit::new();
     // The headers of a page depend on its content, so a HEAD also needs a GET.
-    init.with_method(match reads {
-        true => worker::Method::Get,
-        false => worker::Method::Head,
+    init.with_method(if reads {
+        worker::Method::Get
+    } else {
+        worker::Method::Head
     });
     // The client follows redirects.
     init.with_redirect(RequestRedirect::Manual);

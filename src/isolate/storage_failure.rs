@@ -22,7 +22,7 @@ impl StorageFailure {
         let reason = reason(message);
         if is_broken(message) {
             Self::Broken(reason)
-        } else if is_full(message) {
+        } else if is_out_of_space(message) {
             Self::Full(reason)
         } else {
             Self::Other(reason)
@@ -53,7 +53,7 @@ impl fmt::Display for StorageFailure {
 
 /// Whether an error says that data could not be written. A full disk gives `SQLITE_FULL`. A quota or a limit of the file
 /// size gives `SQLITE_IOERR`.
-pub fn is_full(message: &str) -> bool {
+pub fn is_out_of_space(message: &str) -> bool {
     has(message, &["SQLITE_FULL", "SQLITE_IOERR"]) && !is_broken(message)
 }
 
@@ -110,7 +110,7 @@ mod tests {
             StorageFailure::from_message(unreadable),
             StorageFailure::Broken(_)
         ));
-        assert!(is_full(full) && is_full(quota) && !is_full(unreadable));
+        assert!(is_out_of_space(full) && is_out_of_space(quota) && !is_out_of_space(unreadable));
         let other = StorageFailure::from_message("no such table: channel: SQLITE_ERROR");
         assert!(matches!(other, StorageFailure::Other(_)));
         assert!(is_internal("Error: internal error; reference = abc"));

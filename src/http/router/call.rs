@@ -72,7 +72,7 @@ impl Authorized<'_> {
             Err(error) => error,
         };
         let may_retry = retry == Retry::Allowed || error.was_not_begun;
-        if !may_retry || error.is_overloaded || storage_failure::is_full(&error.message) {
+        if !may_retry || error.is_overloaded || storage_failure::is_out_of_space(&error.message) {
             return Ok(Err(error));
         }
         self.send_and_log(call, 2).await

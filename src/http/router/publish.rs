@@ -73,9 +73,10 @@ impl Authorized<'_> {
             return Err(Problem::StorageFailed(full).into());
         }
         // If a response was lost, its events may have been stored. Only a key makes it safe to send them again.
-        let retry = match has_key {
-            true => Retry::Allowed,
-            false => Retry::OnlyIfNotBegun,
+        let retry = if has_key {
+            Retry::Allowed
+        } else {
+            Retry::OnlyIfNotBegun
         };
         let error = match self.send(&call, retry).await? {
             Ok(response) => return Ok(response),
