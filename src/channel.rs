@@ -42,7 +42,7 @@ use crate::isolate::instance;
 use crate::isolate::storage_failure::StorageFailure;
 use crate::logging::{Level, Line};
 use crate::settings::Settings;
-use crate::settings::deployment::settings;
+use crate::settings::deployment;
 use sse_hub::sse::Batch;
 use sse_hub::{Hub, Millis};
 
@@ -77,7 +77,7 @@ impl Channel {
 
     /// Called by the runtime for each request.
     pub async fn fetch(&self, request: Request) -> Result<Response, JsValue> {
-        let settings = settings(&self.env);
+        let settings = deployment::settings(&self.env);
         let responder = Responder::new(&request, settings.as_deref().ok());
         let answer = match self.answer(&request, &responder).await {
             Err(Failure::Problem(problem)) => {
@@ -108,7 +108,7 @@ impl Channel {
         if let Some(shared) = self.shared.get() {
             return Ok(shared);
         }
-        let settings = settings(&self.env)?;
+        let settings = deployment::settings(&self.env)?;
         let clock = Clock::default();
         let store = Store::load(self.database.clone(), &settings, clock.now())
             .map_err(|error| storage_failed(&self.database, &error))?;

@@ -37,7 +37,7 @@ use crate::http::{response, router};
 use crate::isolate::instance;
 use crate::logging::{Level, Line};
 use crate::settings::Settings;
-use crate::settings::deployment::settings;
+use crate::settings::deployment;
 
 /// The entry point of the Worker. It takes and returns objects of the runtime: the types of the worker crate would call into
 /// JavaScript for each property, and the response of an object is passed on unchanged.
@@ -48,7 +48,7 @@ async fn fetch(
     _context: Context,
 ) -> Result<web_sys::Response> {
     instance::watch();
-    let settings = settings(&env);
+    let settings = deployment::settings(&env);
     let responder = Responder::new(&request, settings.as_deref().ok());
     let response = answer(&request, &env, settings, &responder).await;
     response.or_else(|failure| {
@@ -67,7 +67,7 @@ async fn fetch(
 /// `DELETE`, which may have taken effect, or a request that has lost several instances. `src/entry.mjs` calls it.
 #[wasm_bindgen]
 pub fn unavailable(request: &web_sys::Request, env: Env) -> Result<web_sys::Response> {
-    let settings = settings(&env).ok();
+    let settings = deployment::settings(&env).ok();
     let responder = Responder::new(request, settings.as_deref());
     responder.problem(
         &Problem::ChannelUnavailable,

@@ -22,7 +22,7 @@ const PAGE_HEADERS: [(&str, &str); 2] = [
     ("Referrer-Policy", "no-referrer"),
 ];
 
-/// Adds the headers to `file`, a response of the assets to a `GET`: `nosniff` to every file, and the policy and [`PAGE_HEADERS`]
+/// Adds the headers to `file`, a response of the assets to a `GET`: `nosniff` to every file, and the policy and `PAGE_HEADERS`
 /// to pages. Reads a page into memory to hash its scripts and styles; other files are streamed.
 pub async fn protect(mut file: Response) -> Result<Response> {
     let headers = file.headers().clone();

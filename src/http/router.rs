@@ -1,12 +1,12 @@
 //! Dispatches a request to its endpoint. Ids, limits and tokens are checked here, before any object is created.
 //!
-//! - [`channel_request`]: a request to a channel, and its authorization
-//! - [`authorized`]: an authorized request, and the endpoints that read
-//! - [`publish`]: the endpoint that publishes
-//! - [`end`]: the endpoint that ends a channel
-//! - [`call`]: calls to the channel's object, with retries
-//! - [`gate`]: limits how fast objects are opened
-//! - [`failure`]: explains failed calls
+//! - `channel_request`: a request to a channel, and its authorization
+//! - `authorized`: an authorized request, and the endpoints that read
+//! - `publish`: the endpoint that publishes
+//! - `end`: the endpoint that ends a channel
+//! - `call`: calls to the channel's object, with retries
+//! - `gate`: limits how fast objects are opened
+//! - `failure`: explains failed calls
 
 mod authorized;
 mod call;

@@ -181,7 +181,7 @@ async fn test(disk: &Disk, bytes: u64) {
 }
 
 /// Tests the storage like [`Disk::room`], but not for each caller, because a test writes more than a megabyte. A caller that
-/// comes while another test runs, or within [`TEST_PAUSE`] of its start, gets the result of that test, or
+/// comes while another test runs, or within `TEST_PAUSE` of its start, gets the result of that test, or
 /// [`Room::Unknown`] if it has none yet.
 pub async fn test_room(disk: &Disk, bytes: u64) -> Room {
     let began = now();
