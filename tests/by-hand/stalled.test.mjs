@@ -1,5 +1,4 @@
-// `npm run stalled`: how much memory of the process a stream takes whose client does not read, and what is left of it once all
-// these clients have gone.
+// `npm run stalled`: the memory of streams whose clients do not read, and the memory after these clients have gone.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,10 +11,10 @@ import { startWorkerd } from "../support/workerd.mjs";
 const STREAMS = 1_000;
 const BATCH = Array.from({ length: 15 }, (_, number) => `${number} `.padEnd(60_000, "x"));
 const WARM_UP_BATCHES = 60;
-/** The kernel takes up to 4 MB for each connection before a stream stalls. */
+/** The buffers of the kernel take up to 4 MB for each connection before a stream stalls. */
 const BATCHES = 16;
 
-test(`${STREAMS} streams whose clients do not read`, { timeout: 300_000 }, async () => {
+test(`${STREAMS} streams whose clients do not read stay open`, { timeout: 300_000 }, async () => {
   const hub = await startWorkerd({ LOG_LEVEL: "error", STALL_SECONDS: "0", MEMORY_BYTES: String(64 * 2 ** 20) });
   const channel = hub.channel("stalled");
   const publish = async (batches, pauseMs) => {
@@ -24,11 +23,15 @@ test(`${STREAMS} streams whose clients do not read`, { timeout: 300_000 }, async
       await sleep(pauseMs);
     }
   };
-  // The heap has its working size then.
+  // The heap grows to its working size first.
   await publish(WARM_UP_BATCHES, 0);
-  const clients = spawn("python3", [join(root, "tests/support/stalled.py"), hub.workerd.port, "stalled", STREAMS], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
+  const clients = spawn(
+    "python3",
+    [join(root, "tests/support/stalled.py"), hub.workerd.port, "stalled", String(STREAMS)],
+    {
+      stdio: ["pipe", "pipe", "inherit"],
+    },
+  );
   after(() => clients.kill("SIGKILL"));
   await once(clients.stdout, "data");
   await eventually(async () => (await channel.stats()).subscribers === STREAMS);
@@ -46,5 +49,5 @@ test(`${STREAMS} streams whose clients do not read`, { timeout: 300_000 }, async
   const megabytes = (bytes) => Math.round(bytes / 1e6);
   const each = ((stalled - open) / STREAMS / 1e6).toFixed(2);
   console.log(`# ${STREAMS} streams: ${megabytes(open)} MB open, ${megabytes(stalled)} MB stalled (${each} MB each)`);
-  console.log(`# ${megabytes(hub.residentBytes())} MB once they are gone`);
+  console.log(`# ${megabytes(hub.residentBytes())} MB after they have closed`);
 });

@@ -1,4 +1,4 @@
-// metadata.sqlite, workerd's file of alarms, is damaged or gone: the hub says so, and takes the alarms from the channels.
+// metadata.sqlite, in which workerd stores alarms, is damaged or missing: the hub restores it from the channels.
 import assert from "node:assert/strict";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,6 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
 import { isEmpty } from "../../scripts/databases.mjs";
 import { startWorkerd } from "../../scripts/workerd.mjs";
+import { cases } from "../support/cases.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { Channel } from "../support/hub.mjs";
 import { objectId } from "../support/overdue.mjs";
@@ -13,11 +14,11 @@ import { freePort } from "../support/port.mjs";
 import { ServeProcess, serve } from "../support/serve.mjs";
 import { eventually } from "../support/wait.mjs";
 
-/** So many alarms do not fit one page of a database. */
+/** The alarms of these channels need more than one page of the database. */
 const CHANNELS = 60;
 const settings = { ACCESS: "open", LOG_LEVEL: "error" };
 
-/** The storage of a hub that was stopped, or killed: then the databases of its channels have logs. */
+/** Makes the storage of a hub that has ended by `end`. After a kill, the databases of its channels have logs. */
 async function storage(end) {
   const stateDir = temporaryFolder();
   const hub = await startWorkerd({ settings, stateDir, stdout: "ignore" });
@@ -32,7 +33,7 @@ const killed = await storage((hub) => {
   return hub.ended;
 });
 
-/** All alarms, by the ids of their objects. */
+/** Returns the times of all alarms by the ids of their objects. */
 function alarmsIn(file) {
   const database = new DatabaseSync(file, { readOnly: true });
   const query = database.prepare("SELECT actor_id AS id, scheduled_time AS time FROM _cf_ALARM");
@@ -42,49 +43,54 @@ function alarmsIn(file) {
   return alarms;
 }
 
-const remove = (file) => ["", "-wal", "-shm"].forEach((suffix) => rmSync(file + suffix, { force: true }));
-const CASES = [
+function remove(file) {
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(file + suffix, { force: true });
+}
+
+const CASES = cases([
   ["garbage", stopped, (file) => writeFileSync(file, "this is no database"), /is damaged \(file is not a database\)/],
   ["half as long", stopped, (file) => truncateSync(file, statSync(file).size / 2), /is damaged \(.+\)/],
   ["empty", stopped, (file) => truncateSync(file, 0), /has lost its content/],
-  ["gone", stopped, (file) => remove(file), /is missing/],
-  ["gone after kill -9", killed, (file) => remove(file), /is missing/],
-];
+  ["missing", stopped, (file) => remove(file), /is missing/],
+  ["missing after kill -9", killed, (file) => remove(file), /is missing/],
+]);
 
-for (const [what, from, damage, why] of CASES) {
-  test(`metadata.sqlite is ${what}: the hub says so, serves, and no alarm is lost`, { timeout: 60_000 }, async () => {
+for (const [state, from, damage, why] of CASES) {
+  test(`if metadata.sqlite is ${state}, the hub reports it, serves, and restores all alarms`, {
+    timeout: 60_000,
+  }, async () => {
     const STATE_DIR = temporaryFolder();
     cpSync(from, STATE_DIR, { recursive: true });
     const file = join(STATE_DIR, "channel", "metadata.sqlite");
     const before = alarmsIn(file);
     damage(file);
     const hub = await serve({ ...settings, STATE_DIR });
-    const said = hub.lines().filter((line) => line.includes(file));
-    assert.match(said[0], why);
-    assert.match(said[0], /reading the alarms of 60 channels again/);
+    const [line] = hub.lines().filter((line) => line.includes(file));
+    assert.match(line, why);
+    assert.match(line, /reading the alarms of 60 channels again/);
     const { events } = await hub.channel("c0").history();
     assert.deepEqual(
       events.map(({ data }) => data),
       ["event of 0"],
     );
-    assert.equal((await hub.channel("c1").publish("more")).id.split("-")[1], "2", "the epoch goes on");
+    assert.equal((await hub.channel("c1").publish("more")).id.split("-")[1], "2", "the epoch continues");
     await hub.stop();
     const alarms = alarmsIn(file);
     assert.deepEqual(Object.keys(alarms), Object.keys(before));
-    // The publish may have set its channel's alarm anew, a millisecond earlier.
+    // The publish may have set the alarm of its channel again, a millisecond earlier.
     for (const [id, time] of Object.entries(before)) {
       assert.ok(time >= alarms[id] && time - alarms[id] <= 2_000_000n, `${time} has become ${alarms[id]}`);
     }
-    const away = readdirSync(join(STATE_DIR, "channel")).filter(
+    const kept = readdirSync(join(STATE_DIR, "channel")).filter(
       (name) => name.includes("damaged") && name.endsWith("Z"),
     );
-    assert.equal(away.length, what.startsWith("gone") ? 0 : 1, "the damaged file is kept");
-    if (what === "garbage")
-      assert.equal(readFileSync(join(STATE_DIR, "channel", away[0]), "utf8"), "this is no database");
+    assert.equal(kept.length, state.startsWith("missing") ? 0 : 1, "the damaged file is kept");
+    if (state === "garbage")
+      assert.equal(readFileSync(join(STATE_DIR, "channel", kept[0]), "utf8"), "this is no database");
   });
 }
 
-test("alarms that were read again fire", { timeout: 60_000 }, async () => {
+test("a restored alarm clears its channel", { timeout: 60_000 }, async () => {
   const STATE_DIR = temporaryFolder();
   const short = { ...settings, HISTORY_SECONDS: "3", IDEMPOTENCY_SECONDS: "1", STATE_DIR };
   const first = await serve(short);
@@ -97,7 +103,7 @@ test("alarms that were read again fire", { timeout: 60_000 }, async () => {
   await second.stop();
 });
 
-test("a metadata.sqlite that cannot be opened is named, with what to do", { timeout: 30_000 }, async () => {
+test("a metadata.sqlite that cannot be opened is reported with what to do", { timeout: 30_000 }, async () => {
   const STATE_DIR = temporaryFolder();
   const file = join(STATE_DIR, "channel", "metadata.sqlite");
   mkdirSync(file, { recursive: true });

@@ -1,4 +1,4 @@
-// One STATE_DIR is of one hub: a second hub is refused, and after kill -9 the next hub waits for the old workerd's end.
+// Only one hub uses a STATE_DIR at a time. After kill -9, the next hub waits for the end of the old workerd.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,32 +6,32 @@ import { test } from "node:test";
 import { FolderLock } from "../../scripts/lock.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { freePort } from "../support/port.mjs";
-import { ServeProcess, serve, workerds } from "../support/serve.mjs";
+import { killHard, ServeProcess, serve, workerds } from "../support/serve.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 
-const KILLS = 20;
+const KILLS = 8;
 
-test("a second hub on the same folder says which process uses it, and ends", { timeout: 60_000 }, async () => {
+test("a second hub on the same STATE_DIR names the process that uses it, and exits", { timeout: 60_000 }, async () => {
   const STATE_DIR = temporaryFolder();
   const first = await serve({ STATE_DIR });
   const { id } = await first.channel("foo").publish("before");
   const second = new ServeProcess({ PORT: String(await freePort()), STATE_DIR });
   assert.equal((await second.exited)[0], 1);
-  const words = `the hub with process id ${first.script}, which serves ${first.origin}, uses it; stop that hub, or set another folder`;
-  assert.ok(second.output.includes(`sse-broadcaster: STATE_DIR is "${STATE_DIR}": ${words}\n`), second.output);
+  const message = `the hub with process id ${first.script}, which serves ${first.origin}, uses it; stop that hub, or set another folder`;
+  assert.ok(second.output.includes(`sse-broadcaster: STATE_DIR is "${STATE_DIR}": ${message}\n`), second.output);
   assert.ok(!second.output.includes("    at "), second.output);
   const { events } = await first.channel("foo").history();
   assert.deepEqual(
     events.map((event) => event.id),
     [id],
-    "the first hub goes on",
+    "the first hub still works",
   );
   await first.stop();
   const third = await serve({ STATE_DIR });
   await third.stop();
 });
 
-test(`after kill -9 the next hub starts, ${KILLS} times, and there are never two workerds`, {
+test("after kill -9 the next hub starts, and there are never two workerds", {
   timeout: 180_000,
 }, async () => {
   const STATE_DIR = temporaryFolder();
@@ -42,11 +42,11 @@ test(`after kill -9 the next hub starts, ${KILLS} times, and there are never two
   for (let n = 0; n < KILLS; n++) {
     ids.push((await hub.channel("foo").publish(`${n}`)).id);
     process.kill(hub.script, "SIGKILL");
-    // Another port: that the old one is taken would hold a hub up, too.
+    // The next hub has another port, because a used port would delay it, too.
     const next = new ServeProcess({ PORT: String(await freePort()), STATE_DIR, LOG_LEVEL: "error" });
     await next.ready();
     const killed = hub;
-    await eventually(() => killed.running().length === 0, 5_000, "all of the killed hub ends");
+    await eventually(() => killed.running().length === 0, 5_000, "all processes of the killed hub end");
     hub = next;
   }
   clearInterval(watch);
@@ -59,17 +59,17 @@ test(`after kill -9 the next hub starts, ${KILLS} times, and there are never two
   await hub.stop();
 });
 
-test("kill -9 while it starts leaves no workerd behind, at any moment", { timeout: 120_000 }, async () => {
+test("kill -9 at any moment of the start leaves no workerd behind", { timeout: 120_000 }, async () => {
   const STATE_DIR = temporaryFolder();
-  for (let n = 0; n < 12; n++) {
+  for (let n = 0; n < 8; n++) {
     const hub = new ServeProcess({ PORT: String(await freePort()), STATE_DIR, LOG_LEVEL: "error" });
-    // From when npm runs the script until it serves.
+    // The kills fall between the start of the script and the first request.
     await eventually(() => hub.output.includes("up to date"));
-    await sleep(n * 20);
+    await sleep(n * 30);
     hub.findProcesses();
-    // npm and the script, but neither the guard nor what is to become workerd.
+    // This kills npm and the script, but neither the guard nor the process that becomes workerd.
     for (const [pid, , name] of hub.running()) if (!["sh", "workerd"].includes(name)) killHard(pid);
-    await eventually(() => hub.running().length === 0 && workerds().length === 0, 5_000, "nothing of it is left");
+    await eventually(() => hub.running().length === 0 && workerds().length === 0, 5_000, "no process is left");
     await sleep(50);
     assert.deepEqual(workerds(), [], "a workerd has started later");
   }
@@ -78,21 +78,24 @@ test("kill -9 while it starts leaves no workerd behind, at any moment", { timeou
   assert.equal((await hub.exited)[0], 0);
 });
 
-test("a hub waits for a workerd that the killed one has left, and then refuses", { timeout: 30_000 }, async () => {
+test("a hub waits for the workerd of a killed hub, and gives up if that does not end", {
+  timeout: 30_000,
+}, async () => {
   const folder = temporaryFolder();
   const first = await FolderLock.take(folder, "http://127.0.0.1:1");
-  // This very process stands for a workerd that does not end.
+  // The process of this test stands for a workerd that does not end.
   first.note(process.pid);
   first.free();
   await assert.rejects(
     FolderLock.take(folder, "http://127.0.0.1:2"),
     new RegExp(`workerd .*process ${process.pid}, still`),
   );
-  writeFileSync(join(folder, "hub.json"), "{"); // As a hub leaves it that is killed while it writes.
+  // A hub that is killed while it writes leaves this.
+  writeFileSync(join(folder, "hub.json"), "{");
   (await FolderLock.take(folder, "http://127.0.0.1:2")).free();
 });
 
-test("a lock that cannot be used is named", async () => {
+test("a lock file that cannot be used is reported with what to do", async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, "hub.lock"), "this is no database");
   await assert.rejects(
@@ -100,11 +103,3 @@ test("a lock that cannot be used is named", async () => {
     /its file hub\.lock cannot be used \(file is not a database\); remove/,
   );
 });
-
-function killHard(pid) {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It has ended already.
-  }
-}

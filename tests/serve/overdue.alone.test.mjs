@@ -1,4 +1,4 @@
-// A hub that stood still while its channels' alarms became due starts at once, and clears the channels little by little.
+// A hub starts after its alarms have become overdue: it serves at once, and clears the channels one after the other.
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { databasesIn, makeOverdue, objectId, SHORT_LIVED } from "../support/over
 import { serve } from "../support/serve.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 
-/** More than can be open at once: each of them would have three files open. */
+/** These channels cannot all be open at once, because each has three files open. */
 const CHANNELS = 2_000;
 const OPEN_FILES = 2_000;
 const START_MS = 5_000;
@@ -20,7 +20,7 @@ const START_MS = 5_000;
 const folderOf = (stateDir) => join(stateDir, "channel");
 const emptyIn = (stateDir) => databasesIn(stateDir).filter((name) => isEmpty(join(folderOf(stateDir), name)));
 
-/** The times of all alarms, in milliseconds since 1970, in order. */
+/** Returns the times of all alarms in order, in milliseconds since 1970. */
 function alarmsIn(stateDir) {
   const database = new DatabaseSync(join(folderOf(stateDir), "metadata.sqlite"), { readOnly: true });
   const query = database.prepare("SELECT scheduled_time / 1000000 AS time FROM _cf_ALARM ORDER BY time");
@@ -29,7 +29,7 @@ function alarmsIn(stateDir) {
   return times;
 }
 
-test(`${CHANNELS} overdue channels: it starts, clears them one by one, and goes on after kill -9`, {
+test(`a hub with ${CHANNELS} overdue channels starts at once, clears them one by one, and continues after kill -9`, {
   timeout: 180_000,
 }, async () => {
   const STATE_DIR = temporaryFolder();
@@ -70,13 +70,13 @@ test(`${CHANNELS} overdue channels: it starts, clears them one by one, and goes 
   assert.ok(times.length < CHANNELS && times.length > CHANNELS - 200, `${times.length} alarms are left`);
 });
 
-test("alarms that are due or soon will be are spread, in their order; others are left as they are", () => {
+test("overdue and imminent alarms are spread in their order, and later alarms stay the same", () => {
   const folder = temporaryFolder();
   const alarms = new Alarms(folder, assert.fail);
   const now = 1_800_000_000_000;
   const insert = alarms.database.prepare("INSERT INTO _cf_ALARM VALUES (?, ?, NULL)");
   const offsets = [-86_400_000, -5, -5, 0, 900, 1_050, 5_000, 5_001, 5_020, 599_000, 700_000, 700_000];
-  offsets.forEach((offset, n) => insert.run(`id ${n}`, BigInt(now + offset) * 1_000_000n));
+  for (const [n, offset] of offsets.entries()) insert.run(`id ${n}`, BigInt(now + offset) * 1_000_000n);
   assert.equal(alarms.overdue(now), 4);
   alarms.spread(99.5, now);
   alarms.close();
@@ -86,7 +86,7 @@ test("alarms that are due or soon will be are spread, in their order; others are
   );
   const expected = [1_000, 1_100, 1_200, 1_300, 1_400, 1_500, 5_000, 5_100, 5_200, 599_000, 700_000, 700_000];
   const order = Object.fromEntries(query.all(now).map(({ id, time }) => [id, time]));
-  // Two of them are due in the same moment, and may change places.
+  // Two alarms have the same time, so their order may change.
   const sorted = Object.entries(order).sort(([a], [b]) => Number(a.slice(3)) - Number(b.slice(3)));
   assert.deepEqual(
     sorted.map(([, time]) => time).sort((a, b) => a - b),
@@ -96,7 +96,7 @@ test("alarms that are due or soon will be are spread, in their order; others are
   found.close();
 });
 
-test("only databases that certainly hold nothing are removed", () => {
+test("only databases that are certainly empty are removed", () => {
   const folder = temporaryFolder();
   const path = (n) => join(folder, `${objectId(`c${n}`)}.sqlite`);
   const make = (n, sql = "", close = true) => {
@@ -108,24 +108,24 @@ test("only databases that certainly hold nothing are removed", () => {
   make(0, "CREATE TABLE a (b); DROP TABLE a; VACUUM");
   make(1, "CREATE TABLE a (b)");
   make(2, "CREATE VIEW a AS SELECT 1");
-  // A page of a dropped table is free, and may be of use to somebody.
+  // A database with the free page of a dropped table is not certainly empty.
   make(3, "CREATE TABLE a (b); DROP TABLE a");
-  // Its table is in its log alone, as after kill -9 of workerd.
+  // The table is in the log only, as after kill -9 of workerd.
   const open = make(4, "CREATE TABLE a (b)", false);
   writeFileSync(path(5), "SQLite format 3\0 and something else");
   writeFileSync(path(6), Buffer.alloc(4096));
   writeFileSync(join(folder, "metadata.sqlite"), "");
   const before = readdirSync(folder).length;
-  assert.deepEqual(removeEmpty(folder, 0), [], "it has no time");
+  assert.deepEqual(removeEmpty(folder, 0), [], "the time is over");
   assert.deepEqual(removeEmpty(folder, 1_000), [objectId("c0")]);
   assert.equal(readdirSync(folder).length, before - 1);
   open.close();
 });
 
-test("the alarm of a database that is removed goes with it", { timeout: 60_000 }, async () => {
+test("the alarm of a database that is removed is removed, too", { timeout: 60_000 }, async () => {
   const STATE_DIR = temporaryFolder();
   await makeOverdue(STATE_DIR, 3);
-  // As kill -9 of workerd leaves it after it has cleared the channel, and before it has removed the alarm.
+  // After kill -9, workerd may have cleared a channel and not yet removed its alarm.
   const path = join(folderOf(STATE_DIR), `${objectId("c1")}.sqlite`);
   writeFileSync(path, "");
   const database = new DatabaseSync(path);
@@ -136,7 +136,7 @@ test("the alarm of a database that is removed goes with it", { timeout: 60_000 }
   assert.ok(!existsSync(path));
   await eventually(() => emptyIn(STATE_DIR).length === 2);
   await sleep(500);
-  assert.ok(!existsSync(path), "no alarm has made it again");
+  assert.ok(!existsSync(path), "no alarm has made the database again");
   await hub.stop();
   assert.deepEqual(alarmsIn(STATE_DIR), []);
 });

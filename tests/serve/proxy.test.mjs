@@ -1,10 +1,10 @@
-// nginx in front, as docs/self-hosting.md configures it: streams pass unbuffered, and idle connections never get to the hub.
+// nginx in front of the hub with the documented configuration.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { atExit } from "../support/cleanup.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { Channel } from "../support/hub.mjs";
@@ -17,11 +17,11 @@ import { eventually, sleep } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
 const IDLE = 1_100;
-/** What the configuration allows one address. */
+/** The documented limit of connections for each address. */
 const ALLOWED = 100;
 const skip = missingTool("nginx", "nginx");
 
-/** The documentation's configuration, with another port and another log, without TLS and for the hub of a test. */
+/** Returns the documented configuration for the hub of this test: without TLS, and with other ports and logs. */
 function configuration(port, hub, folder) {
   const replace = (text, pattern, by) => {
     assert.match(text, pattern);
@@ -39,7 +39,7 @@ function configuration(port, hub, folder) {
 http { ${paths.join(" ")} ${site} }`;
 }
 
-/** Starts nginx in front of `hub`. Returns where it is reached, and its log. */
+/** Starts nginx in front of `hub`. Returns its origin and its access log. */
 async function startNginx(hub) {
   const folder = temporaryFolder();
   mkdirSync(join(folder, "logs"));
@@ -66,18 +66,18 @@ async function startNginx(hub) {
   return { origin, log: () => readFileSync(join(folder, "access.log"), "utf8") };
 }
 
-const hub = skip || (await startWorkerd({ LOG_LEVEL: "error" }));
-const proxy = skip || (await startNginx(hub));
+const hub = skip ? undefined : await startWorkerd({ LOG_LEVEL: "error" });
+const proxy = skip ? undefined : await startNginx(hub);
 const openFiles = () => readdirSync(`/proc/${hub.pid}/fd`).length;
 
-test("events pass at once, each by itself", { skip, timeout: 30_000 }, async () => {
+test("nginx passes each event at once and logs no query", { skip, timeout: 30_000 }, async () => {
   const channel = new Channel(proxy, "foo");
   const stream = await subscribe(channel);
   for (let n = 1; n <= 20; n++) {
     const since = performance.now();
     await channel.publish(`${n}`);
     await stream.untilEvents(n);
-    assert.ok(performance.now() - since < 1_000, "it waits for more");
+    assert.ok(performance.now() - since < 1_000, "nginx buffers events");
   }
   assert.equal(stream.account().events.length, 20);
   await (await fetch(`${proxy.origin}/channels/foo/stats?token=secret`)).body.cancel();
@@ -86,31 +86,36 @@ test("events pass at once, each by itself", { skip, timeout: 30_000 }, async () 
   stream.close();
 });
 
-for (const [what, text] of [
-  ["that send nothing", ""],
-  ["with unfinished headers", "GET /channels/foo HTTP/1.1\r\nHost: x\r\n"],
-  ["with unfinished bodies", "POST /channels/foo/broadcast HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\nhalf"],
-]) {
-  test(`${IDLE} connections ${what} do not get to the hub, and are let go`, { skip, timeout: 60_000 }, async () => {
-    const before = openFiles();
-    const sockets = await idleConnections(proxy, IDLE, text);
-    await sleep(1_000);
-    const more = openFiles() - before;
-    assert.ok(more <= 8, `the hub has ${more} more files open`);
-    await eventually(() => sockets.every((socket) => socket.closed), 20_000, "nginx lets go of them");
-    assert.equal((await new Channel(proxy, "foo").publish("x")).events, 1);
-  });
-}
+describe("idle connections", { concurrency: true, skip }, () => {
+  for (const [name, text] of [
+    ["that send nothing", ""],
+    ["with unfinished headers", "GET /channels/foo HTTP/1.1\r\nHost: x\r\n"],
+    ["with unfinished bodies", "POST /channels/foo/broadcast HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\nhalf"],
+  ]) {
+    test(`nginx passes no connections ${name} to the hub, and closes them`, { timeout: 60_000 }, async () => {
+      const before = openFiles();
+      const sockets = await idleConnections(proxy, IDLE, text);
+      await sleep(1_000);
+      const more = openFiles() - before;
+      assert.ok(more <= 8, `the hub has ${more} more files open`);
+      await eventually(() => sockets.every((socket) => socket.closed), 20_000, "nginx closes them");
+    });
+  }
+});
 
-test(`of ${IDLE} streams of one address, the hub gets ${ALLOWED}`, { skip, timeout: 60_000 }, async () => {
+test(`nginx passes ${ALLOWED} streams of one address to the hub, and tells a browser to retry`, {
+  skip,
+  timeout: 60_000,
+}, async () => {
+  assert.equal((await new Channel(proxy, "foo").publish("x")).events, 1);
   const text = "GET /channels/many HTTP/1.1\r\nHost: x\r\n\r\n";
   const sockets = await idleConnections(proxy, IDLE, text);
   const answered = (status) => sockets.filter((socket) => socket.received.startsWith(`HTTP/1.1 ${status} `)).length;
-  await eventually(() => answered(200) + answered(503) === IDLE, 20_000, "all are answered");
+  await eventually(() => answered(200) + answered(503) === IDLE, 20_000, "each request is answered");
   assert.equal(answered(200), ALLOWED);
   const { subscribers } = await hub.channel("many").stats();
   assert.equal(subscribers, ALLOWED);
-  // A browser's EventSource gives up for good on any status but 200.
+  // A browser's EventSource does not reconnect after a status other than 200.
   const browser = await fetch(`${proxy.origin}/channels/many`, { headers: { Accept: "text/event-stream" } });
   assert.deepEqual([browser.status, await browser.text()], [200, "retry: 5000\n\n"]);
   assert.equal(browser.headers.get("content-type"), "text/event-stream");

@@ -1,4 +1,4 @@
-"""What schemathesis has to be told to test this hub: streams do not end, and their blocks have a form of their own."""
+"""Hooks that let schemathesis test this hub: streams do not end, and OpenAPI cannot describe their blocks."""
 
 import io
 import json
@@ -15,7 +15,7 @@ OPENING = rf"retry: (?:[23]\d{{3}}|4000)\n: sse-broadcaster\n(?:id: {ID}\n)?\n"
 NOTICE = rf"event: hub\.gap\ndata: (?P<gap>.+)\nid: {ID}\n\n"
 ERROR = r"retry: \d{4,5}\nevent: hub\.error\ndata: (?P<error>.+)\n\n"
 
-# A batch is text.
+# A batch is sent as text.
 schemathesis.serializer.alias(EVENT_STREAM, "text/plain")
 
 
@@ -24,13 +24,13 @@ def is_stream(response):
 
 
 def is_begun(text):
-    """Whether a stream's beginning is there: its first block, and the notice that follows one without an id."""
+    """Whether text has the beginning of a stream: its first block, and the notice that follows a block without an id."""
     blocks = text.count(b"\n\n")
     return blocks >= (1 if b"\nid: " in text or b"hub.error" in text else 2)
 
 
 def cut(response):
-    """Ends a stream behind its beginning, and closes the connection, as a client does that has what it wants."""
+    """Reads the beginning of a stream, closes the connection, and makes the beginning the whole response."""
     raw, text = response.raw, b""
     while not is_begun(text):
         piece = raw.read1()
@@ -50,13 +50,13 @@ def send(self, request, *args, _send=HTTPAdapter.send, **kwargs):
     return response
 
 
-# Here and not in a hook, as no hook sees the requests that schemathesis' own checks send.
+# No hook sees the requests that schemathesis' own checks send, so this replaces the method itself.
 HTTPAdapter.send = send
 
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """What OpenAPI cannot say of a batch: it takes no `event`, has to have a body, and is not meant by `*/*`."""
+    """Applies what OpenAPI cannot describe: a batch has no `event` and needs a body, and `*/*` does not include it."""
     if case.media_type != EVENT_STREAM:
         return
     case.query.pop("event", None)
@@ -67,19 +67,19 @@ def before_call(context, case, kwargs):
 
 
 def conforms(value, name, description):
-    """Whether `value` is as the description's schema `name` says."""
+    """Whether a value conforms to the schema with this name."""
     schema = {"$ref": f"#/components/schemas/{name}", "components": description["components"]}
     return jsonschema_rs.validator_for(schema).is_valid(value)
 
 
 @schemathesis.check
 def stream_conformance(ctx, response, case):
-    """OpenAPI 3.1 has no words for the form of a stream; this is what the description says in prose."""
+    """Checks the form of a stream, which OpenAPI 3.1 cannot describe and the description has in prose."""
     if case.method == "HEAD" or response.headers.get("content-type") != [EVENT_STREAM]:
         return
     text = response.content.decode()
     found = re.match(ERROR, text) or re.match(rf"(?:{OPENING})(?:{NOTICE})?", text)
-    assert found, f"not how a stream begins: {text[:500]!r}"
+    assert found, f"not the beginning of a stream: {text[:500]!r}"
     data = found.groupdict()
     if data.get("error"):
         assert conforms(json.loads(data["error"]), "Problem", case.operation.schema.raw_schema)

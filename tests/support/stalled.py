@@ -1,4 +1,4 @@
-"""Opens streams and never reads them: stalled.py PORT CHANNEL COUNT. Prints a line when all are open, and ends with stdin."""
+"""Opens streams and never reads them. Usage: stalled.py PORT CHANNEL COUNT. Prints a line when all are open. Ends when stdin ends."""
 
 import socket
 import sys
@@ -8,7 +8,7 @@ request = f"GET /channels/{channel} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 sockets = []
 for _ in range(count):
     connection = socket.socket()
-    # The less the kernel keeps for the reader, the sooner the stream stalls.
+    # With a small buffer of the kernel, the stream stalls soon.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect(("127.0.0.1", port))
     connection.sendall(request)

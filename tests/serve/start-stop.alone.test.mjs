@@ -1,4 +1,4 @@
-// `npm run serve`, as somebody runs it who hosts the hub: the console, settings, what it says of bad input, its end.
+// `npm run serve`: what it serves, its messages about invalid variables, and how it ends.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -6,8 +6,9 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "../../scripts/install.mjs";
+import { cases } from "../support/cases.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
-import { freePort } from "../support/port.mjs";
+import { freePort, portOf } from "../support/port.mjs";
 import { rawConnection } from "../support/raw.mjs";
 import { ServeProcess, serve } from "../support/serve.mjs";
 import { subscribe } from "../support/subscriber.mjs";
@@ -18,7 +19,7 @@ const STOP_MS = 10_000;
 
 const folder = temporaryFolder();
 
-/** Starts it with `variables` that nobody can serve with. Returns the lines that it said itself. */
+/** Starts it with invalid variables. Returns the lines of its own messages. */
 async function refused(variables) {
   const serve = new ServeProcess({ PORT: String(await freePort()), ...variables });
   assert.notEqual(await serve.exitStatus(), 0);
@@ -29,7 +30,9 @@ async function refused(variables) {
   return serve.lines().filter((line) => line.startsWith("sse-broadcaster: "));
 }
 
-test("it serves the console, the API and its log, and stores on disk", { timeout: 30_000 }, async () => {
+test("npm run serve starts within 3 s, serves the console and the API, prints the log, and stores on disk", {
+  timeout: 30_000,
+}, async () => {
   const hub = await serve({ MAX_SUBSCRIBERS: "1", STATE_DIR: join(folder, "made", "state") });
   assert.ok(hub.readyMs < START_MS, `ready after ${hub.readyMs} ms`);
   console.log(`# ready after ${Math.round(hub.readyMs)} ms`);
@@ -65,7 +68,9 @@ test("it serves the console, the API and its log, and stores on disk", { timeout
   await hub.stop();
 });
 
-test("a bad setting is the Worker's to tell, on IPv6, too", { timeout: 30_000 }, async (t) => {
+test("npm run serve serves on IPv6, and the hub reports an invalid setting in its responses", {
+  timeout: 30_000,
+}, async (t) => {
   const probe = createServer().listen(0, "::1");
   const there = await once(probe, "listening").then(
     () => true,
@@ -76,16 +81,19 @@ test("a bad setting is the Worker's to tell, on IPv6, too", { timeout: 30_000 },
   const hub = await serve({ HOST: "::1", BUFFER_EVENTS: 'a"b\\c\n\u001bé' });
   const response = await hub.fetch("/healthz");
   assert.equal(response.status, 500);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the setting has a control character.
   assert.match((await response.json()).detail, /BUFFER_EVENTS is "a"b\\c\n\u001bé": it has to be a whole number/);
   await hub.stop();
 });
 
-for (const [signal, send] of [
+for (const [signal, send] of cases([
   ["SIGTERM", ({ child }) => process.kill(child.pid, "SIGTERM")],
-  // As a terminal's Ctrl-C: to the whole group.
+  // Ctrl-C in a terminal sends the signal to the whole group.
   ["SIGINT", ({ child }) => process.kill(-child.pid, "SIGINT")],
-]) {
-  test(`${signal} ends it with 1,000 streams, half of them dead`, { timeout: 60_000 }, async () => {
+])) {
+  test(`${signal} ends npm run serve within 10 s with 1,000 streams, and a publish in flight succeeds`, {
+    timeout: 60_000,
+  }, async () => {
     const hub = await serve({ LOG_LEVEL: "error" });
     const channel = hub.channel("full");
     const open = async () => {
@@ -97,8 +105,8 @@ for (const [signal, send] of [
     const sockets = [];
     while (sockets.length < 1_000) sockets.push(...(await Promise.all(Array.from({ length: 100 }, open))));
     assert.equal((await channel.stats()).subscribers, 1_000);
-    // workerd knows nothing of their end before it writes to them again.
-    sockets.forEach((socket, n) => n % 2 && socket.destroy());
+    // workerd does not notice their end before it writes to them.
+    for (const [n, socket] of sockets.entries()) if (n % 2) socket.destroy();
     const { subscribers } = await channel.stats();
     const publisher = await rawConnection(hub.origin);
     publisher.send("POST /channels/slow/broadcast HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
@@ -112,26 +120,26 @@ for (const [signal, send] of [
     assert.equal(await hub.exitStatus(), 0);
     const ms = performance.now() - sentAt;
     assert.ok(ms < STOP_MS, `it took ${ms} ms`);
-    assert.equal(subscribers, 1_000, "the dead ones were still thought alive");
+    assert.equal(subscribers, 1_000, "workerd has not noticed the closed connections");
     console.log(`# ended ${Math.round(ms)} ms after ${signal}`);
     for (const socket of sockets) socket.destroy();
   });
 }
 
-test("variables that cannot be used are named in one line", { timeout: 60_000 }, async () => {
+test("an invalid variable is reported in one line", { timeout: 60_000 }, async () => {
   const file = join(folder, "file");
   writeFileSync(file, "");
   const busy = createServer().listen(0, "127.0.0.1");
   await once(busy, "listening");
-  for (const [variables, line] of [
+  for (const [variables, line] of cases([
     [{ PORT: "http" }, /PORT is "http": it has to be a whole number from 1 to 65535$/],
     [{ PORT: "65536" }, /PORT is "65536": it has to be/],
-    [{ PORT: String(busy.address().port) }, /PORT is "\d+": another program listens there; .*another port$/],
+    [{ PORT: String(portOf(busy)) }, /PORT is "\d+": another program listens there; .*another port$/],
     [{ HOST: "192.0.2.1" }, /HOST is "192\.0\.2\.1": this machine cannot listen there/],
     [{ STATE_DIR: file }, /STATE_DIR is ".+": that is not a folder; choose another path/],
     [{ STATE_DIR: join(file, "below") }, /STATE_DIR is ".+": that is not a folder; choose another path/],
     [{ STATE_DIR: "/proc/state" }, /STATE_DIR is "\/proc\/state": it cannot be written to/],
-  ]) {
+  ])) {
     const lines = await refused(variables);
     assert.equal(lines.length, 1, lines.join("\n"));
     assert.match(lines[0], line);

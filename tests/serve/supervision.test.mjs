@@ -1,4 +1,4 @@
-// `npm run serve` outlives its workerd: whatever ends that, it serves again, and streams resume without a hole.
+// `npm run serve` starts workerd again when it has ended, and streams resume without a missing event.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Backoff } from "../../scripts/supervisor.mjs";
@@ -8,26 +8,34 @@ import { ReconnectingSubscriber } from "../support/reconnecting.mjs";
 import { serve } from "../support/serve.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 
-const FOLLOWERS = 20;
+const SUBSCRIBERS = 20;
 const OPEN_FILES = 2001;
-/** More than fit OPEN_FILES. */
+/** These connections exceed OPEN_FILES. */
 const IDLE = 1_100;
 
-/** A hub with a storage of its own, followers of one of its channels, and a publisher that tries until it succeeds. */
-class Scene {
-  static async start(limits) {
-    const scene = new Scene();
-    scene.hub = await serve({ STATE_DIR: temporaryFolder(), LOG_LEVEL: "error" }, limits);
-    scene.channel = scene.hub.channel("followed");
-    scene.published = [];
-    await scene.publish();
-    scene.followers = await Promise.all(
-      Array.from({ length: FOLLOWERS }, () => ReconnectingSubscriber.start(scene.channel)),
-    );
-    return scene;
+/** A hub with a storage of its own, subscribers of a channel, and a publisher that repeats a publish until it succeeds. */
+class Scenario {
+  /** @type {string[]} */
+  published = [];
+  /** @type {ReconnectingSubscriber[]} */
+  subscribers = [];
+
+  /** @param {import("../support/serve.mjs").ServeProcess} hub */
+  constructor(hub) {
+    this.hub = hub;
+    this.channel = hub.channel("followed");
   }
 
-  /** Publishes one event; by its key, it is published once however often it takes. */
+  /** @param {import("../support/serve.mjs").Limits} [limits] */
+  static async start(limits) {
+    const scenario = new Scenario(await serve({ STATE_DIR: temporaryFolder(), LOG_LEVEL: "error" }, limits));
+    await scenario.publish();
+    const starting = Array.from({ length: SUBSCRIBERS }, () => ReconnectingSubscriber.start(scenario.channel));
+    scenario.subscribers = await Promise.all(starting);
+    return scenario;
+  }
+
+  /** Publishes one event. With its idempotency key, it is published once however often this repeats it. */
   async publish() {
     const data = `event ${this.published.length}`;
     const headers = { "Idempotency-Key": data };
@@ -42,11 +50,11 @@ class Scene {
     this.published.push(data);
   }
 
-  /** Publishes until `done` is fulfilled. */
+  /** Publishes until `done` is settled. */
   async publishUntil(done) {
     let isDone = false;
     const end = done.finally(() => (isDone = true));
-    // It is awaited below, where no publish fails before.
+    // The error of `done` is thrown below, unless a publish fails first.
     end.catch(() => {});
     while (!isDone) {
       await this.publish();
@@ -55,71 +63,76 @@ class Scene {
     await end;
   }
 
-  /** Checks that each follower has read every event that was published, once. */
+  /** Checks that each subscriber has received every event once. */
   async check() {
     await this.publish();
     const { id } = this.last;
     await eventually(
-      () => this.followers.every((follower) => follower.hasReceived(id)),
+      () => this.subscribers.every((subscriber) => subscriber.hasReceived(id)),
       20_000,
-      "all have read the last event",
+      "all subscribers have the last event",
     );
-    for (const follower of this.followers) assert.deepEqual(follower.check(id), this.published.slice(1));
+    for (const subscriber of this.subscribers) assert.deepEqual(subscriber.check(id), this.published.slice(1));
   }
 
   async stop() {
-    for (const follower of this.followers) follower.stop();
+    for (const subscriber of this.subscribers) subscriber.stop();
     await this.hub.stop();
   }
 }
 
-test("idle connections beyond the limit of open files do not end it", { timeout: 90_000 }, async () => {
-  const scene = await Scene.start({ openFiles: OPEN_FILES });
-  const { hub } = scene;
+test("the hub serves again after idle connections have exceeded workerd's limit of open files", {
+  timeout: 90_000,
+}, async () => {
+  const scenario = await Scenario.start({ openFiles: OPEN_FILES });
+  const { hub } = scenario;
   const attacked = async () => {
-    // At its limit, workerd ends where it fails to accept a connection, and goes on where it fails to duplicate the file
-    // of one that it has accepted. Which of them it is depends on how many files it has: so on another channel's three.
+    // At its limit, workerd ends if it cannot accept a connection, and continues if it cannot duplicate the file of an
+    // accepted one. This depends on the number of its files, so each attempt opens another channel with its three files.
     for (let n = 0; !hub.output.includes("workerd ended by itself"); n++) {
-      assert.ok(n < 5, "workerd bears it");
-      await hub.channel(`other-${n}`).publish("x");
+      assert.ok(n < 5, "workerd does not end");
+      await hub
+        .channel(`other-${n}`)
+        .publish("x")
+        .catch(() => assert.ok(n > 0, "the first publish fails"));
       const sockets = await idleConnections(hub, IDLE);
       await sleep(200);
       for (const socket of sockets) socket.destroy();
     }
     await hub.restarted();
   };
-  await scene.publishUntil(attacked());
-  await scene.check();
+  await scenario.publishUntil(attacked());
+  await scenario.check();
   const [line] = hub.lines().filter((line) => line.includes("workerd ended by itself"));
   assert.match(
     line,
     /ended by itself \(status 1\): it reached its limit of open files; raise the limit.*proxy.*at once$/,
   );
   assert.match(hub.output, /^sse-broadcaster: the limit of open files is 2001: enough for 980 connections \(/m);
-  assert.match(hub.output, /accept\(\): Too many open files/, "what workerd said is shown");
-  await scene.stop();
+  assert.match(hub.output, /accept\(\): Too many open files/, "the message of workerd is shown");
+  await scenario.stop();
 });
 
-test("kill -9 of workerd, three times in a row: it serves again each time", { timeout: 90_000 }, async () => {
-  const scene = await Scene.start();
-  const { hub } = scene;
+test("the hub serves again after each of three kill -9 of workerd", { timeout: 90_000 }, async () => {
+  const scenario = await Scenario.start();
+  const { hub } = scenario;
   for (let n = 1; n <= 3; n++) {
     const before = hub.workerd;
     process.kill(before, "SIGKILL");
-    await scene.publishUntil(hub.restarted(n));
+    await scenario.publishUntil(hub.restarted(n));
     assert.notEqual(hub.workerd, before);
-    await scene.check();
+    await scenario.check();
   }
   const pauses = [...hub.output.matchAll(/ended by itself \(signal SIGKILL\): .*\. Starting it again (.*)/g)];
   assert.deepEqual(
     pauses.map(([, pause]) => pause),
     ["at once", "in 0.25 s", "in 0.5 s"],
   );
-  await scene.stop();
+  await scenario.stop();
 });
 
 for (const signal of ["SIGTERM", "SIGINT"]) {
-  test(`${signal} ends it at once while it waits to start workerd again`, { timeout: 60_000 }, async () => {
+  test(`${signal} ends the hub at once while it waits to start workerd again`, { timeout: 60_000 }, async () => {
     const hub = await serve({ STATE_DIR: temporaryFolder(), LOG_LEVEL: "error" });
     for (let n = 1; n <= 5; n++) {
       process.kill(hub.workerd, "SIGKILL");
@@ -130,11 +143,11 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
     const since = performance.now();
     process.kill(hub.child.pid, signal);
     assert.equal(await hub.exitStatus(), 0);
-    assert.ok(performance.now() - since < 2_000, "it has waited for the pause");
+    assert.ok(performance.now() - since < 3_500, "the hub has waited for the pause");
   });
 }
 
-test("pauses grow up to a bound, and are forgotten once workerd has served for a while", () => {
+test("the pauses before a restart grow up to a bound, and start again after workerd has served for a minute", () => {
   const backoff = new Backoff();
   const pauses = (uptimes) => uptimes.map((upMs) => backoff.pause(upMs));
   assert.deepEqual(pauses([10, 10, 59_000, 10, 10, 10, 10, 10]), [0, 250, 500, 1_000, 2_000, 4_000, 5_000, 5_000]);

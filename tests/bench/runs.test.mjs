@@ -1,0 +1,30 @@
+// Small runs of the benchmark.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { figuresOf, wrongOf } from "../../bench/figures.mjs";
+import { buildGenerator, measure } from "../../bench/generator.mjs";
+import { missingServers, serverOf } from "../../bench/servers.mjs";
+
+/** The generator is built with the profile of `cargo test`, which shares what it builds. */
+const generator = () => buildGenerator("test");
+
+for (const id of ["ours", "history", "js-object", "nchan"]) {
+  test(`a small run of the benchmark with the server ${id} loses no event`, {
+    timeout: 300_000,
+    skip: missingServers()[id],
+  }, async () => {
+    const load = { subscribers: 20, events: 100, warmUp: 10 };
+    const { report } = await measure(generator(), serverOf(id), load);
+    assert.equal(report.delivered, 2_000);
+    const figures = figuresOf(report);
+    assert.equal(figures.lost, 0);
+    assert.ok(figures.rate > 0 && figures.p99 > 0 && figures.cores > 0, JSON.stringify(report));
+  });
+}
+
+test("subscribers that all resume at once get every event of the history once", { timeout: 300_000 }, async () => {
+  const load = { subscribers: 5, rate: 100, seconds: 1, herd: 20, replay: 2_000, settings: { HISTORY_EVENTS: "4000" } };
+  const { report } = await measure(generator(), serverOf("history"), { ...load, warmUpSeconds: 0.1 });
+  assert.equal(wrongOf(report), 0, JSON.stringify(report));
+  assert.ok(report.seconds > 0 && report.before.p99_ms > 0, JSON.stringify(report));
+});
