@@ -9,7 +9,7 @@ import { root } from "../../scripts/install.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { startHub } from "../support/hub.mjs";
 import { pythonPath } from "../support/python.mjs";
-import { documentation, read, rustSources } from "../support/sources.mjs";
+import { read, rustSources } from "../support/sources.mjs";
 import { subscribe } from "../support/subscriber.mjs";
 import { FULL_ACCESS, mint, now, SECRET } from "../support/tokens.mjs";
 import { startTokenHub, startWorkerd } from "../support/workerd.mjs";

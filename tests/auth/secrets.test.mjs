@@ -147,8 +147,8 @@ test("a hub with invalid keys shows no secret in its log", { timeout: 60_000 }, 
 
 /** Runs the hub with `more` modules before its own, calls `use`, and returns everything that the hub has printed. */
 async function outputOf({ more = [], settings }, use) {
-  const stdio = { stdout: "pipe", stderr: "pipe" };
-  const workerd = await bare.startWorkerd({ worker: [...more, ...bare.hubModules()], settings, ...stdio });
+  const worker = [...more, ...bare.hubModules()];
+  const workerd = await bare.startWorkerd({ worker, settings, stdout: "pipe", stderr: "pipe" });
   after(() => workerd.kill());
   let output = "";
   for (const stream of [workerd.child.stdout, workerd.child.stderr]) stream.on("data", (data) => (output += data));
