@@ -5,16 +5,18 @@
 //! - [`clock`]: the time
 //! - [`instance`]: the loss of the instance
 //! - [`memory`]: how much memory bodies and logs take
-//! - [`attempts`]: which publishes were committed
+//! - [`exclusive`]: cells that report a nested borrow instead of panicking
+//! - [`commit_log`]: the ids of recent commits
 //! - [`opening`]: which objects are open
 //! - [`storage_failure`]: why the storage failed
 //! - [`disk`]: the files of the storage
 //! - [`disk_space`]: whether the storage takes more data
 
-pub mod attempts;
 pub mod clock;
+pub mod commit_log;
 pub mod disk;
 pub mod disk_space;
+pub mod exclusive;
 pub mod instance;
 pub mod memory;
 pub mod opening;

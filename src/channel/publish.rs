@@ -18,7 +18,7 @@ use super::storage::database::StorageError;
 use super::storage::idempotency::{self, Fingerprint, Published};
 use crate::http::problem::Problem;
 use crate::http::response::{self, Failure, Responder};
-use crate::isolate::attempts;
+use crate::isolate::commit_log;
 use sse_hub::sse::{Batch, EventId, MAX_ENCODED_EVENT};
 use sse_hub::{EndReceipt, Millis, Receipt};
 
@@ -33,7 +33,7 @@ pub(super) type Outcome = Result<String, Problem>;
 
 /// A publish on its way.
 pub struct Submission {
-    /// The Worker's number for it; see [`attempts`].
+    /// The Worker's number for it; see [`commit_log`].
     number: u64,
     /// Its events.
     pub batch: Batch,
@@ -221,7 +221,7 @@ impl Shared {
         last.seq = last.seq.saturating_sub(1);
         for submission in group {
             last.seq = last.seq.saturating_add(submission.batch.events as u64);
-            attempts::committing(submission.number, last);
+            commit_log::record(submission.number, last);
         }
     }
 

@@ -1,52 +1,56 @@
-//! How many bytes of bodies and logs one WebAssembly instance holds, and how many it may. Pure.
+//! Counts the bytes of bodies and logs that one WebAssembly instance holds, and bounds them. Pure.
 //!
-//! The Worker and all objects of an isolate share one memory, so one publisher could fill it for everybody. Two things take
-//! a share of it that grows with what publishers send, and both are counted here: the bodies of publishes, from before they
-//! are read until they are answered, and the logs of the channels.
+//! The Worker and all objects of an isolate share one memory, so one publisher could fill it for all others. Two things take
+//! memory that grows with what publishers send, and both are counted here: the bodies of publishes, from before they are
+//! read until they are answered, and the logs of the channels.
 //!
-//! A body is in memory twice on its way: in the Worker, and in the channel's object. Each of the two has a room of
-//! [`Settings::body_room`](crate::settings::Settings::body_room). In the Worker, one channel's bodies may take half of what all bodies leave free: a single channel gets no more than a third of
-//! the room, two channels a quarter each, `n` channels one part of `n + 2` each, and two parts are left for the next. What
-//! the Worker has admitted fits into the objects, too, as their room is as large. Logs may take what bodies leave of the
-//! whole limit, and give memory back where that gets less.
+//! A body is in memory twice on its way: in the Worker and in the channel's object. Each of the two has a room of
+//! [`Settings::body_room`](crate::settings::Settings::body_room). In the Worker, the bodies of one channel may take half of
+//! the space that all other bodies leave free: a single channel gets no more than a third of the room, two channels get a
+//! quarter each, and `n` channels get one part of `n + 2` each, so that two parts are left for the next channel. The objects'
+//! room is as large, so it has space for every body that the Worker has admitted. Logs may take the space that bodies leave
+//! of the limit of the whole instance, and are evicted when that space shrinks.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// What a request costs beside its body, in bytes: bodies of a few bytes are bounded in number, too.
+use crate::isolate::exclusive::Exclusive;
+
+/// The bytes that a request is counted for in addition to its body. They bound the number of small bodies, too.
 const REQUEST_BYTES: usize = 4_096;
 
-/// Where a body is.
+/// The place that holds a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
-    /// In the Worker, on its way from a client.
+    /// The Worker, which reads the body from the client.
     Worker,
-    /// In a channel's object. The Worker has admitted it.
+    /// A channel's object. The Worker has admitted the body before.
     Object,
 }
 
-/// The bytes that are held.
+/// The bytes that are held in one instance.
 #[derive(Debug, Default)]
 pub struct Memory {
     in_worker: Cell<usize>,
     in_objects: Cell<usize>,
     logs: Cell<usize>,
-    /// The bytes of the bodies in the Worker, of each channel that has any.
-    by_channel: RefCell<HashMap<String, usize>>,
+    /// The bytes of the bodies in the Worker, for each channel that has any.
+    by_channel: Exclusive<HashMap<String, usize>>,
 }
 
 thread_local! {
     static MEMORY: Rc<Memory> = Rc::default();
 }
 
-/// The memory of this instance.
+/// Returns the counters of this instance.
 pub fn memory() -> Rc<Memory> {
     MEMORY.with(Rc::clone)
 }
 
 impl Memory {
-    /// Admits a body of `bytes` for `channel`, where bodies have a `room` of so many bytes. `None` where it is full.
+    /// Counts a body of `bytes` bytes for `channel`. All bodies of `holder` together may take `room` bytes. Returns `None`,
+    /// and counts nothing, if there is too little space.
     pub fn admit(
         self: &Rc<Self>,
         channel: &str,
@@ -66,19 +70,18 @@ impl Memory {
             .then_some(admission)
     }
 
-    /// Counts a log that held `before` bytes until now, and now holds `now`.
+    /// Notes that the size of a log has changed from `before` to `now` bytes.
     pub fn log_changed(&self, before: usize, now: usize) {
         let others = self.logs.get().saturating_sub(before);
         self.logs.set(others.saturating_add(now));
     }
 
-    /// How many bytes the logs have to give back, where the instance may hold `limit` bytes.
+    /// Returns how many bytes too many the instance holds if its limit is `limit` bytes.
     pub fn excess(&self, limit: usize) -> usize {
         let bodies = self.in_worker.get().saturating_add(self.in_objects.get());
         bodies.saturating_add(self.logs.get()).saturating_sub(limit)
     }
 
-    /// The bytes that `holder` has.
     fn held_by(&self, holder: Holder) -> &Cell<usize> {
         match holder {
             Holder::Worker => &self.in_worker,
@@ -87,23 +90,26 @@ impl Memory {
     }
 
     fn of_channel(&self, channel: &str) -> usize {
-        let by_channel = self.by_channel.borrow();
-        by_channel.get(channel).copied().unwrap_or_default()
+        let bytes = self
+            .by_channel
+            .with(|by_channel| by_channel.get(channel).copied());
+        bytes.flatten().unwrap_or_default()
     }
 
     fn set_of_channel(&self, channel: &str, bytes: usize) {
-        let mut by_channel = self.by_channel.borrow_mut();
-        if bytes == 0 {
-            by_channel.remove(channel);
-        } else if let Some(known) = by_channel.get_mut(channel) {
-            *known = bytes;
-        } else {
-            by_channel.insert(channel.to_owned(), bytes);
-        }
+        self.by_channel.with(|by_channel| {
+            if bytes == 0 {
+                by_channel.remove(channel);
+            } else if let Some(known) = by_channel.get_mut(channel) {
+                *known = bytes;
+            } else {
+                by_channel.insert(channel.to_owned(), bytes);
+            }
+        });
     }
 }
 
-/// A body that is counted, until this is dropped.
+/// A body that is counted until this value is dropped.
 #[derive(Debug)]
 pub struct Admission {
     memory: Rc<Memory>,
@@ -114,12 +120,12 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Counts `bytes` more. Returns whether there was room for them; where there was none, nothing is counted.
+    /// Counts `bytes` more bytes. Returns `false`, and counts nothing, if there is too little space.
     #[must_use]
     pub fn grow(&mut self, bytes: usize) -> bool {
         let memory = &self.memory;
         let held = memory.held_by(self.holder);
-        // Its own bytes count as free: a body that comes in pieces gets as much as one that comes at once.
+        // The body's own bytes count as free, so that a body that arrives in pieces may get as large as any other.
         let others = held.get().saturating_sub(self.bytes);
         let free = self.room.saturating_sub(others);
         let of_channel = memory.of_channel(&self.channel).saturating_add(bytes);
@@ -137,7 +143,7 @@ impl Admission {
         fits
     }
 
-    /// Sees to it that a body which turned out to take `bytes` is counted for as many.
+    /// Raises the count to a body of `bytes` bytes. Returns `false`, and counts nothing, if there is too little space.
     #[must_use]
     pub fn grow_to(&mut self, bytes: usize) -> bool {
         let wanted = bytes.saturating_add(REQUEST_BYTES);
@@ -168,13 +174,13 @@ mod tests {
     const ROOM: usize = 1_000_000;
     const BODY: usize = 10_000 - REQUEST_BYTES;
 
-    /// Admits bodies of 10,000 bytes in all for `channel` until there is no room. Returns them.
+    /// Admits bodies that count for 10,000 bytes each until there is no space for another one. Returns them.
     fn fill(memory: &Rc<Memory>, channel: &str) -> Vec<Admission> {
         std::iter::from_fn(|| memory.admit(channel, BODY, ROOM, Holder::Worker)).collect()
     }
 
     #[test]
-    fn one_channel_gets_a_third_and_leaves_the_rest() {
+    fn the_bodies_of_one_channel_get_a_third_of_the_room() {
         let memory = Rc::new(Memory::default());
         let first = fill(&memory, "a");
         assert_eq!(first.len(), 33);
@@ -185,11 +191,11 @@ mod tests {
         assert_eq!(fill(&memory, "c").len(), 26);
         drop(second);
         assert_eq!(memory.in_worker.get(), 0);
-        assert!(memory.by_channel.borrow().is_empty());
+        assert!(memory.by_channel.with(|all| all.is_empty()).unwrap());
     }
 
     #[test]
-    fn a_small_body_of_another_channel_finds_room_while_many_channels_are_full() {
+    fn a_small_body_of_another_channel_is_admitted_while_many_channels_have_their_share() {
         let memory = Rc::new(Memory::default());
         let mut held = Vec::new();
         for number in 0..50 {
@@ -199,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_have_room_for_all_that_the_worker_has_admitted() {
+    fn objects_admit_every_body_that_the_worker_has_admitted() {
         let memory = Rc::new(Memory::default());
         let held: Vec<_> = (0..50)
             .flat_map(|n| fill(&memory, &n.to_string()))
@@ -213,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_grows_is_counted_and_given_back_whole() {
+    fn a_body_that_has_grown_is_counted_until_it_is_dropped() {
         let memory = Rc::new(Memory::default());
         let mut admission = memory.admit("a", 0, ROOM, Holder::Worker).unwrap();
         assert!(admission.grow(ROOM / 3));
@@ -230,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn logs_give_back_what_bodies_take() {
+    fn bodies_reduce_the_space_that_is_left_for_logs() {
         let memory = Rc::new(Memory::default());
         memory.log_changed(0, LIMIT);
         assert_eq!(memory.excess(LIMIT), 0);
@@ -264,7 +270,7 @@ mod tests {
                 }
             }
             held.clear();
-            prop_assert!(memory.by_channel.borrow().is_empty());
+            prop_assert!(memory.by_channel.with(|all| all.is_empty()).unwrap());
         }
     }
 }

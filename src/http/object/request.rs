@@ -61,7 +61,7 @@ pub struct SubscribeRequest<'a> {
 /// Publishes events, which are the body of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishRequest {
-    /// The Worker's number of the publish; see [`crate::isolate::attempts`].
+    /// The Worker's number of the publish; see [`crate::isolate::commit_log`].
     pub number: u64,
     /// The size of the body, which the object has to know before it reads it.
     pub bytes: usize,

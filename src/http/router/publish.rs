@@ -9,8 +9,9 @@ use crate::http::object::request::{ObjectRequest, PublishRequest};
 use crate::http::problem::Problem;
 use crate::http::publish;
 use crate::http::response::{self, Failure};
-use crate::isolate::attempts::{self, Attempt};
+
 use crate::isolate::clock::now;
+use crate::isolate::commit_log::{self, Progress};
 use crate::isolate::disk::Disk;
 use crate::isolate::disk_space;
 use crate::logging::{Level, Line};
@@ -52,7 +53,7 @@ impl Authorized<'_> {
 
     /// Has the object publish the encoded events in `wire`.
     async fn send_publish(&self, wire: &str, key: Option<String>) -> Result<Response, Failure> {
-        let number = attempts::begin();
+        let number = commit_log::next_number();
         let has_key = key.is_some();
         let room = disk_space::wait_for_room(self.request.env, wire.len()).await;
         let publish = PublishRequest {
@@ -103,10 +104,10 @@ impl Authorized<'_> {
             // The object may have an instance of its own, and have noted its commits there.
             return Ok(None);
         }
-        let id = match attempts::find(number) {
-            Attempt::NotCommitted => return Ok(Some(false)),
-            Attempt::Committed(id) if self.request.settings.history.events > 0 => id,
-            Attempt::Committed(_) | Attempt::Forgotten => return Ok(None),
+        let id = match commit_log::progress(number) {
+            Progress::NotCommitted => return Ok(Some(false)),
+            Progress::Committed(id) if self.request.settings.history.events > 0 => id,
+            Progress::Committed(_) | Progress::Forgotten => return Ok(None),
         };
         let call = self.prepare(ObjectRequest::ReadStats)?;
         let Ok(response) = self.send_once(&call).await? else {
