@@ -66,7 +66,8 @@ impl Store {
         if left > 0 {
             return Ok(Quiet::NotYet(left));
         }
-        if listening && self.keeps_history() {
+        // Without the channel's row nothing is stored, and there is no epoch to keep.
+        if listening && self.keeps_history() && self.born.is_some() {
             if self.retention.newest().is_none() && self.keys.until().is_none() {
                 self.born = Some(now);
                 return Ok(Quiet::Cleared(self.history.age));
