@@ -3,9 +3,9 @@
 //! The modules, in the order of their dependencies: each uses only those before it.
 //!
 //! - [`clock`]: the time
+//! - [`exclusive`]: cells that report a nested borrow instead of panicking
 //! - [`instance`]: the loss of the instance
 //! - [`memory`]: how much memory bodies and logs take
-//! - [`exclusive`]: cells that report a nested borrow instead of panicking
 //! - [`commit_log`]: the ids of recent commits
 //! - [`opening`]: which objects are open
 //! - [`storage_failure`]: why the storage failed

@@ -1,74 +1,78 @@
-//! The end of a channel: deleted by somebody, or gone quiet.
+//! The end of a channel, on request or because it has gone quiet, and the alarm that leads to the latter.
 
 use std::rc::Rc;
 
 use futures_channel::oneshot;
 use web_sys::Response;
 
-use super::Shared;
-use super::publish::Command;
+use super::pipeline::Command;
+use super::shared::Shared;
 use super::storage::Quiet;
-use super::storage::database::StorageError;
+use super::storage::error::StorageError;
 use crate::http::problem::Problem;
-use crate::http::response::{Failure, Responder};
-use sse_hub::{EndReceipt, Hub};
+use crate::http::response::{self, Failure, Responder};
+use sse_hub::Millis;
 
 impl Shared {
-    /// Ends the channel, and answers how that went.
-    pub(super) async fn request_end(
-        self: &Rc<Self>,
-        responder: &Responder,
-    ) -> Result<Response, Failure> {
+    /// Ends the channel, and answers with the receipt.
+    pub async fn request_end(self: &Rc<Self>, responder: &Responder) -> Result<Response, Failure> {
         let (sender, receipt) = oneshot::channel();
-        self.enqueue(Command::End(sender));
+        self.submit(Command::End(sender));
         let receipt = receipt.await.map_err(|_| Problem::Internal)??;
         Ok(responder.json(&receipt)?)
     }
 
-    /// Removes what is stored, if nobody needs it any more. Otherwise sets the alarm anew.
-    pub(super) async fn request_clear(self: &Rc<Self>) -> Result<(), Problem> {
+    /// Removes what is stored if it is not needed any more. Otherwise sets the next alarm.
+    pub async fn request_clear(self: &Rc<Self>) -> Result<(), Problem> {
         let (sender, done) = oneshot::channel();
-        self.enqueue(Command::ClearIfQuiet(sender));
+        self.submit(Command::ClearIfQuiet(sender));
         done.await.map_err(|_| Problem::Internal)?
     }
 
-    /// Clears what is stored, and tells and ends all streams.
-    pub(super) async fn end_channel(self: &Rc<Self>) -> Result<EndReceipt, Problem> {
-        self.let_all_be_appended().await;
-        self.let_streams_keep_up(Hub::readiness_to_empty).await;
+    pub(super) async fn clear(&self) -> Result<(), StorageError> {
         let now = self.clock.now();
-        let ended = {
-            let mut store = self.store.borrow_mut();
-            store.end(now)
-        };
-        ended.map_err(|error| self.storage_failed(&error))?;
-        // Nobody is to read a history that is not that of the streams any more.
-        self.ending.set(true);
-        let durable = self.make_durable().await;
-        self.ending.set(false);
-        if let Err(error) = durable {
-            let problem = self.storage_failed(&error);
-            self.database.abort("the channel's end could not be stored");
-            return Err(problem);
-        }
-        let next = self.store.borrow().next_id();
-        let (receipt, work) = self.hub.borrow_mut().end(next);
-        self.count_log();
-        self.perform(work);
-        self.set_timer();
-        Ok(receipt)
-    }
-
-    /// See [`request_clear`](Self::request_clear).
-    pub(super) async fn clear_if_quiet(&self) -> Result<(), StorageError> {
-        let listening = self.hub.borrow().subscribers() > 0;
-        let quiet = {
-            let mut store = self.store.borrow_mut();
-            store.clear_if_quiet(self.clock.now(), listening)?
-        };
-        match quiet {
+        let quiet = self.with(|state| state.clear_if_quiet(now));
+        match quiet.ok_or_else(StorageError::in_use)?? {
             Quiet::NotYet(left) | Quiet::Cleared(left) => self.set_alarm(left).await,
             Quiet::Over => self.database.delete_all().await,
         }
+    }
+
+    /// Waits until all writes are durable, and an alarm is set that will clear them.
+    pub(super) async fn sync(&self) -> Result<(), StorageError> {
+        self.set_first_alarm().await?;
+        self.database.sync().await
+    }
+
+    /// Sets an alarm for a channel that has just begun to store something, unless an early enough one is set already. When
+    /// it is due, it sets the next.
+    async fn set_first_alarm(&self) -> Result<(), StorageError> {
+        if self.with(|state| state.store.needs_alarm()) == Some(false) {
+            return Ok(());
+        }
+        let set_for = self.database.alarm().await?;
+        let now = self.clock.now();
+        let until = self
+            .with(|state| state.store.needed_until())
+            .ok_or_else(StorageError::in_use)?;
+        let latest = until.saturating_add(self.alarm_spread());
+        if set_for.is_none_or(|at| at > latest) {
+            self.set_alarm(until.saturating_sub(now)).await?;
+        }
+        self.with(|state| state.store.alarm_was_set());
+        Ok(())
+    }
+
+    /// Sets the alarm to a time in `after` milliseconds, plus a random delay: channels that were used at the same moment are
+    /// not all to be started at the same moment.
+    async fn set_alarm(&self, after: Millis) -> Result<(), StorageError> {
+        let most = u32::try_from(self.alarm_spread()).unwrap_or(u32::MAX);
+        let delay = Millis::from(response::random_between(0, most));
+        self.database.set_alarm(after.saturating_add(delay)).await
+    }
+
+    /// The longest random delay of an alarm, in milliseconds: a tenth of `HISTORY_SECONDS`.
+    fn alarm_spread(&self) -> Millis {
+        self.settings.history.age / 10
     }
 }

@@ -1,25 +1,20 @@
-//! What is due to streams: written, or ended.
+//! Writes to streams: what the hub puts out goes to the runtime's streams here.
+
+use std::time::Duration;
 
 use js_sys::Uint8Array;
+use worker::Delay;
 
-use super::Shared;
+use super::shared::Shared;
+use super::state::State;
 use super::stream::EventStream;
 use super::timer::Timer;
 use crate::isolate::opening;
 use crate::logging::{Level, Line};
-use sse_hub::Millis;
-use sse_hub::{Change, ConnId, Output};
+use sse_hub::{Change, ConnId, Hub, Millis, Output, Readiness};
 
 impl Shared {
-    /// Forgets a stream whose client has gone.
-    pub(super) fn leave(&self, conn: ConnId) {
-        if self.hub.borrow_mut().leave(conn) {
-            self.log_left(conn);
-            self.set_timer();
-        }
-    }
-
-    fn log_left(&self, conn: ConnId) {
+    pub(super) fn log_left(&self, conn: ConnId) {
         Level::Info.log(|| {
             Line::new("listener left")
                 .field("id", self.id())
@@ -27,37 +22,33 @@ impl Shared {
         });
     }
 
-    /// See [`Hub::flush`](sse_hub::Hub::flush).
-    pub(super) fn flush(&self) {
-        let work = {
-            let mut hub = self.hub.borrow_mut();
-            hub.flush(&mut *self.store.borrow_mut(), self.clock.now())
-        };
-        self.perform(work);
+    /// Begins a flush, or writes to the next group of streams of the current one; see [`Hub::flush`].
+    fn flush(&self) {
+        let now = self.clock.now();
+        let output = self.with(|State { hub, store }| hub.flush(store, now));
+        self.perform_if_any(output);
     }
 
-    /// Does what is due, and sets the timer for what comes next.
+    /// Does what is due, and sets the timer for what is due next.
     pub(super) fn poll(&self) {
         if self.ending.get() {
             return;
         }
         self.check_storage();
-        let work = {
-            let mut hub = self.hub.borrow_mut();
-            hub.poll(&mut *self.store.borrow_mut(), self.clock.now())
-        };
-        self.perform(work);
+        let now = self.clock.now();
+        let output = self.with(|State { hub, store }| hub.poll(store, now));
+        self.perform_if_any(output);
         self.set_timer();
     }
 
-    /// Sets the timer for what comes next.
+    /// Sets the timer for what is due next.
     pub(super) fn set_timer(&self) {
-        let (at, streams) = {
-            let hub = self.hub.borrow();
-            (hub.next_poll(), hub.subscribers())
+        let next = self.with(|state| (state.hub.next_poll(), state.hub.subscribers()));
+        let Some((at, subscribers)) = next else {
+            return;
         };
         if self.settings.max_open_channels.is_some() {
-            opening::has_streams(self.id(), streams);
+            opening::has_streams(self.id(), subscribers);
         }
         self.set(&self.timer, at);
     }
@@ -72,53 +63,84 @@ impl Shared {
         }
     }
 
-    /// Reads the storage once in every heartbeat's time. The platform may leave the streams of an object that it has
-    /// replaced open for a while, in which nobody publishes to them; but it ends such an object that touches its storage.
+    /// Reads from the storage once per heartbeat period. After the platform has replaced an object, it may leave the old
+    /// object's streams open for a while, to which nothing is published. It stops such an object when that object touches
+    /// its storage, and the clients then reconnect.
     fn check_storage(&self) {
         let now = self.clock.now();
         if now < self.next_check.get() {
             return;
         }
-        self.next_check
-            .set(now.saturating_add(self.settings.limits.heartbeat));
-        let checked = self.store.borrow().check();
-        if let Err(error) = checked {
+        let heartbeat = self.settings.limits.heartbeat;
+        self.next_check.set(now.saturating_add(heartbeat));
+        if let Some(Err(error)) = self.with(|state| state.store.check()) {
             self.storage_failed(&error);
             self.database.abort("the storage cannot be read");
         }
     }
 
-    /// Writes what the hub gave out. Each of its chunks is copied out of wasm memory once, however many streams get it.
-    pub(super) fn perform(&self, work: Output<EventStream>) {
-        let chunks: Vec<Uint8Array> = work
+    fn perform_if_any(&self, output: Option<Output<EventStream>>) {
+        if let Some(output) = output {
+            self.perform(output);
+        }
+    }
+
+    /// Writes to streams and ends them, as the hub has decided. Each chunk is copied out of WebAssembly memory once, however
+    /// many streams get it.
+    pub(super) fn perform(&self, output: Output<EventStream>) {
+        let chunks: Vec<Uint8Array> = output
             .chunks
             .iter()
             .map(|chunk| Uint8Array::from(chunk.as_slice()))
             .collect();
-        for write in work.writes {
+        for write in output.writes {
             let chunk = chunks.get(write.chunk);
+            debug_assert!(chunk.is_some(), "every write has a chunk");
             if chunk.is_some_and(|chunk| write.stream.write(chunk).is_err()) {
                 self.leave(write.conn);
             }
         }
-        for (conn, stream) in work.ended {
+        for (conn, stream) in output.ended {
             stream.end();
             self.log_left(conn);
         }
-        if let Some(error) = work.error {
+        if let Some(error) = output.error {
             self.storage_failed(&error);
         }
-        let changes = self.hub.borrow_mut().take_changes();
-        for change in changes {
-            Level::Info.log(|| match change {
-                Change::StartedDropping(conn) => Line::new("channel busy")
-                    .field("id", self.id())
-                    .field("conn", conn),
-                Change::CaughtUp(conn, dropped) => Line::new("channel caught up")
-                    .field("id", self.id())
-                    .field("conn", conn)
-                    .field("dropped", dropped),
-            });
+        let changes = self.with(|state| state.hub.take_changes());
+        for change in changes.unwrap_or_default() {
+            self.log_change(&change);
+        }
+    }
+
+    fn log_change(&self, change: &Change) {
+        Level::Info.log(|| match change {
+            Change::StartedDropping(conn) => Line::new("channel busy")
+                .field("id", self.id())
+                .field("conn", conn),
+            Change::CaughtUp(conn, dropped) => Line::new("channel caught up")
+                .field("id", self.id())
+                .field("conn", conn)
+                .field("dropped", dropped),
+        });
+    }
+
+    /// Before events leave the log: writes them to the streams that keep up and do not have them yet, and waits for turns of
+    /// the event loop in which these streams take them. Does not wait for streams with backpressure.
+    pub(super) async fn let_streams_keep_up(
+        &self,
+        readiness: impl Fn(&mut Hub<EventStream>) -> Readiness,
+    ) {
+        // While the end of the channel is being stored, nothing may be read from the history.
+        while !self.ending.get() {
+            match self.with(|state| readiness(&mut state.hub)) {
+                Some(Readiness::FlushFirst) => self.flush(),
+                Some(Readiness::WaitForLoopTurn) => {
+                    self.with(|state| state.hub.begin_loop_turn());
+                    Delay::from(Duration::ZERO).await;
+                }
+                Some(Readiness::Ready) | None => return,
+            }
         }
     }
 }

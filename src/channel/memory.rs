@@ -1,96 +1,103 @@
-//! A channel's part in the memory of the instance: its bodies are admitted, and its log gives memory back.
+//! A channel's share of the memory of the instance: its bodies are admitted, and events are evicted from its log.
 //!
-//! All objects of the instance can be asked to give back what no stream needs, whichever of them runs into the limit: that
-//! touches memory alone, none of the runtime's streams or storage. Events that streams still need are given back by
-//! each object itself, the next time that it runs, because it offers them to its streams first.
+//! When the instance is over its limit, the events that no stream needs are evicted from the logs of all its channels,
+//! whichever channel has reached the limit. That changes memory only, none of the runtime's streams or storage. Events that
+//! streams still need are evicted by the object itself when it runs next, because it offers them to its streams first.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
 use wasm_bindgen_futures::spawn_local;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::http::object::request::PublishRequest;
 use crate::http::problem::Problem;
+use crate::isolate::exclusive::Exclusive;
 use crate::isolate::memory::{Admission, Holder, Memory, memory};
 use sse_hub::{Evict, Hub, Millis};
 
-/// When logs give memory back, they free an eighth of the limit. Otherwise the next event would ask again.
+/// An eviction frees up to one part in this many of the limit, so that the next events do not cause another eviction.
 const FREED_PART: usize = 8;
 
 thread_local! {
-    /// The channels of this instance, by the ids of their objects. Those that are gone are taken out sooner or later.
-    static CHANNELS: RefCell<HashMap<String, Weak<Shared>>> = RefCell::default();
+    /// The channels of this instance by the ids of their objects. Objects that are gone are removed sooner or later.
+    static CHANNELS: Exclusive<HashMap<String, Weak<Shared>>> = Exclusive::default();
 }
 
-/// What is counted of a channel.
+/// The memory that is counted for a channel.
 pub struct ChannelMemory {
     memory: Rc<Memory>,
-    /// Of the log, in bytes.
-    bytes: Cell<usize>,
-    /// Of bodies, by the numbers of their publishes.
-    admissions: RefCell<HashMap<u64, Admission>>,
-    /// When something was appended last.
+    /// The bytes of the log.
+    log_bytes: Cell<usize>,
+    /// The bodies, by the numbers of their publishes.
+    admissions: Exclusive<HashMap<u64, Admission>>,
+    /// The time of the last append.
     pub(super) used_at: Cell<Millis>,
-    /// A task is giving back what streams still need.
-    giving_back: Cell<bool>,
+    /// A task is evicting events that streams still need.
+    is_evicting: Cell<bool>,
 }
 
 impl Default for ChannelMemory {
     fn default() -> Self {
         Self {
             memory: memory(),
-            bytes: Cell::new(0),
-            admissions: RefCell::default(),
+            log_bytes: Cell::new(0),
+            admissions: Exclusive::default(),
             used_at: Cell::new(0),
-            giving_back: Cell::new(false),
+            is_evicting: Cell::new(false),
         }
     }
 }
 
 impl ChannelMemory {
-    fn set(&self, bytes: usize) {
-        self.memory.log_changed(self.bytes.replace(bytes), bytes);
+    fn set_log_bytes(&self, bytes: usize) {
+        let before = self.log_bytes.replace(bytes);
+        self.memory.log_changed(before, bytes);
     }
 }
 
 impl Drop for ChannelMemory {
     fn drop(&mut self) {
-        self.set(0);
+        self.set_log_bytes(0);
     }
 }
 
-/// Takes in a channel whose log may be asked for memory.
+/// Adds a channel from whose log events may be evicted.
 ///
-/// The runtime drops an object that it resets without a word, and calls in flight in it never end: they would keep the
-/// channel's memory, and what is counted for it, for ever. So when the next object of the channel is made, the memory of
-/// the one before is given back.
+/// When the runtime resets an object, it drops it without notice, and the calls in flight in it never end. They would keep
+/// the channel's memory, and its counts, for ever. So when the next object of the channel registers, the memory of the
+/// previous one is released.
 pub fn register(shared: &Rc<Shared>) {
     let object = shared.database.location().object().to_owned();
-    let before = CHANNELS.with_borrow_mut(|channels| {
-        // Now and then, so that the map does not grow with every object that ever was.
-        if channels.len().is_power_of_two() {
-            channels.retain(|_, channel| channel.strong_count() > 0);
-        }
-        channels.insert(object, Rc::downgrade(shared))
+    let previous = CHANNELS.with(|channels| {
+        channels.with(|channels| {
+            // At these sizes only, so that most registrations cost little and the map still does not grow without bound.
+            if channels.len().is_power_of_two() {
+                channels.retain(|_, channel| channel.strong_count() > 0);
+            }
+            channels.insert(object, Rc::downgrade(shared))
+        })
     });
-    if let Some(before) = before.and_then(|before| before.upgrade()) {
-        before.abandon();
+    if let Some(previous) = previous.flatten().and_then(|previous| previous.upgrade()) {
+        previous.release_memory();
     }
 }
 
-/// The channels of this instance, the one that was quiet for the longest time first.
+/// The channels of this instance. The channel whose last append is the longest ago comes first.
 fn channels() -> Vec<Rc<Shared>> {
-    let mut channels: Vec<Rc<Shared>> = CHANNELS.with_borrow_mut(|channels| {
-        channels.retain(|_, channel| channel.strong_count() > 0);
-        channels.values().filter_map(Weak::upgrade).collect()
+    let channels = CHANNELS.with(|channels| {
+        channels.with(|channels| {
+            channels.retain(|_, channel| channel.strong_count() > 0);
+            channels.values().filter_map(Weak::upgrade).collect()
+        })
     });
+    let mut channels: Vec<Rc<Shared>> = channels.unwrap_or_default();
     channels.sort_by_key(|channel| channel.memory.used_at.get());
     channels
 }
 
-/// The body of a publish that is counted until this is dropped, or until its object is abandoned.
+/// The body of a publish, which is counted until this value is dropped or the object's memory is released.
 pub struct Admitted<'a> {
     shared: &'a Shared,
     number: u64,
@@ -98,8 +105,8 @@ pub struct Admitted<'a> {
 
 impl Drop for Admitted<'_> {
     fn drop(&mut self) {
-        let mut admissions = self.shared.memory.admissions.borrow_mut();
-        admissions.remove(&self.number);
+        let admissions = &self.shared.memory.admissions;
+        admissions.with(|admissions| admissions.remove(&self.number));
     }
 }
 
@@ -110,10 +117,8 @@ impl Shared {
         let room = self.settings.body_room;
         let admission = memory().admit(self.id(), bytes, room, Holder::Object);
         let admission = admission.ok_or(Problem::MemoryFull)?;
-        self.memory
-            .admissions
-            .borrow_mut()
-            .insert(number, admission);
+        let admissions = &self.memory.admissions;
+        admissions.with(|admissions| admissions.insert(number, admission));
         self.free_memory();
         Ok(Admitted {
             shared: self,
@@ -121,17 +126,19 @@ impl Shared {
         })
     }
 
-    /// Gives back the memory of an object that the runtime has reset.
-    fn abandon(&self) {
-        self.memory.admissions.borrow_mut().clear();
-        self.inbox.clear();
-        self.hub.borrow_mut().clear();
-        self.memory.set(0);
+    /// Releases the memory of an object that the runtime has reset.
+    fn release_memory(&self) {
+        self.memory.admissions.with(HashMap::clear);
+        self.pipeline.clear();
+        self.with(|state| state.hub.clear());
+        self.memory.set_log_bytes(0);
     }
 
-    /// Counts what the log takes, after an event was appended or removed.
+    /// Counts the bytes of the log, after events were appended or removed.
     pub(super) fn count_log(&self) {
-        self.memory.set(self.hub.borrow().memory());
+        if let Some(bytes) = self.with(|state| state.hub.memory()) {
+            self.memory.set_log_bytes(bytes);
+        }
     }
 
     /// Whether the instance holds more than it may.
@@ -139,7 +146,7 @@ impl Shared {
         self.memory.memory.excess(self.settings.memory_bytes) > 0
     }
 
-    /// Where the instance holds more than it may: has the logs of all channels give back what no stream needs.
+    /// If the instance is over its limit, evicts the events that no stream needs from the logs of its channels.
     pub(super) fn free_memory(&self) {
         if !self.is_over_limit() {
             return;
@@ -150,42 +157,45 @@ impl Shared {
             if self.memory.memory.excess(wanted) == 0 {
                 return;
             }
-            channel.give_back(Evict::Unneeded);
+            channel.evict(Evict::Unneeded);
         }
     }
 
-    fn give_back(&self, which: Evict) {
-        let mut hub = self.hub.borrow_mut();
-        hub.evict(which, self.settings.history_covers_log());
-        self.memory.set(hub.memory());
+    fn evict(&self, which: Evict) {
+        let history_covers_log = self.settings.history_covers_log();
+        self.with(|state| state.hub.evict(which, history_covers_log));
+        self.count_log();
     }
 
-    /// If the instance is still over its limit, empties the log of this channel after the streams that keep up have received
-    /// it.
-    pub(super) async fn give_back_log(&self) {
-        if self.is_over_limit() && self.memory.bytes.get() > 0 {
-            self.let_streams_keep_up(Hub::readiness_to_empty).await;
-            // The channel may be ending by now, which empties the log itself.
-            if !self.ending.get() {
-                self.give_back(Evict::All);
-                let over_limit = self.is_over_limit();
-                if over_limit {
-                    let work = self.hub.borrow_mut().end_streams_with_partial_events();
-                    self.perform(work);
-                    self.count_log();
-                }
+    /// If the instance is over its limit, empties the log of this channel after the streams that keep up have received its
+    /// events.
+    pub(super) async fn evict_log(&self) {
+        if !self.is_over_limit() || self.memory.log_bytes.get() == 0 {
+            return;
+        }
+        self.let_streams_keep_up(Hub::readiness_to_empty).await;
+        if self.ending.get() {
+            // The end of the channel empties the log.
+            return;
+        }
+        self.evict(Evict::All);
+        if self.is_over_limit() {
+            let output = self.with(|state| state.hub.end_streams_with_partial_events());
+            if let Some(output) = output {
+                self.perform(output);
             }
+            self.count_log();
         }
     }
 
-    /// The same, from the channel's timer.
-    pub(super) fn give_back_log_soon(self: &Rc<Self>) {
-        let wanted = self.is_over_limit() && self.memory.bytes.get() > 0;
-        if wanted && !self.memory.giving_back.replace(true) {
+    /// Starts a task that calls [`evict_log`](Self::evict_log), if the instance is over its limit and no such task runs.
+    pub(super) fn evict_log_soon(self: &Rc<Self>) {
+        let is_wanted = self.is_over_limit() && self.memory.log_bytes.get() > 0;
+        if is_wanted && !self.memory.is_evicting.replace(true) {
             let shared = self.clone();
             spawn_local(async move {
-                shared.give_back_log().await;
-                shared.memory.giving_back.set(false);
+                shared.evict_log().await;
+                shared.memory.is_evicting.set(false);
                 shared.set_timer();
             });
         }

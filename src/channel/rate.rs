@@ -1,11 +1,11 @@
-//! How many publishes a channel takes: a token bucket that holds one second's worth. Pure.
+//! The limit on publishes per second: a token bucket that holds the tokens of one second. Pure.
 
 use sse_hub::Millis;
 
-/// A publish takes so many units, of which each millisecond brings as many as there may be publishes in a second.
+/// The units that one publish takes. Each millisecond adds `per_second` units.
 const UNITS: u64 = 1_000;
 
-/// A bucket, full at first.
+/// A token bucket, which is full at first.
 #[derive(Debug)]
 pub struct TokenBucket {
     per_second: u64,
@@ -14,7 +14,7 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// One that lets `per_second` publishes through in a second, and as many at once.
+    /// A bucket that permits `per_second` publishes per second, and bursts of the same size.
     pub fn new(per_second: u64, now: Millis) -> Self {
         Self {
             per_second,
@@ -23,12 +23,12 @@ impl TokenBucket {
         }
     }
 
-    /// How many publishes it lets through in a second.
+    /// The permitted publishes per second.
     pub fn per_second(&self) -> u64 {
         self.per_second
     }
 
-    /// Whether there may be a publish now, which is counted then.
+    /// Takes the tokens of one publish. Returns `false` if there are too few.
     pub fn take(&mut self, now: Millis) -> bool {
         let passed = now.saturating_sub(self.filled_at);
         let brought = passed.saturating_mul(self.per_second);
@@ -50,17 +50,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_lets_a_burst_through_and_then_so_many_a_second() {
+    fn a_burst_of_one_second_is_permitted_and_then_only_the_rate() {
         let mut bucket = TokenBucket::new(3, 5_000);
         let taken = |bucket: &mut TokenBucket, now| (0..10).filter(|_| bucket.take(now)).count();
         assert_eq!(taken(&mut bucket, 5_000), 3);
         assert_eq!(taken(&mut bucket, 5_333), 0);
         assert_eq!(taken(&mut bucket, 5_334), 1);
-        assert_eq!(taken(&mut bucket, 60_000), 3, "no more is saved up");
+        assert_eq!(
+            taken(&mut bucket, 60_000),
+            3,
+            "the bucket holds no more than one second"
+        );
     }
 
     #[test]
-    fn over_time_none_is_lost_and_none_is_added() {
+    fn the_permitted_publishes_over_time_match_the_rate_exactly() {
         let mut bucket = TokenBucket::new(7, 0);
         let taken = (0..10_000).filter(|now| bucket.take(*now)).count();
         assert_eq!(taken, 7 + 69);

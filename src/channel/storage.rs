@@ -1,71 +1,74 @@
-//! What a channel keeps in its object's storage: its epoch, its history, the keys of its publishes, and for an hour
-//! that it was ended.
+//! A channel's data in the storage of its object: the epoch, the history, the idempotency keys and, for an hour after the
+//! channel was ended, that it was ended.
+//!
+//! [`Store`] holds the rules and talks to SQL through the trait [`Sql`](engine::Sql), so that the tests run the same
+//! statements on a SQLite of their own.
 
+mod commit;
 pub mod database;
 mod ends;
+pub mod engine;
+pub mod error;
 pub mod idempotency;
 mod keys;
 mod load;
 mod retention;
 mod sql;
+#[cfg(test)]
+pub mod sqlite;
+#[cfg(test)]
+mod tests;
 
 use std::rc::Rc;
 
 use serde::Serialize;
-use worker::SqlStorageValue;
 
-use self::database::{Database, SqlRow, Statement, StorageError, number};
 pub use self::ends::Quiet;
-use self::idempotency::{Keys, Published};
+use self::engine::{Sql, SqlRow, SqlValue, Statement};
+use self::error::StorageError;
+use self::idempotency::IdempotencyKeys;
+pub use self::keys::NewKey;
 use self::retention::{Retention, Row, Table};
-use self::sql::{CREATE_CHANNEL, CREATE_KEYS, NO_HISTORY, READ_CHANNEL, TABLES, WRITE_CHANNEL};
+use self::sql::{CREATE_CHANNEL, NO_HISTORY, READ_CHANNEL, TABLES, WRITE_CHANNEL};
 use crate::settings::{HistoryLimits, IdempotencyLimits};
-use sse_hub::sse::{Batch, EventId, MAX_ENCODED_EVENT};
+use sse_hub::sse::EventId;
 use sse_hub::{History, HistoryError, Millis, Page};
 
-/// How many rows' heads are read at once.
+/// The number of row heads that one query reads.
 const HEADS: u64 = 64;
 
-/// A publish to be stored under a key.
-pub struct KeyedPublish {
-    /// The key.
-    pub key: String,
-    /// What is to be remembered of it.
-    pub published: Published,
-}
-
-/// What a channel keeps.
-pub struct Store {
-    database: Rc<Database>,
+/// The data of one channel.
+pub struct Store<D> {
+    database: Rc<D>,
     history: HistoryLimits,
     idempotency: IdempotencyLimits,
     /// The id of the next event that is committed.
     next: EventId,
-    /// All events of epochs before that of `next` were published before this moment.
+    /// All events of earlier epochs were published before this moment.
     unpublished_since: Millis,
-    /// ReplayFrom when the channel's row is there, with this epoch. Without it, nothing is stored that counts.
-    born: Option<Millis>,
-    /// Until when a channel that was ended stays so, if nothing is published.
+    /// When the channel's row was written, if the row exists and holds this epoch. Without it nothing is stored.
+    row_written_at: Option<Millis>,
+    /// Until when a channel that was ended stays ended, if nothing is published.
     ended_until: Option<Millis>,
     retention: Retention,
-    keys: Keys,
+    keys: IdempotencyKeys,
     has_keys_table: bool,
-    /// Something is stored, and it was not looked yet whether an alarm is set that will clear it some day.
-    pub needs_alarm: bool,
+    /// Something is stored, and it is not known whether an alarm is set that will clear it.
+    needs_alarm: bool,
 }
 
-impl Store {
+impl<D: Sql> Store<D> {
     /// The id that the next event will get.
     pub fn next_id(&self) -> EventId {
         self.next
     }
 
-    /// Whether there is a history.
+    /// Whether the channel has a history.
     pub fn keeps_history(&self) -> bool {
         self.history.events > 0
     }
 
-    /// Whether the channel was ended, and nobody has published since.
+    /// Whether the channel was ended and nothing was published since.
     pub fn is_ended(&self, now: Millis) -> bool {
         self.ended_until.is_some_and(|until| now < until)
     }
@@ -75,19 +78,32 @@ impl Store {
         self.unpublished_since
     }
 
-    /// What writes the first thing that a channel stores: its row.
-    fn birth(&self, now: Millis) -> Vec<Statement> {
-        vec![(CREATE_CHANNEL, Vec::new()), self.channel_row(now, None)]
+    /// Whether something is stored, but maybe no alarm is set that will clear it.
+    pub fn needs_alarm(&self) -> bool {
+        self.needs_alarm
     }
 
-    /// That is written.
-    fn was_born(&mut self, now: Millis) {
-        self.born = Some(now);
-        self.ended_until = None;
+    /// Notes that an alarm is set that will clear what is stored.
+    pub fn alarm_was_set(&mut self) {
+        self.needs_alarm = false;
+    }
+
+    /// The statements that create the channel's table and its row. They precede everything else that a channel stores.
+    fn insert_channel_row(&self, now: Millis, ended_until: Option<Millis>) -> [Statement; 2] {
+        [
+            (CREATE_CHANNEL, Vec::new()),
+            self.channel_row(now, ended_until),
+        ]
+    }
+
+    /// Notes that these statements were run.
+    fn channel_row_inserted(&mut self, now: Millis, ended_until: Option<Millis>) {
+        self.row_written_at = Some(now);
+        self.ended_until = ended_until;
         self.needs_alarm = true;
     }
 
-    /// What writes the channel's row as it is to be `now`.
+    /// The statement that writes the channel's row.
     fn channel_row(&self, now: Millis, ended_until: Option<Millis>) -> Statement {
         let EventId { epoch, seq } = self.next;
         let seq = if self.keeps_history() {
@@ -95,125 +111,28 @@ impl Store {
         } else {
             NO_HISTORY
         };
-        let ended_until = ended_until.map_or(SqlStorageValue::Null, number);
-        (
-            WRITE_CHANNEL,
-            vec![
-                number(epoch),
-                number(seq),
-                number(now),
-                ended_until,
-                number(self.unpublished_since),
-            ],
-        )
+        let values = vec![
+            epoch.into(),
+            seq.into(),
+            now.into(),
+            ended_until.map_or(SqlValue::Null, SqlValue::from),
+            self.unpublished_since.into(),
+        ];
+        (WRITE_CHANNEL, values)
     }
 
-    /// Writes `batches` with the next ids, and what is to be remembered of those that came with a key: all or nothing.
-    /// It is durable after the database's `sync`. Returns whether there was anything to write.
-    pub fn commit(
-        &mut self,
-        batches: &[&Batch],
-        keyed: Vec<KeyedPublish>,
-        now: Millis,
-    ) -> Result<bool, StorageError> {
-        let mut statements = Vec::new();
-        let writes = self.keeps_history() || !keyed.is_empty();
-        let is_born = self.born.is_some() && self.ended_until.is_none();
-        let bears = !is_born && (writes || self.ended_until.is_some());
-        if bears {
-            statements.extend(self.birth(now));
-        }
-        let mut added = Vec::new();
-        let mut table = Table::default();
-        if self.keeps_history() {
-            let tail = self.held_from(now)?;
-            let (target, empty) = self.retention.target(tail);
-            table = target;
-            let sql = table.sql();
-            if empty {
-                statements.push((sql.drop, Vec::new()));
-            }
-            if empty || !self.retention.has_table() {
-                statements.push((sql.create, Vec::new()));
-            }
-            for (row, wire) in self.split(batches, now) {
-                let head = [row.last, row.first, row.time, row.start].map(number);
-                let values = head.into_iter().chain([SqlStorageValue::Blob(wire)]);
-                statements.push((sql.insert, values.collect()));
-                added.push(row);
-            }
-        }
-        if !keyed.is_empty() && !self.has_keys_table {
-            statements.push((CREATE_KEYS, Vec::new()));
-        }
-        statements.extend(keyed.iter().map(|keyed| self.key_row(keyed)));
-        let wrote = !statements.is_empty();
-        if wrote {
-            self.database.write(statements)?;
-        }
-        if bears {
-            self.was_born(now);
-        }
-        for row in added {
-            self.retention.added(table, row);
-        }
-        self.has_keys_table |= !keyed.is_empty();
-        for KeyedPublish { key, published } in keyed {
-            self.keys.add(key, published, now);
-        }
-        let events = batches.iter().map(|batch| batch.events as u64);
-        self.next.seq = events.fold(self.next.seq, u64::saturating_add);
-        Ok(wrote)
-    }
-
-    /// The events of `batches` as rows: one, or several where it would be too large.
-    fn split(&self, batches: &[&Batch], now: Millis) -> Vec<(Row, Vec<u8>)> {
-        let mut rows: Vec<(Row, Vec<u8>)> = Vec::new();
-        let mut next = self.next.seq;
-        for event in batches.iter().flat_map(|batch| batch.iter()) {
-            match rows.last_mut() {
-                Some((row, wire))
-                    if wire.len().saturating_add(event.len()) <= MAX_ENCODED_EVENT =>
-                {
-                    wire.extend_from_slice(event.as_bytes());
-                    row.last = next;
-                    row.bytes = wire.len() as u64;
-                }
-                before => {
-                    let start = match before {
-                        Some((row, _)) => row.start.saturating_add(row.bytes),
-                        None => self.retention.end(),
-                    };
-                    let (bytes, time) = (event.len() as u64, now);
-                    let row = Row {
-                        first: next,
-                        last: next,
-                        time,
-                        start,
-                        bytes,
-                    };
-                    rows.push((row, event.as_bytes().to_vec()));
-                }
-            }
-            next = next.saturating_add(1);
-        }
-        rows
-    }
-
+    /// The number of the oldest event that the history holds, or of the next event if it holds none.
     fn held_from(&mut self, now: Millis) -> Result<u64, StorageError> {
         let database = &self.database;
-        self.retention.tail(now, |table, from| {
-            read_rows(
-                database,
-                table.sql().heads,
-                vec![number(from), number(HEADS)],
-            )
+        self.retention.held_from(now, |table, from| {
+            let values = vec![from.into(), HEADS.into()];
+            read_heads(&**database, table, table.sql().heads, values)
         })
     }
 
-    /// Reads from the storage, as an object that has been replaced cannot.
+    /// Reads from the storage. An object that the platform has replaced fails at this, and is then stopped.
     pub fn check(&self) -> Result<(), StorageError> {
-        let statement = if self.born.is_some() {
+        let statement = if self.row_written_at.is_some() {
             READ_CHANNEL
         } else {
             TABLES
@@ -222,16 +141,15 @@ impl Store {
         Ok(())
     }
 
-    /// What is held: the id of the oldest event, how many there are, how many bytes they take with what is stored in
-    /// the same row, and how many rows this object has written. `None` without a history.
+    /// Describes the history; `None` if the channel has none.
     pub fn stats(&mut self, now: Millis) -> Result<Option<HistoryStats>, StorageError> {
         if !self.keeps_history() {
             return Ok(None);
         }
-        let tail = self.held_from(now)?;
-        let events = self.next.seq.saturating_sub(tail);
+        let held_from = self.held_from(now)?;
+        let events = self.next.seq.saturating_sub(held_from);
         let oldest = EventId {
-            seq: tail,
+            seq: held_from,
             ..self.next
         };
         Ok(Some(HistoryStats {
@@ -243,16 +161,20 @@ impl Store {
     }
 }
 
-/// The shape of `history` in `GET /channels/{id}/stats`.
-#[derive(Serialize)]
+/// The JSON of `history` in `GET /channels/{id}/stats`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HistoryStats {
+    /// The id of the oldest event that is held.
     oldest: Option<EventId>,
+    /// The number of events that are held.
     events: u64,
+    /// The bytes of the rows that hold these events.
     bytes: u64,
+    /// The rows that this object has written since it started.
     rows_written: u64,
 }
 
-impl History for Store {
+impl<D: Sql> History for Store<D> {
     fn tail(&mut self, now: Millis) -> Result<Option<u64>, HistoryError> {
         if !self.keeps_history() {
             return Ok(None);
@@ -261,32 +183,40 @@ impl History for Store {
     }
 
     fn page(&mut self, from: u64) -> Result<Page, HistoryError> {
-        let statement = self.retention.table_of(from).sql().page;
-        let mut rows = self.database.query(statement, vec![number(from)])?;
-        let page = rows.first_mut().and_then(|row| {
-            Some(Page {
-                first: row.number(0)?,
-                wire: row.text(1)?,
-            })
-        });
-        page.ok_or_else(|| HistoryError(format!("event {from} is not there")))
+        let sql = self.retention.table_of(from).sql();
+        let mut rows = self.database.query(sql.page, vec![from.into()])?;
+        let row = rows.first_mut().filter(|row| !row.is_null(0));
+        let row = row.ok_or_else(|| StorageError::missing_event(sql.name, from))?;
+        let bad_column = |column| StorageError::bad_column(sql.name, column);
+        let first = row.number(0).ok_or_else(|| bad_column("first"))?;
+        let wire = row.take_text(1).ok_or_else(|| bad_column("wire"))?;
+        if first > from {
+            return Err(StorageError::missing_event(sql.name, from).into());
+        }
+        Ok(Page { first, wire })
     }
 }
 
-fn read_rows(
-    database: &Database,
+/// Reads the heads of rows of the history.
+fn read_heads(
+    database: &impl Sql,
+    table: Table,
     statement: &str,
-    values: Vec<SqlStorageValue>,
+    values: Vec<SqlValue>,
 ) -> Result<Vec<Row>, StorageError> {
-    let read = |row: &SqlRow| {
-        Some(Row {
-            first: row.number(0)?,
-            last: row.number(1)?,
-            time: row.number(2)?,
-            start: row.number(3)?,
-            bytes: row.number(4)?,
+    let read = |row: SqlRow| {
+        let number = |column, name| {
+            let number = row.number(column);
+            number.ok_or_else(|| StorageError::bad_column(table.sql().name, name))
+        };
+        Ok(Row {
+            first: number(0, "first")?,
+            last: number(1, "last")?,
+            time: number(2, "time")?,
+            start: number(3, "start")?,
+            bytes: number(4, "wire")?,
         })
     };
     let rows = database.query(statement, values)?;
-    Ok(rows.iter().filter_map(read).collect())
+    rows.into_iter().map(read).collect()
 }

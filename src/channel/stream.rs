@@ -1,6 +1,6 @@
-//! Open streams as the runtime sees them: a JavaScript `ReadableStream` that is pushed into.
+//! The runtime's side of an open stream: a JavaScript `ReadableStream` into which chunks are pushed.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::rc::Rc;
 
 use js_sys::{Function, Object, Reflect, Uint8Array};
@@ -10,69 +10,69 @@ use worker::{Error, Result};
 
 use sse_hub::{ConnId, Stream};
 
-/// The writing end of a stream.
+/// The end of a stream to which chunks are written.
 #[derive(Clone, Debug)]
 pub struct EventStream(Rc<ReadableStreamDefaultController>);
 
 impl EventStream {
-    /// Hands `chunk` to the runtime, which copies it when it sends it. Fails where the stream has ended. May call
-    /// `cancel` back before it returns.
+    /// Passes `chunk` to the runtime, which copies it when it sends it. Fails if the stream has ended. May call `cancel`
+    /// before it returns.
     pub fn write(&self, chunk: &Uint8Array) -> Result<()> {
         Ok(self.0.enqueue_with_chunk(chunk)?)
     }
 
-    /// Ends the stream after what was written: a client that reads on finds a whole stream's end, and reconnects.
-    /// May call `cancel` back.
+    /// Ends the stream after the chunks that were written. The client sees a complete response, and reconnects. May call
+    /// `cancel` before it returns.
     pub fn end(&self) {
-        // Fails only where the stream has ended already.
+        // This fails only if the stream has ended already.
         let _ = self.0.close();
     }
 }
 
 impl Stream for EventStream {
-    // A high-water mark of one chunk: a desired size of one says that the queue is empty. It is asked while the hub
-    // is borrowed: a getter of the runtime's own, which neither throws nor calls anything back.
+    // The high-water mark is one chunk, so a desired size of one means that the queue is empty. The hub is borrowed during
+    // this call. That is safe, because the getter is the runtime's own: it neither throws nor calls back.
     fn is_ready(&self) -> bool {
         self.0.desired_size().is_some_and(|size| size >= 1.0)
     }
 }
 
-/// Opens the streams of one channel. One pair of callbacks serves them all.
+/// Opens the streams of one channel. All streams share one pair of callbacks.
 pub struct StreamOpener {
     start: Closure<dyn FnMut(ReadableStreamDefaultController)>,
     cancel: Closure<dyn FnMut(f64)>,
-    /// One chunk waits in a stream, and no more.
+    /// At most one chunk waits in a stream.
     strategy: QueuingStrategy,
-    /// Where `start` leaves the controller for [`open`](Self::open) to pick up.
-    controller: Rc<RefCell<Option<ReadableStreamDefaultController>>>,
+    /// The controller that `start` has received, for [`open`](Self::open).
+    controller: Rc<Cell<Option<ReadableStreamDefaultController>>>,
 }
 
 impl StreamOpener {
-    /// `on_cancel` is called with a stream's number when its client has gone.
+    /// `on_cancel` is called with the number of a stream whose client has disconnected.
     pub fn new(on_cancel: impl Fn(ConnId) + 'static) -> Self {
-        let controller = Rc::new(RefCell::new(None));
+        let controller = Rc::new(Cell::new(None));
         let slot = controller.clone();
         let strategy = QueuingStrategy::new();
         strategy.set_high_water_mark(1.0);
         Self {
             strategy,
             start: Closure::new(move |controller| {
-                slot.replace(Some(controller));
+                slot.set(Some(controller));
             }),
-            // A number of a stream stays far below 2^53.
+            // The numbers of streams stay far below 2^53.
             cancel: Closure::new(move |conn: f64| on_cancel(conn as ConnId)),
             controller,
         }
     }
 
-    /// A new stream: the end for the response body, and the end to write to.
+    /// Opens a stream. Returns the response body, and the end to write to.
     pub fn open(&self, conn: ConnId) -> Result<(ReadableStream, EventStream)> {
         let source = Object::new();
         let cancel: &Function = self.cancel.as_ref().unchecked_ref();
         let cancel = cancel.bind1(&JsValue::NULL, &JsValue::from_f64(conn as f64));
         Reflect::set(&source, &"start".into(), self.start.as_ref())?;
         Reflect::set(&source, &"cancel".into(), &cancel)?;
-        // Calls `start` before it returns.
+        // The constructor calls `start` before it returns.
         let body =
             ReadableStream::new_with_underlying_source_and_strategy(&source, &self.strategy)?;
         let controller = self.controller.take();

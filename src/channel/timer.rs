@@ -1,4 +1,4 @@
-//! Time: the channel's clock and its one timer.
+//! The clock of a channel, and its timers.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -12,13 +12,13 @@ use sse_hub::Millis;
 
 #[wasm_bindgen(module = "/src/channel/timer.js")]
 extern "C" {
-    /// A function that calls `callback`, and aborts the object with this `state` where that throws.
+    /// A function that calls `callback`. If that throws, it aborts the object with this `state`.
     #[wasm_bindgen(js_name = abortingOnFailure)]
     fn aborting_on_failure(state: &JsValue, callback: &JsValue) -> Function;
 }
 
-/// Milliseconds since 1970, of a clock that never goes back: where the machine's clock is set back, this one goes on
-/// from where it was.
+/// A clock in milliseconds since 1970 that never goes back. If the machine's clock is set back, this clock continues from its
+/// last reading.
 #[derive(Default)]
 pub struct Clock {
     last: Cell<Millis>,
@@ -31,7 +31,7 @@ impl Clock {
         self.advance(js_sys::Date::now() as Millis)
     }
 
-    /// When this clock shows that what others call `moment` has come.
+    /// The reading of this clock at `moment`, a time of the machine's clock.
     pub fn moment(&self, moment: Millis) -> Millis {
         moment.saturating_add(self.ahead.get())
     }
@@ -46,17 +46,17 @@ impl Clock {
     }
 }
 
-/// One timeout at a time. While none is set, it keeps nothing alive.
+/// A timer, of which at most one timeout is set. A timer that is not set does not keep the object awake.
 pub struct Timer {
-    /// What the runtime calls. It aborts the object where `_callback` cannot be called any more.
+    /// The function that the runtime calls. It aborts the object if `_callback` cannot be called any more.
     guarded: Function,
     _callback: Closure<dyn FnMut()>,
-    /// The timeout that is set, and for when.
+    /// The timeout that is set, and its time.
     set: Rc<Cell<Option<(i32, Millis)>>>,
 }
 
 impl Timer {
-    /// A timer that is not set, and what it is to call. `state` is that of the object.
+    /// A timer that calls `callback`, and is not set yet. `state` is the state of the object.
     pub fn new(state: &JsValue, callback: impl Fn() + 'static) -> Self {
         let set = Rc::new(Cell::new(None));
         let passed = set.clone();
@@ -71,8 +71,8 @@ impl Timer {
         }
     }
 
-    /// Makes the callback run at `at`, or not at all. One that runs earlier anyway is left as it is: its callback
-    /// sets the next.
+    /// Has the callback run at `at`, or not at all. A timeout that is set for an earlier time stays: its callback sets the
+    /// next one.
     pub fn set(&self, at: Option<Millis>, now: Millis) -> Result<()> {
         let global: WorkerGlobalScope = js_sys::global().unchecked_into();
         if let Some((handle, set_for)) = self.set.get() {
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clock_never_goes_back_and_never_stands_still() {
+    fn the_clock_goes_on_from_its_last_reading_when_the_machines_clock_is_set_back() {
         let clock = Clock::default();
         assert_eq!(clock.advance(1_000), 1_000);
         assert_eq!(clock.advance(400), 1_000);

@@ -1,5 +1,5 @@
-//! The object's storage as the runtime gives it: SQL that takes effect at once, and is durable once [`Database::sync`]
-//! says so.
+//! The Durable Object's storage as the runtime offers it: SQL, which takes effect at once and is durable after
+//! [`Database::sync`], the alarm, and the end of the object.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -7,15 +7,17 @@ use std::time::Duration;
 use wasm_bindgen::prelude::*;
 use worker::{Env, SqlStorage, SqlStorageValue, State, Storage};
 
+use super::engine::{Sql, SqlRow, SqlValue, Statement};
+use super::error::StorageError;
 use crate::isolate::disk::Location;
-use sse_hub::{HistoryError, Millis};
+use sse_hub::Millis;
 
 #[wasm_bindgen]
 extern "C" {
-    /// What worker's binding of the storage lacks.
+    /// The part of the storage that the worker crate does not bind.
     type SyncStorage;
 
-    /// Runs `run`; what it wrote is undone where it throws.
+    /// Runs `run` in a transaction. If it throws, its writes are rolled back.
     #[wasm_bindgen(method, catch, js_name = transactionSync)]
     fn transaction_sync(
         this: &SyncStorage,
@@ -30,62 +32,43 @@ extern "C" {
     fn abort_soon(state: &JsValue, reason: &str);
 }
 
-/// The storage failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct StorageError(pub String);
-
 impl From<worker::Error> for StorageError {
     fn from(error: worker::Error) -> Self {
-        Self(error.to_string())
+        Self::Failed(error.to_string())
     }
 }
 
-impl From<StorageError> for HistoryError {
-    fn from(error: StorageError) -> Self {
-        Self(error.0)
-    }
-}
-
-/// A statement of SQL with its values.
-pub type Statement = (&'static str, Vec<SqlStorageValue>);
-
-/// A number as SQL takes it. None that is stored here comes near 2^53, up to which numbers of JavaScript are exact.
-pub fn number(number: u64) -> SqlStorageValue {
-    SqlStorageValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
-}
-
-/// A row that a query found.
-pub struct SqlRow(Vec<SqlStorageValue>);
-
-impl SqlRow {
-    /// The number in a column; `None` where it holds none.
-    pub fn number(&self, column: usize) -> Option<u64> {
-        match self.0.get(column)? {
-            SqlStorageValue::Integer(number) => u64::try_from(*number).ok(),
-            _ => None,
-        }
-    }
-
-    /// The text in a column, or its bytes where they are text.
-    pub fn text(&mut self, column: usize) -> Option<String> {
-        match std::mem::replace(self.0.get_mut(column)?, SqlStorageValue::Null) {
-            SqlStorageValue::String(text) => Some(text),
-            SqlStorageValue::Blob(bytes) => String::from_utf8(bytes).ok(),
-            _ => None,
-        }
-    }
-
-    /// The bytes in a column.
-    pub fn bytes(&self, column: usize) -> Option<&[u8]> {
-        match self.0.get(column)? {
-            SqlStorageValue::Blob(bytes) => Some(bytes),
-            _ => None,
+impl From<SqlValue> for SqlStorageValue {
+    fn from(value: SqlValue) -> Self {
+        match value {
+            SqlValue::Null => Self::Null,
+            SqlValue::Integer(number) => Self::Integer(number),
+            SqlValue::Real(number) => Self::Float(number),
+            SqlValue::Text(text) => Self::String(text),
+            SqlValue::Blob(bytes) => Self::Blob(bytes),
         }
     }
 }
 
-/// An object's storage.
+impl From<SqlStorageValue> for SqlValue {
+    fn from(value: SqlStorageValue) -> Self {
+        match value {
+            SqlStorageValue::Null => Self::Null,
+            SqlStorageValue::Boolean(is) => Self::Integer(i64::from(is)),
+            SqlStorageValue::Integer(number) => Self::Integer(number),
+            SqlStorageValue::Float(number) => Self::Real(number),
+            SqlStorageValue::String(text) => Self::Text(text),
+            SqlStorageValue::Blob(bytes) => Self::Blob(bytes),
+        }
+    }
+}
+
+/// The runtime's own values. Both enums have the same layout, so that the vector is converted in place.
+fn to_runtime(values: Vec<SqlValue>) -> Vec<SqlStorageValue> {
+    values.into_iter().map(SqlStorageValue::from).collect()
+}
+
+/// The storage of one object.
 pub struct Database {
     state: State,
     storage: Storage,
@@ -95,8 +78,45 @@ pub struct Database {
     location: Location,
 }
 
+impl Sql for Database {
+    fn query(&self, statement: &str, values: Vec<SqlValue>) -> Result<Vec<SqlRow>, StorageError> {
+        let cursor = self.sql.exec(statement, to_runtime(values))?;
+        let rows = cursor.raw().map(|row| {
+            let values = row?.into_iter().map(SqlValue::from);
+            Ok(SqlRow(values.collect()))
+        });
+        rows.collect()
+    }
+
+    fn write(&self, mut statements: Vec<Statement>) -> Result<(), StorageError> {
+        let is_single = statements.len() == 1;
+        let mut run = || {
+            let mut rows = 0_usize;
+            for (statement, values) in std::mem::take(&mut statements) {
+                let cursor = self.sql.exec(statement, to_runtime(values))?;
+                rows = rows.saturating_add(cursor.rows_written());
+            }
+            self.count_rows(rows);
+            Ok(())
+        };
+        // A single statement is atomic without a transaction, which would cost more calls into JavaScript.
+        let result: Result<(), JsValue> = if is_single {
+            run()
+        } else {
+            let storage: &SyncStorage = self.storage.as_raw().unchecked_ref();
+            storage.transaction_sync(&mut run)
+        };
+        Ok(result.map_err(worker::Error::from)?)
+    }
+
+    /// The platform bills these rows.
+    fn rows_written(&self) -> u64 {
+        self.rows_written.get()
+    }
+}
+
 impl Database {
-    /// Of the object with this `state`.
+    /// The storage of the object with this `state`.
     pub fn new(state: State, env: &Env) -> Self {
         let storage = state.storage();
         Self {
@@ -118,84 +138,52 @@ impl Database {
         self.state.as_raw().as_ref()
     }
 
-    /// Which channel's data this is, and where it is, for the log.
+    /// The channel's name, if the runtime knows it.
+    pub fn channel_name(&self) -> Option<String> {
+        self.state.id().name()
+    }
+
+    /// The channel and its file, for the log.
     pub fn location(&self) -> &Location {
         &self.location
     }
 
-    /// How many rows this object has written since it started: what the platform bills.
-    pub fn rows_written(&self) -> u64 {
-        self.rows_written.get()
-    }
-
-    fn count(&self, rows: usize) {
+    fn count_rows(&self, rows: usize) {
         let sum = self.rows_written.get().saturating_add(rows as u64);
         self.rows_written.set(sum);
     }
 
-    /// Asks for rows.
-    pub fn query(
-        &self,
-        statement: &str,
-        values: Vec<SqlStorageValue>,
-    ) -> Result<Vec<SqlRow>, StorageError> {
-        let cursor = self.sql.exec(statement, values)?;
-        let rows = cursor.raw().map(|row| Ok(SqlRow(row?)));
-        rows.collect()
-    }
-
-    /// Writes all of `statements` or, where that fails, none of them.
-    pub fn write(&self, mut statements: Vec<Statement>) -> Result<(), StorageError> {
-        let is_one = statements.len() == 1;
-        let mut run = || {
-            let mut rows = 0_usize;
-            for (statement, values) in std::mem::take(&mut statements) {
-                let cursor = self.sql.exec(statement, values)?;
-                rows = rows.saturating_add(cursor.rows_written());
-            }
-            self.count(rows);
-            Ok(())
-        };
-        let result: Result<(), JsValue> = if is_one {
-            run()
-        } else {
-            let storage: &SyncStorage = self.storage.as_raw().unchecked_ref();
-            storage.transaction_sync(&mut run)
-        };
-        Ok(result.map_err(worker::Error::from)?)
-    }
-
-    /// Waits until everything written so far is durable. Where that fails, some of it may be, and the object is of no use
-    /// any more.
+    /// Waits until all writes so far are durable. If this fails, some of them may be durable, and the object has to be
+    /// [aborted](Self::abort).
     pub async fn sync(&self) -> Result<(), StorageError> {
         Ok(self.storage.sync().await?)
     }
 
-    /// Has the object woken up, in place of any time that was set before.
+    /// Sets the object's only alarm to a time in `after` milliseconds.
     pub async fn set_alarm(&self, after: Millis) -> Result<(), StorageError> {
-        self.count(1);
+        self.count_rows(1);
         Ok(self.storage.set_alarm(Duration::from_millis(after)).await?)
     }
 
-    /// When the object is woken up, in milliseconds since 1970, if it is.
+    /// Returns the time for which the alarm is set, if it is, in milliseconds since 1970.
     pub async fn alarm(&self) -> Result<Option<Millis>, StorageError> {
         let at = self.storage.get_alarm().await?;
         Ok(at.and_then(|at| Millis::try_from(at).ok()))
     }
 
-    /// Removes everything, the alarm included.
+    /// Removes all tables and the alarm.
     pub async fn delete_all(&self) -> Result<(), StorageError> {
         Ok(self.storage.delete_all().await?)
     }
 
-    /// Aborts the object soon; its streams break off, and their clients come back to a new one. Nothing more is to be
-    /// stored.
+    /// Aborts the object with the next timer: its streams break off, and their clients reconnect to a new object. The caller
+    /// must not store anything after this call.
     pub fn abort(&self, reason: &str) {
         self.is_aborting.set(true);
         abort_soon(self.state(), reason);
     }
 
-    /// Whether the object is about to end.
+    /// Returns whether the object is about to be aborted.
     pub fn is_aborting(&self) -> bool {
         self.is_aborting.get()
     }

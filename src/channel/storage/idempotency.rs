@@ -1,4 +1,4 @@
-//! Keys of publishes that were committed: the same key is answered with the same receipt. Pure.
+//! The idempotency keys of committed publishes. A repeated publish is answered with the receipt of the first one. Pure.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -7,93 +7,96 @@ use sha2::{Digest, Sha256};
 use crate::settings::IdempotencyLimits;
 use sse_hub::Millis;
 
-/// What a publisher sent with a key: the same key may only ever come with the same.
+/// The hash of a publish's events. A key may only be repeated with the same events.
 pub type Fingerprint = [u8; 32];
 
-/// Of a publish's events, as they are encoded: data and types, whichever way they were sent.
+/// Hashes encoded events. Two requests have the same fingerprint if they have the same data and types, in whatever form
+/// they were sent.
 pub fn fingerprint(wire: &str) -> Fingerprint {
     Sha256::digest(wire).into()
 }
 
-/// A publish that was committed under a key.
+/// The record of a publish that was committed under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// Of what was published.
+pub struct KeyRecord {
+    /// The hash of the events.
     pub fingerprint: Fingerprint,
-    /// When that was.
+    /// When the publish was committed.
     pub time: Millis,
-    /// The receipt, as JSON.
+    /// The receipt as JSON.
     pub receipt: String,
-    /// Counted up from key to key.
+    /// The number of the key. Every key gets the next number.
     pub number: u64,
 }
 
-/// The keys that are remembered: so many, for so long.
+/// The keys that are remembered, bounded in number and age.
 #[derive(Debug)]
-pub struct Keys {
+pub struct IdempotencyKeys {
     limits: IdempotencyLimits,
-    by_key: HashMap<String, Published>,
-    /// The keys by number, oldest first. One that was forgotten and came back stands here twice.
-    order: VecDeque<(u64, String)>,
-    next: u64,
+    by_key: HashMap<String, KeyRecord>,
+    /// The keys with their numbers, oldest first. A key that was used again after it was too old is listed twice.
+    by_number: VecDeque<(u64, String)>,
+    next_number: u64,
 }
 
-impl Keys {
-    /// None yet.
+impl IdempotencyKeys {
+    /// No keys.
     pub fn new(limits: IdempotencyLimits) -> Self {
         Self {
             limits,
             by_key: HashMap::new(),
-            order: VecDeque::new(),
-            next: 0,
+            by_number: VecDeque::new(),
+            next_number: 0,
         }
     }
 
-    /// The number that the next key gets.
-    pub fn next(&self) -> u64 {
-        self.next
+    /// The number for the next key.
+    pub fn next_number(&self) -> u64 {
+        self.next_number
     }
 
-    /// Replaces the receipt that is remembered of `key`. Returns the key's number.
+    /// Replaces the receipt of `key`. Returns the key's number.
     pub fn correct(&mut self, key: &str, receipt: &str) -> Option<u64> {
-        let published = self.by_key.get_mut(key)?;
-        published.receipt = receipt.to_owned();
-        Some(published.number)
+        let record = self.by_key.get_mut(key)?;
+        record.receipt = receipt.to_owned();
+        Some(record.number)
     }
 
-    /// What was published under `key`, if that is remembered at `now`.
-    pub fn get(&self, key: &str, now: Millis) -> Option<&Published> {
-        let published = self.by_key.get(key)?;
-        self.is_young(published.time, now).then_some(published)
+    /// Returns the record of `key`, if it is still remembered at `now`.
+    pub fn get(&self, key: &str, now: Millis) -> Option<&KeyRecord> {
+        let record = self.by_key.get(key)?;
+        self.is_young(record.time, now).then_some(record)
     }
 
     fn is_young(&self, time: Millis, now: Millis) -> bool {
         now.saturating_sub(time) < self.limits.age
     }
 
-    /// Remembers `key`. Numbers have to grow from call to call.
-    pub fn add(&mut self, key: String, published: Published, now: Millis) {
-        self.next = published.number.saturating_add(1);
-        self.order.push_back((published.number, key.clone()));
-        self.by_key.insert(key, published);
-        while let Some((number, key)) = self.order.front() {
-            let known = self.by_key.get(key).filter(|known| known.number == *number);
-            let many = self.next.saturating_sub(*number) > self.limits.keys;
-            if !many && known.is_some_and(|known| self.is_young(known.time, now)) {
+    /// Adds `key`, and forgets keys that are too old or too many. The numbers of the records have to increase.
+    pub fn add(&mut self, key: String, record: KeyRecord, now: Millis) {
+        debug_assert!(record.number >= self.next_number);
+        self.next_number = record.number.saturating_add(1);
+        self.by_number.push_back((record.number, key.clone()));
+        self.by_key.insert(key, record);
+        while let Some((number, key)) = self.by_number.front() {
+            let record = self.by_key.get(key);
+            let current = record.filter(|record| record.number == *number);
+            let is_too_many = self.next_number.saturating_sub(*number) > self.limits.keys;
+            if !is_too_many && current.is_some_and(|record| self.is_young(record.time, now)) {
                 break;
             }
-            if known.is_some() {
+            if current.is_some() {
                 self.by_key.remove(key);
             }
-            self.order.pop_front();
+            self.by_number.pop_front();
         }
     }
 
-    /// When the last of them may be forgotten, if there is one.
+    /// Until when the newest key is remembered, if there is one.
     pub fn until(&self) -> Option<Millis> {
-        let (_, key) = self.order.back()?;
-        let published = self.by_key.get(key)?;
-        Some(published.time.saturating_add(self.limits.age))
+        let (_, key) = self.by_number.back()?;
+        let record = self.by_key.get(key)?;
+        Some(record.time.saturating_add(self.limits.age))
     }
 }
 
@@ -103,20 +106,20 @@ mod tests {
 
     const LIMITS: IdempotencyLimits = IdempotencyLimits { age: 100, keys: 3 };
 
-    fn add(keys: &mut Keys, key: &str, now: Millis) {
-        let number = keys.next();
-        let published = Published {
+    fn add(keys: &mut IdempotencyKeys, key: &str, now: Millis) {
+        let number = keys.next_number();
+        let record = KeyRecord {
             fingerprint: fingerprint(key),
             time: now,
             receipt: format!("{{\"{key}\"}}"),
             number,
         };
-        keys.add(key.to_owned(), published, now);
+        keys.add(key.to_owned(), record, now);
     }
 
     #[test]
-    fn the_oldest_goes_first() {
-        let mut keys = Keys::new(LIMITS);
+    fn the_oldest_key_is_forgotten_when_there_are_too_many() {
+        let mut keys = IdempotencyKeys::new(LIMITS);
         for key in ["a", "b", "c", "d", "e"] {
             add(&mut keys, key, 0);
         }
@@ -125,12 +128,12 @@ mod tests {
             assert_eq!(keys.get(key, 0).unwrap().receipt, format!("{{\"{key}\"}}"));
         }
         assert_eq!(keys.by_key.len(), 3);
-        assert_eq!(keys.order.len(), 3);
+        assert_eq!(keys.by_number.len(), 3);
     }
 
     #[test]
-    fn a_key_is_forgotten_in_time_and_may_come_back() {
-        let mut keys = Keys::new(LIMITS);
+    fn a_key_is_forgotten_when_it_is_too_old_and_can_be_used_again() {
+        let mut keys = IdempotencyKeys::new(LIMITS);
         assert_eq!(keys.until(), None);
         add(&mut keys, "a", 0);
         add(&mut keys, "b", 50);
@@ -146,8 +149,8 @@ mod tests {
     }
 
     #[test]
-    fn a_receipt_can_be_corrected() {
-        let mut keys = Keys::new(LIMITS);
+    fn the_receipt_of_a_key_can_be_corrected() {
+        let mut keys = IdempotencyKeys::new(LIMITS);
         add(&mut keys, "a", 0);
         add(&mut keys, "b", 0);
         assert_eq!(keys.correct("b", "{}"), Some(1));
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn fingerprints_tell_events_apart() {
+    fn different_events_have_different_fingerprints() {
         assert_eq!(fingerprint("data: a\n\n"), fingerprint("data: a\n\n"));
         assert_ne!(fingerprint("data: a\n\n"), fingerprint("data: b\n\n"));
     }

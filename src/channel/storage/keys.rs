@@ -1,54 +1,62 @@
-//! The keys of publishes in the storage.
+//! Idempotency keys in the storage.
 
-use worker::SqlStorageValue;
-
-use super::database::{Statement, StorageError, number};
-use super::idempotency::Published;
+use super::Store;
+use super::engine::{Sql, SqlValue, Statement};
+use super::error::StorageError;
+use super::idempotency::KeyRecord;
 use super::sql::{CORRECT_RECEIPT, WRITE_KEY};
-use super::{KeyedPublish, Store};
 use sse_hub::Millis;
 
-impl Store {
-    /// What was published under `key`, if that is remembered.
-    pub fn published(&self, key: &str, now: Millis) -> Option<&Published> {
+/// A key that is about to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewKey {
+    /// The key.
+    pub key: String,
+    /// The record of the publish that has the key.
+    pub record: KeyRecord,
+}
+
+impl<D: Sql> Store<D> {
+    /// Returns the record of the publish that was committed under `key`, if it is still remembered.
+    pub fn key_record(&self, key: &str, now: Millis) -> Option<&KeyRecord> {
         self.keys.get(key, now)
     }
 
-    /// What writes a key.
-    pub(super) fn key_row(&self, keyed: &KeyedPublish) -> Statement {
-        let KeyedPublish { key, published } = keyed;
+    /// The statement that writes a key.
+    pub(super) fn key_row(&self, NewKey { key, record }: &NewKey) -> Statement {
         let values = vec![
-            number(self.slot(published.number)),
-            number(published.number),
-            number(published.time),
-            SqlStorageValue::String(key.clone()),
-            SqlStorageValue::Blob(published.fingerprint.to_vec()),
-            SqlStorageValue::String(published.receipt.clone()),
+            self.slot(record.number).into(),
+            record.number.into(),
+            record.time.into(),
+            SqlValue::Text(key.clone()),
+            SqlValue::Blob(record.fingerprint.to_vec()),
+            SqlValue::Text(record.receipt.clone()),
         ];
         (WRITE_KEY, values)
     }
 
-    /// Where a key is stored: in place of the one that is forgotten for it.
+    /// The slot for a key. Each key takes the slot of the one that is forgotten for it.
     fn slot(&self, key_number: u64) -> u64 {
+        // `IDEMPOTENCY_KEYS` is at least 1.
         key_number
             .checked_rem(self.idempotency.keys)
             .unwrap_or_default()
     }
 
     /// The number for the next key.
-    pub fn next_key(&self) -> u64 {
-        self.keys.next()
+    pub fn next_key_number(&self) -> u64 {
+        self.keys.next_number()
     }
 
-    /// Replaces the receipt under `key`, which turned out to be another one than was committed.
+    /// Replaces the receipt under `key`, because streams have dropped events or have come or gone since the commit.
     pub fn correct_receipt(&mut self, key: &str, receipt: &str) -> Result<(), StorageError> {
-        let Some(number_of_key) = self.keys.correct(key, receipt) else {
+        let Some(key_number) = self.keys.correct(key, receipt) else {
             return Ok(());
         };
         let values = vec![
-            SqlStorageValue::String(receipt.to_owned()),
-            number(self.slot(number_of_key)),
-            number(number_of_key),
+            SqlValue::Text(receipt.to_owned()),
+            self.slot(key_number).into(),
+            key_number.into(),
         ];
         self.database.write(vec![(CORRECT_RECEIPT, values)])
     }

@@ -1,134 +1,197 @@
-//! What an object finds in its storage when it starts.
+//! Reads the data of a channel when its object starts. A row that cannot be read is an error.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::database::{Database, StorageError, number};
-use super::idempotency::{Keys, Published};
-use super::retention::{Retention, Table};
-use super::sql::{EVEN, NO_HISTORY, ODD, READ_CHANNEL, READ_KEYS, TABLES};
-use super::{Store, read_rows};
-use crate::settings::Settings;
+use super::engine::{Sql, SqlRow};
+use super::error::StorageError;
+use super::idempotency::{IdempotencyKeys, KeyRecord};
+use super::retention::{Retention, Row, Table};
+use super::sql::{CHANNEL, EVEN, KEYS, NO_HISTORY, ODD, READ_CHANNEL, READ_KEYS, TABLES};
+use super::{NewKey, Store, read_heads};
+use crate::settings::{HistoryLimits, IdempotencyLimits};
 use sse_hub::Millis;
 use sse_hub::sse::EventId;
 
-impl Store {
-    /// What is found in `database`.
+/// The channel's row.
+struct ChannelRow {
+    epoch: u64,
+    next: u64,
+    time: Millis,
+    ended_until: Option<Millis>,
+    unpublished_since: Millis,
+}
+
+impl ChannelRow {
+    fn read(row: &SqlRow) -> Result<Self, StorageError> {
+        let number = |column, name| {
+            let number = row.number(column);
+            number.ok_or_else(|| StorageError::bad_column(CHANNEL, name))
+        };
+        Ok(Self {
+            epoch: number(0, "epoch")?,
+            next: number(1, "next")?,
+            time: number(2, "time")?,
+            ended_until: if row.is_null(3) {
+                None
+            } else {
+                Some(number(3, "ended_until")?)
+            },
+            unpublished_since: number(4, "unpublished_since")?,
+        })
+    }
+}
+
+/// The first event and the newest row of one table of the history.
+struct FoundTable {
+    table: Table,
+    first: u64,
+    newest: Row,
+}
+
+impl<D: Sql> Store<D> {
+    /// Reads the data in `database`.
     pub fn load(
-        database: Rc<Database>,
-        settings: &Settings,
+        database: Rc<D>,
+        history: HistoryLimits,
+        idempotency: IdempotencyLimits,
         now: Millis,
     ) -> Result<Self, StorageError> {
         let first = EventId { epoch: now, seq: 1 };
         let mut store = Self {
             database,
-            history: settings.history,
-            idempotency: settings.idempotency,
+            history,
+            idempotency,
             next: first,
-            // Whatever was published later than that would still be stored; without a history, nobody knows.
-            unpublished_since: if settings.history.events > 0 {
-                now.saturating_sub(settings.history.age)
+            // If nothing is stored, nothing was published for as long as the history would have kept it. Without a history
+            // that is not known.
+            unpublished_since: if history.events > 0 {
+                now.saturating_sub(history.age)
             } else {
                 now
             },
-            born: None,
+            row_written_at: None,
             ended_until: None,
-            retention: Retention::new(settings.history, first.seq),
-            keys: Keys::new(settings.idempotency),
+            retention: Retention::new(history, first.seq),
+            keys: IdempotencyKeys::new(idempotency),
             has_keys_table: false,
             needs_alarm: false,
         };
-        let mut tables = BTreeSet::new();
-        for mut table in store.database.query(TABLES, Vec::new())? {
-            tables.extend(table.text(0));
-        }
-        if tables.contains("channel") {
+        let tables = store.tables()?;
+        if tables.contains(CHANNEL) {
             store.load_channel(&tables, now)?;
         }
-        if tables.contains("idempotency_keys") {
+        if tables.contains(KEYS) {
             store.load_keys(now)?;
         }
         Ok(store)
     }
 
+    /// The names of all tables.
+    fn tables(&self) -> Result<BTreeSet<String>, StorageError> {
+        let rows = self.database.query(TABLES, Vec::new())?;
+        let names = rows.into_iter().map(|mut row| {
+            let name = row.take_text(0);
+            name.ok_or_else(|| StorageError::bad_column("sqlite_master", "name"))
+        });
+        names.collect()
+    }
+
     fn load_channel(&mut self, tables: &BTreeSet<String>, now: Millis) -> Result<(), StorageError> {
         let rows = self.database.query(READ_CHANNEL, Vec::new())?;
-        let Some(row) = rows.first() else {
-            return Ok(());
-        };
-        let column = |column| row.number(column).unwrap_or_default();
-        let ended_until = row.number(3);
-        let had_history = column(1) != NO_HISTORY;
+        // The table and its row are written in one transaction.
+        let row = rows
+            .first()
+            .ok_or_else(|| StorageError::bad_column(CHANNEL, "one"))?;
+        let row = ChannelRow::read(row)?;
+        let had_history = row.next != NO_HISTORY;
         self.next = EventId {
-            epoch: column(0),
-            seq: column(1).max(1),
+            epoch: row.epoch,
+            seq: row.next.max(1),
         };
-        self.born = Some(column(2));
-        self.unpublished_since = column(4);
+        self.row_written_at = Some(row.time);
+        self.unpublished_since = row.unpublished_since;
+        self.ended_until = row.ended_until;
         self.needs_alarm = true;
-        self.ended_until = ended_until;
-        let goes_on = had_history && self.keeps_history();
-        if !goes_on && !self.is_ended(now) {
+        let keeps_epoch = had_history && self.keeps_history();
+        if !keeps_epoch && !self.is_ended(now) {
             self.begin_next_epoch(now);
-            self.born = None;
+            self.row_written_at = None;
             self.ended_until = None;
             if had_history {
                 self.drop_history(now)?;
             }
         }
         self.retention = Retention::new(self.history, self.next.seq);
+        if keeps_epoch {
+            self.load_history(tables)?;
+        }
+        Ok(())
+    }
+
+    fn load_history(&mut self, tables: &BTreeSet<String>) -> Result<(), StorageError> {
         let mut found = Vec::new();
         for table in [Table::Even, Table::Odd] {
-            let sql = table.sql();
-            if goes_on && tables.contains(sql.name) {
-                let first = read_rows(&self.database, sql.heads, vec![number(0), number(1)])?;
-                let newest = read_rows(&self.database, sql.newest, Vec::new())?;
-                found.extend(
-                    first
-                        .first()
-                        .zip(newest.first())
-                        .map(|(first, newest)| (table, first.first, *newest)),
-                );
+            if tables.contains(table.sql().name) {
+                found.extend(self.find_rows(table)?);
             }
         }
-        found.sort_by_key(|(.., newest)| newest.last);
-        if let (Some((_, first, _)), Some((table, in_newer, newest))) =
-            (found.first(), found.last())
-        {
-            self.retention = Retention::found(self.history, *first, (*table, *in_newer), *newest);
+        found.sort_by_key(|found| found.newest.last);
+        if let (Some(older), Some(newer)) = (found.first(), found.last()) {
+            self.retention = Retention::found(
+                self.history,
+                older.first,
+                (newer.table, newer.first),
+                newer.newest,
+            );
             self.next.seq = self.next.seq.max(self.retention.next());
         }
         Ok(())
     }
 
-    /// What an earlier deployment left is of no use without a history.
+    /// Reads the first event and the newest row of a table; `None` if it is empty.
+    fn find_rows(&self, table: Table) -> Result<Option<FoundTable>, StorageError> {
+        let sql = table.sql();
+        let oldest_only = vec![0.into(), 1.into()];
+        let oldest = read_heads(&*self.database, table, sql.heads, oldest_only)?;
+        let newest = read_heads(&*self.database, table, sql.newest, Vec::new())?;
+        let both = oldest.first().zip(newest.first());
+        Ok(both.map(|(oldest, newest)| FoundTable {
+            table,
+            first: oldest.first,
+            newest: *newest,
+        }))
+    }
+
+    /// Removes the history that a deployment with other settings has left.
     fn drop_history(&mut self, now: Millis) -> Result<(), StorageError> {
         let mut statements = vec![self.channel_row(now, None)];
         statements.extend([EVEN.drop, ODD.drop].map(|drop| (drop, Vec::new())));
         self.database.write(statements)?;
-        self.born = Some(now);
+        self.row_written_at = Some(now);
         Ok(())
     }
 
     fn load_keys(&mut self, now: Millis) -> Result<(), StorageError> {
         self.has_keys_table = true;
-        for mut row in self.database.query(READ_KEYS, Vec::new())? {
-            let fingerprint = row.bytes(3).and_then(|bytes| bytes.try_into().ok());
-            let (Some(number), Some(time)) = (row.number(0), row.number(1)) else {
-                continue;
-            };
-            if let (Some(key), Some(fingerprint), Some(receipt)) =
-                (row.text(2), fingerprint, row.text(4))
-            {
-                let published = Published {
-                    fingerprint,
-                    time,
-                    receipt,
-                    number,
-                };
-                self.keys.add(key, published, now);
-            }
+        for row in self.database.query(READ_KEYS, Vec::new())? {
+            let NewKey { key, record } = read_key(row)?;
+            self.keys.add(key, record, now);
         }
         Ok(())
     }
+}
+
+fn read_key(mut row: SqlRow) -> Result<NewKey, StorageError> {
+    let bad_column = |column| StorageError::bad_column(KEYS, column);
+    let fingerprint = row.bytes(3).and_then(|bytes| bytes.try_into().ok());
+    Ok(NewKey {
+        record: KeyRecord {
+            number: row.number(0).ok_or_else(|| bad_column("number"))?,
+            time: row.number(1).ok_or_else(|| bad_column("time"))?,
+            fingerprint: fingerprint.ok_or_else(|| bad_column("fingerprint"))?,
+            receipt: row.take_text(4).ok_or_else(|| bad_column("receipt"))?,
+        },
+        key: row.take_text(2).ok_or_else(|| bad_column("key"))?,
+    })
 }

@@ -1,53 +1,61 @@
-//! The tables of an object's storage, and what is asked of them.
+//! The tables of a channel's storage, and all SQL statements.
 
 use super::retention::Table;
 
-/// The tables that are there.
+/// Lists the tables.
 pub const TABLES: &str = "SELECT name FROM sqlite_master WHERE type = 'table'";
 
-/// One row: the epoch; the number that its next event gets, where no row of the history says more; when that was written;
-/// until when the channel stays ended, if it was; and since when no event of an earlier epoch was published.
+/// The table of the channel's row.
+pub const CHANNEL: &str = "channel";
+/// Creates the table of the channel's single row:
+/// - `epoch`: the current epoch;
+/// - `next`: the number of the next event, unless the history holds events with larger numbers, or [`NO_HISTORY`];
+/// - `time`: when the row was written;
+/// - `ended_until`: until when the channel stays ended, if it was ended;
+/// - `unpublished_since`: all events of earlier epochs were published before this time.
 pub const CREATE_CHANNEL: &str = "CREATE TABLE IF NOT EXISTS channel (one INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, \
      next INTEGER NOT NULL, time INTEGER NOT NULL, ended_until INTEGER, \
      unpublished_since INTEGER NOT NULL)";
-/// Stands for the number where there is no history: whoever finds it begins another epoch, as nobody knows how far this
-/// one went.
+/// The value of `next` if the channel has no history. The next object then begins another epoch, because the number of
+/// events in this one is not stored.
 pub const NO_HISTORY: u64 = 0;
-/// The channel's row.
+/// Reads the channel's row.
 pub const READ_CHANNEL: &str =
     "SELECT epoch, next, time, ended_until, unpublished_since FROM channel";
-/// Writes the channel's row, in the order of the columns.
+/// Writes the channel's row. The values are in the order of the columns.
 pub const WRITE_CHANNEL: &str = "INSERT OR REPLACE INTO channel VALUES (1, ?, ?, ?, ?, ?)";
 
-/// A row for each key that is remembered; a new one takes the slot of the oldest, which spares its removal.
+/// The table of the idempotency keys.
+pub const KEYS: &str = "idempotency_keys";
+/// Creates the table of the keys. A new key takes the slot of the oldest, which saves the cost of its removal.
 pub const CREATE_KEYS: &str = "CREATE TABLE IF NOT EXISTS idempotency_keys (slot INTEGER PRIMARY KEY, \
      number INTEGER NOT NULL, time INTEGER NOT NULL, key TEXT NOT NULL, fingerprint BLOB NOT NULL, receipt TEXT NOT NULL)";
-/// All keys, oldest first.
+/// Reads all keys, oldest first.
 pub const READ_KEYS: &str =
     "SELECT number, time, key, fingerprint, receipt FROM idempotency_keys ORDER BY number";
-/// Writes a key, in the order of the columns.
+/// Writes a key. The values are in the order of the columns.
 pub const WRITE_KEY: &str = "INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?, ?, ?)";
-/// Replaces a receipt, if its key is still there.
+/// Replaces the receipt of a key, if no later key has taken its slot.
 pub const CORRECT_RECEIPT: &str =
     "UPDATE idempotency_keys SET receipt = ? WHERE slot = ? AND number = ?";
-/// Forgets all keys.
+/// Removes all keys.
 pub const DROP_KEYS: &str = "DROP TABLE IF EXISTS idempotency_keys";
 
-/// The statements about one of the two tables of the history. A row is a group of events that was committed together.
+/// The statements for one of the two tables of the history. A row holds events that were committed together.
 pub struct TableSql {
-    /// Its name.
+    /// The table's name.
     pub name: &'static str,
-    /// Makes it, if it is not there.
+    /// Creates the table, if it does not exist.
     pub create: &'static str,
-    /// Removes it, whatever is in it.
+    /// Removes the table with all its rows.
     pub drop: &'static str,
-    /// Adds a row: last, first, time, start, wire.
+    /// Adds a row. The values are `last`, `first`, `time`, `start` and `wire`.
     pub insert: &'static str,
-    /// Rows without their events, from the one on in which event ?1 is, ?2 of them.
+    /// Reads the heads (all but the events) of up to `?2` rows, from the row of event `?1` on.
     pub heads: &'static str,
-    /// The last of them.
+    /// Reads the head of the newest row.
     pub newest: &'static str,
-    /// The number of the first event, and the events, of some rows from the one on in which event ?1 is.
+    /// Reads the events of some rows, from the row of event `?1` on, and the number of the first event.
     pub page: &'static str,
 }
 
@@ -67,8 +75,8 @@ macro_rules! table_sql {
             newest: concat!(
                 "SELECT first, last, time, start, length(wire) FROM ", $name, " ORDER BY last DESC LIMIT 1"
             ),
-            // Rows until they make 64 KiB, the size of a chunk; of 256 at most, so that a page of tiny events does not
-            // look at the heads of all rows.
+            // Takes rows up to 64 KiB, the size of a chunk, and at most 256, so that a page of tiny events does not read the
+            // heads of all rows.
             page: concat!(
                 "WITH heads AS (SELECT last, start FROM ", $name, " WHERE last >= ?1 ORDER BY last LIMIT 256), \
                  until AS (SELECT max(last) AS last FROM heads WHERE start < (SELECT min(start) FROM heads) + 65536) \
@@ -79,11 +87,13 @@ macro_rules! table_sql {
     };
 }
 
+/// The statements for the table that is used first.
 pub const EVEN: TableSql = table_sql!("history_even");
+/// The statements for the other table.
 pub const ODD: TableSql = table_sql!("history_odd");
 
 impl Table {
-    /// Its statements.
+    /// The statements for this table.
     pub fn sql(self) -> &'static TableSql {
         match self {
             Self::Even => &EVEN,

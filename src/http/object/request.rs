@@ -120,7 +120,7 @@ impl<'a> ObjectRequest<'a> {
         let (channel, action) = path.split_once('/').unwrap_or((path, ""));
         let query = url::query_of(url);
         let request = match (Method::parse(method), action) {
-            (Method::Get, "") => Self::Subscribe(SubscribeRequest::decode(query, header)),
+            (Method::Get, "") => Self::Subscribe(SubscribeRequest::decode(query, header)?),
             (Method::Post, "broadcast") => {
                 let key = header(idempotency_key::HEADER);
                 Self::Publish(PublishRequest::decode(query, key)?)
@@ -153,15 +153,17 @@ impl<'a> SubscribeRequest<'a> {
         (self.query, headers.collect())
     }
 
-    fn decode(query: &'a str, header: impl Fn(&str) -> Option<String>) -> Self {
+    /// Fails if the time at which the stream ends cannot be read: a stream must not outlive its token.
+    fn decode(query: &'a str, header: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        Self {
+        let expires = header(EXPIRES_HEADER).map(|time| time.parse());
+        Some(Self {
             query: query.into(),
             last_event_id: header(LAST_EVENT_ID_HEADER),
             accept: header("Accept"),
-            expires: header(EXPIRES_HEADER).and_then(|time| time.parse().ok()),
+            expires: expires.transpose().ok()?,
             subject: header(SUBJECT_HEADER).as_deref().map(decoded),
-        }
+        })
     }
 }
 
@@ -247,6 +249,15 @@ mod tests {
             headers: Vec::new(),
         };
         assert_eq!(ObjectRequest::Publish(publish).encode("foo"), expected);
+    }
+
+    #[test]
+    fn a_stream_whose_end_cannot_be_read_is_not_decoded() {
+        for time in ["", "soon", "-1", "1.5"] {
+            let header = |name: &str| (name == EXPIRES_HEADER).then(|| time.to_owned());
+            let url = "https://hub/channels/foo";
+            assert_eq!(ObjectRequest::decode("GET", url, header), None, "{time:?}");
+        }
     }
 
     #[test]

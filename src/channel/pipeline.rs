@@ -1,0 +1,234 @@
+//! The commands of a channel on their way through the storage into the log. Free of JavaScript: the trait [`Steps`] stands
+//! for the runtime.
+//!
+//! Two tasks work one behind the other. The first runs the commands in the order in which they came: it commits publishes
+//! in groups, and what arrives during a commit forms the next group. The second appends what is committed to the log, in
+//! order, and waits for streams to keep up if it must. Commits never wait for that.
+
+mod commands;
+mod in_flight;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+use futures_channel::oneshot;
+
+pub use self::commands::{Command, Outcome, PublishKey, Submission};
+use self::commands::{CommandQueue, Next};
+use self::in_flight::InFlightKeys;
+pub use self::plan::{Commit, CommitPlan, PlannedPublish, Position};
+use super::storage::idempotency::Fingerprint;
+use crate::http::problem::Problem;
+use crate::isolate::exclusive::Exclusive;
+use sse_hub::EndReceipt;
+
+/// What the pipeline does with the channel's state and the runtime.
+pub trait Steps {
+    /// Whether the object is about to be aborted.
+    fn is_aborting(&self) -> bool;
+
+    /// Aborts the object soon. No further command is run.
+    fn abort(&self, reason: &str);
+
+    /// Writes a group of publishes to the storage. If this fails, nothing of the group is stored.
+    fn commit(&self, group: &[Submission]) -> Result<Commit, Problem>;
+
+    /// Waits until everything that was written is durable. If this fails, it is unknown what is stored.
+    async fn make_durable(&self) -> Result<(), Problem>;
+
+    /// Starts a task that calls [`Pipeline::append_all`].
+    fn start_appending(&self);
+
+    /// Appends a committed publish to the log. Returns its receipt.
+    async fn append(&self, committed: &Committed) -> Outcome;
+
+    /// Delivers what was appended, at once or with the next flush.
+    fn deliver(&self);
+
+    /// Gives the streams that keep up what is still in the log, before the channel ends.
+    async fn prepare_end(&self);
+
+    /// Writes the end of the channel to the storage, and suspends all reads until [`end_streams`](Self::end_streams): the
+    /// storage already belongs to the next epoch, but the streams do not.
+    fn store_end(&self) -> Result<(), Problem>;
+
+    /// Empties the log, and ends all streams.
+    fn end_streams(&self) -> Result<EndReceipt, Problem>;
+
+    /// Removes what is stored, if it is not needed any more.
+    async fn clear_if_quiet(&self) -> Result<(), Problem>;
+}
+
+/// A publish that is stored, but not in the log yet.
+pub struct Committed {
+    /// The publish.
+    pub submission: Submission,
+    /// What was committed for it.
+    pub plan: PlannedPublish,
+}
+
+#[derive(Default)]
+struct Queues {
+    commands: CommandQueue,
+    committed: VecDeque<Committed>,
+    /// Whether a task is appending.
+    is_appending: bool,
+    /// Is told when nothing is left to append.
+    when_appended: Option<oneshot::Sender<()>>,
+    in_flight: InFlightKeys,
+}
+
+/// The commands of a channel that are not completed yet.
+#[derive(Default)]
+pub struct Pipeline(Exclusive<Queues>);
+
+impl Pipeline {
+    /// Adds a command. Returns whether the caller has to start a task that calls [`run_commands`](Self::run_commands).
+    #[must_use]
+    pub fn submit(&self, command: Command) -> bool {
+        let must_start = self.0.with(|queues| {
+            if let Command::Publish(Submission { key: Some(key), .. }) = &command {
+                queues.in_flight.begin(key);
+            }
+            queues.commands.push(command)
+        });
+        must_start.unwrap_or_default()
+    }
+
+    /// Whether a task is running commands.
+    pub fn is_running(&self) -> bool {
+        let is_running = self.0.with(|queues| queues.commands.is_running());
+        is_running.unwrap_or_default()
+    }
+
+    /// Returns the outcome of the publish in flight that has this key, once it is there, or `None` if none has. Fails with
+    /// [`Problem::IdempotencyKeyReused`] if that publish has other events.
+    pub fn repeat(
+        &self,
+        key: &str,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<oneshot::Receiver<Outcome>>, Problem> {
+        let repeated = self
+            .0
+            .with(|queues| queues.in_flight.repeat(key, fingerprint));
+        repeated.ok_or(Problem::Internal)?
+    }
+
+    /// Drops all commands without an outcome, because their object was reset.
+    pub fn clear(&self) {
+        let dropped = self.0.with(|queues| {
+            let commands = queues.commands.take();
+            let committed = std::mem::take(&mut queues.committed);
+            let in_flight = std::mem::take(&mut queues.in_flight);
+            (commands, committed, in_flight)
+        });
+        drop(dropped);
+    }
+
+    /// Runs commands until none is left.
+    pub async fn run_commands(&self, steps: &impl Steps) {
+        // Once the object is about to be aborted, its memory and its storage may differ, so no command is run any more.
+        while !steps.is_aborting() {
+            let next = self.0.with(|queues| queues.commands.next());
+            // A receiver is gone if its client has disconnected. The command is run all the same.
+            match next.flatten() {
+                None => return,
+                Some(Next::Commit(group)) => self.commit(group, steps).await,
+                Some(Next::End(done)) => {
+                    let _ = done.send(self.end(steps).await);
+                }
+                Some(Next::ClearIfQuiet(done)) => {
+                    let _ = done.send(steps.clear_if_quiet().await);
+                }
+            }
+        }
+    }
+
+    async fn commit(&self, group: Vec<Submission>, steps: &impl Steps) {
+        let commit = match steps.commit(&group) {
+            Ok(commit) => commit,
+            Err(problem) => return self.fail(group, &problem),
+        };
+        if commit.wrote && steps.make_durable().await.is_err() {
+            // The Worker must not report that nothing was published: some of the group may be stored.
+            self.fail(group, &Problem::ChannelUnavailable);
+            return steps.abort("the published events could not be stored");
+        }
+        let planned = group.into_iter().zip(commit.publishes);
+        let must_start = self.0.with(|queues| {
+            let committed = planned.map(|(submission, plan)| Committed { submission, plan });
+            queues.committed.extend(committed);
+            !std::mem::replace(&mut queues.is_appending, true)
+        });
+        if must_start.unwrap_or_default() {
+            steps.start_appending();
+        }
+    }
+
+    fn fail(&self, group: Vec<Submission>, problem: &Problem) {
+        for submission in group {
+            self.complete(submission, Err(problem.clone()));
+        }
+    }
+
+    /// Sends the outcome to the publisher, and to the clients that have repeated the publish.
+    fn complete(&self, submission: Submission, outcome: Outcome) {
+        if let Some(key) = &submission.key {
+            let repeats = self.0.with(|queues| queues.in_flight.complete(&key.key));
+            for repeat in repeats.unwrap_or_default() {
+                let _ = repeat.send(outcome.clone());
+            }
+        }
+        submission.complete(outcome);
+    }
+
+    /// Appends what is committed, until nothing is left.
+    pub async fn append_all(&self, steps: &impl Steps) {
+        while let Some(committed) = self.next_committed() {
+            let outcome = steps.append(&committed).await;
+            self.complete(committed.submission, outcome);
+            steps.deliver();
+        }
+    }
+
+    /// The next publish to append. If there is none, notes that nothing is being appended any more.
+    fn next_committed(&self) -> Option<Committed> {
+        let (next, when_appended) = self.0.with(|queues| {
+            let next = queues.committed.pop_front();
+            queues.is_appending = next.is_some();
+            let is_done = next.is_none();
+            (next, is_done.then(|| queues.when_appended.take()).flatten())
+        })?;
+        if let Some(when_appended) = when_appended {
+            let _ = when_appended.send(());
+        }
+        next
+    }
+
+    /// Waits until everything that is committed is appended.
+    async fn until_appended(&self) {
+        let appended = self.0.with(|queues| {
+            queues.is_appending.then(|| {
+                let (sender, appended) = oneshot::channel();
+                queues.when_appended = Some(sender);
+                appended
+            })
+        });
+        if let Some(appended) = appended.flatten() {
+            let _ = appended.await;
+        }
+    }
+
+    async fn end(&self, steps: &impl Steps) -> Result<EndReceipt, Problem> {
+        self.until_appended().await;
+        steps.prepare_end().await;
+        steps.store_end()?;
+        if let Err(problem) = steps.make_durable().await {
+            steps.abort("the channel's end could not be stored");
+            return Err(problem);
+        }
+        steps.end_streams()
+    }
+}

@@ -1,0 +1,6 @@
+//! Tests of the pipeline with the channel's own state, on a real SQLite and without a runtime.
+
+mod commands;
+mod object;
+mod random;
+mod repeats;

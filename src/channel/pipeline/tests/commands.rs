@@ -1,0 +1,212 @@
+use super::object::*;
+use crate::channel::pipeline::*;
+use crate::isolate::storage_failure::StorageFailure;
+use sse_hub::sse::EventId;
+
+fn first(seq: u64) -> EventId {
+    EventId { epoch: START, seq }
+}
+
+#[test]
+fn publishes_are_committed_together_then_appended_and_then_answered() {
+    let mut test = Test::new();
+    let outcomes = ["a", "b"].map(|data| test.publish(data));
+    test.object.sync.set(Sync::Waits);
+    test.run();
+    assert_eq!(test.steps(), ["commit [1, 2]"]);
+    test.finish_syncs();
+    assert_eq!(test.steps(), ["append 1", "append 2"]);
+    let ids = outcomes.map(|outcome| id(&now_or_never(outcome).unwrap()));
+    assert_eq!(ids, [first(1), first(2)]);
+    assert!(!test.object.pipeline.is_running());
+}
+
+#[test]
+fn publishes_that_arrive_during_a_sync_form_the_next_group() {
+    let mut test = Test::new();
+    test.object.sync.set(Sync::Waits);
+    drop(test.publish("a"));
+    test.run();
+    drop([test.publish("b"), test.publish("c")]);
+    test.run();
+    assert_eq!(test.steps(), ["commit [1]"]);
+    test.finish_syncs();
+    assert_eq!(test.steps(), ["commit [2, 3]", "append 1"]);
+    test.finish_syncs();
+    assert_eq!(
+        test.steps(),
+        ["append 2", "append 3"],
+        "although the publishers are gone"
+    );
+}
+
+#[test]
+fn commits_do_not_wait_for_appends() {
+    let mut test = Test::new();
+    test.object.appends_wait.set(true);
+    let a = test.publish("a");
+    test.run();
+    let b = test.publish("b");
+    test.run();
+    assert_eq!(test.steps(), ["commit [1]", "commit [2]"]);
+    test.finish_appends();
+    assert_eq!(test.steps(), ["append 1", "append 2"]);
+    assert_eq!(id(&now_or_never(a).unwrap()), first(1));
+    assert_eq!(id(&now_or_never(b).unwrap()), first(2));
+}
+
+#[test]
+fn an_end_waits_until_everything_before_it_is_appended_and_later_publishes_wait_for_the_end() {
+    let mut test = Test::new();
+    test.join();
+    test.object.appends_wait.set(true);
+    drop(test.publish("a"));
+    let ended = test.end();
+    let later = test.publish("b");
+    test.run();
+    assert_eq!(test.steps(), ["commit [1]"]);
+    test.finish_appends();
+    let steps = [
+        "append 1",
+        "prepare end",
+        "store end",
+        "end streams",
+        "commit [2]",
+        "append 2",
+    ];
+    assert_eq!(test.steps(), steps);
+    let receipt = now_or_never(ended).unwrap().unwrap();
+    assert_eq!((receipt.id, receipt.subscribers), (first(1), 1));
+    let next = EventId {
+        epoch: START + 1,
+        seq: 1,
+    };
+    assert_eq!(id(&now_or_never(later).unwrap()), next);
+}
+
+#[test]
+fn a_clear_runs_in_its_order() {
+    let mut test = Test::new();
+    drop(test.publish("a"));
+    let cleared = test.clear_if_quiet();
+    drop(test.publish("b"));
+    test.run();
+    let steps = [
+        "commit [1]",
+        "append 1",
+        "clear: false",
+        "commit [2]",
+        "append 2",
+    ];
+    let mut expected = steps.map(str::to_owned);
+    let mut actual = test.steps();
+    // The append of the first group and the clear are in different tasks.
+    expected.sort();
+    actual.sort();
+    assert_eq!(actual, expected);
+    assert_eq!(now_or_never(cleared), Some(Ok(())));
+    test.object.now.set(START + 1_000);
+    drop(test.clear_if_quiet());
+    test.run();
+    assert_eq!(test.steps(), ["clear: true"]);
+}
+
+#[test]
+fn a_commit_that_fails_publishes_nothing_and_the_next_one_gets_its_ids() {
+    let mut test = Test::new();
+    test.object.database.fill_disk();
+    let refused = [test.publish("a"), test.publish_with_key("k", "b").unwrap()];
+    let repeated = test.publish_with_key("k", "b").unwrap();
+    test.run();
+    for outcome in refused.into_iter().chain([repeated]) {
+        let outcome = now_or_never(outcome).unwrap();
+        assert!(
+            matches!(outcome, Err(Problem::StorageFailed(_))),
+            "{outcome:?}"
+        );
+    }
+    assert_eq!(test.steps(), ["commit [1, 2]"]);
+    assert_eq!(test.stored_receipt("k"), None);
+    assert!(!test.object.aborted.get());
+    test.object.database.free_disk();
+    let published = test.publish_with_key("k", "b").unwrap();
+    test.run();
+    assert_eq!(id(&now_or_never(published).unwrap()), first(1));
+}
+
+#[test]
+fn a_sync_that_fails_aborts_the_object_and_no_answer_says_that_nothing_was_published() {
+    let mut test = Test::new();
+    test.object.sync.set(Sync::Waits);
+    let unknown = [test.publish("a"), test.publish_with_key("k", "b").unwrap()];
+    test.run();
+    let later = test.publish("c");
+    let ended = test.end();
+    test.object.sync.set(Sync::Fails);
+    test.finish_syncs();
+    for outcome in unknown {
+        assert_eq!(
+            now_or_never(outcome),
+            Some(Err(Problem::ChannelUnavailable))
+        );
+    }
+    assert_eq!(
+        test.steps(),
+        ["commit [1, 2]", "abort"],
+        "nothing is appended, no command runs"
+    );
+    assert!(now_or_never(later).is_none() && now_or_never(ended).is_none());
+}
+
+#[test]
+fn an_end_that_cannot_be_stored_leaves_the_channel_as_it_was() {
+    let mut test = Test::new();
+    drop(test.publish("a"));
+    test.run();
+    test.object.database.run("PRAGMA query_only = ON");
+    let ended = test.end();
+    test.run();
+    let outcome = now_or_never(ended).unwrap();
+    assert!(matches!(
+        outcome,
+        Err(Problem::StorageFailed(StorageFailure::Other(_)))
+    ));
+    test.object.database.run("PRAGMA query_only = OFF");
+    let published = test.publish("b");
+    test.run();
+    assert_eq!(id(&now_or_never(published).unwrap()), first(2));
+    assert!(!test.object.aborted.get());
+}
+
+#[test]
+fn an_end_whose_sync_fails_aborts_the_object_and_ends_no_stream_itself() {
+    let mut test = Test::new();
+    test.join();
+    test.object.sync.set(Sync::Fails);
+    let ended = test.end();
+    test.run();
+    assert!(now_or_never(ended).unwrap().is_err());
+    assert_eq!(test.steps(), ["prepare end", "store end", "abort"]);
+    let subscribers = test.object.state.with(|state| state.hub.subscribers());
+    assert_eq!(subscribers, Some(1));
+}
+
+#[test]
+fn the_commands_of_an_object_that_was_reset_are_dropped() {
+    let mut test = Test::new();
+    test.object.appends_wait.set(true);
+    drop(test.publish("a"));
+    test.run();
+    let committed = test.publish_with_key("k", "b").unwrap();
+    test.run();
+    let waiting = test.publish("c");
+    test.object.pipeline.clear();
+    let repeat = test.publish_with_key("other", "d");
+    for outcome in [committed, waiting] {
+        assert!(now_or_never(outcome).is_none());
+    }
+    assert!(repeat.is_ok());
+    let key = PublishKey::new("k".to_owned(), &batch("b"));
+    let in_flight = test.object.pipeline.repeat("k", &key.fingerprint);
+    assert!(in_flight.unwrap().is_none());
+}

@@ -1,0 +1,46 @@
+//! `GET /channels/{id}/stats`.
+
+use serde::Serialize;
+use web_sys::Response;
+
+use super::shared::Shared;
+use super::state::State;
+use super::storage::HistoryStats;
+use crate::http::problem::Problem;
+use crate::http::response::{Failure, Responder};
+
+/// The JSON of the answer.
+#[derive(Serialize)]
+struct StatsBody<'a> {
+    channel: &'a str,
+    epoch: String,
+    seq: u64,
+    subscribers: usize,
+    busy: usize,
+    published: u64,
+    dropped: u64,
+    connected: u64,
+    uptime_seconds: u64,
+    history: Option<HistoryStats>,
+}
+
+impl Shared {
+    pub(super) fn stats(&self, responder: &Responder) -> Result<Response, Failure> {
+        let now = self.clock.now();
+        let stats = self.with(|State { hub, store }| (hub.stats(), store.stats(now)));
+        let (hub, history) = stats.ok_or(Problem::Internal)?;
+        let body = StatsBody {
+            channel: self.id(),
+            epoch: hub.newest.epoch_text(),
+            seq: hub.newest.seq,
+            subscribers: hub.subscribers,
+            busy: hub.busy,
+            published: hub.published,
+            dropped: hub.dropped,
+            connected: hub.connected,
+            uptime_seconds: now.saturating_sub(self.started) / 1_000,
+            history: history.map_err(|error| self.storage_failed(&error))?,
+        };
+        Ok(responder.json(&body)?)
+    }
+}
