@@ -43,8 +43,8 @@ pub struct Responder {
 }
 
 impl Responder {
-    /// For `request`. If there are no `settings`, because they are wrong, pages of all origins may read the response, which
-    /// says what is wrong.
+    /// A responder for `request`. If the settings are wrong, `settings` is `None`, and pages of all origins may read the
+    /// response, which says what is wrong.
     pub fn new(request: &Request, settings: Option<&Settings>) -> Self {
         let origin = || request.headers().get("Origin").ok().flatten();
         let cors = settings.map(|settings| Cors::new(&settings.allowed_origins, origin));

@@ -1,12 +1,12 @@
 //! The paths and methods of the API. Pure.
 //!
-//! [`API`] is the only list of them. The router dispatches by it, the header `Allow` is made from it, and
-//! `tests/openapi.test.mjs` compares it with `public/openapi.yaml`.
+//! [`API`] is the only list of them. The router dispatches by it, the header `Allow` is made from it, and a test compares it
+//! with `public/openapi.yaml`.
 
 use crate::auth::Permission;
 use crate::http::method::Method;
 
-/// What stands for a path if a request is for the server as a whole (RFC 9110, section 7.1).
+/// The target of a request for the server as a whole (RFC 9110, section 7.1).
 pub const SERVER_PATH: &str = "*";
 
 /// What one method of one path does.
@@ -36,7 +36,7 @@ pub enum ChannelEndpoint {
 }
 
 impl ChannelEndpoint {
-    /// What a request needs permission for.
+    /// The permission that a request needs.
     pub fn permission(self) -> Permission {
         match self {
             Self::Subscribe | Self::CheckSubscribe => Permission::Subscribe,
@@ -60,7 +60,7 @@ use ChannelEndpoint::{CheckSubscribe, EndChannel, Publish, ReadEvents, ReadStats
 use Endpoint::{Channel, Health};
 use Method::{Delete, Get, Head, Post};
 
-/// All paths of the API.
+/// All paths of the API. The test of `public/openapi.yaml` reads these lines.
 #[rustfmt::skip]
 pub const API: &[ApiPath] = &[
     ApiPath {

@@ -153,7 +153,7 @@ impl Bound {
         })
     }
 
-    /// Says where the number comes from, if it is that of another setting.
+    /// The other setting that this bound depends on, as a formula.
     fn origin(self) -> Option<String> {
         match self {
             Fixed(_) => None,

@@ -4,7 +4,7 @@ use super::Problem;
 use crate::auth::Denied;
 
 impl Problem {
-    /// The status, the last part of the `type`, and the title. `tests/openapi.test.mjs` reads this function.
+    /// The status, the last part of the `type`, and the title. The test of `public/openapi.yaml` reads this function.
     pub(super) fn kind(&self) -> (u16, &'static str, &'static str) {
         match self {
             Self::InvalidHost => (400, "invalid-host", "Invalid host"),
@@ -24,7 +24,7 @@ impl Problem {
             }
             Self::IdempotencyKeyReused => (422, "idempotency-key-reused", "Idempotency key reused"),
             Self::InvalidUtf8 { .. } => (400, "invalid-utf-8", "Body is not UTF-8"),
-            Self::BrokenBody => (400, "broken-body", "Body broke off"),
+            Self::BrokenBody => (400, "broken-body", "Incomplete body"),
             Self::EmptyBatch => (400, "empty-batch", "Batch without events"),
             Self::TooManyEvents { .. } => (413, "too-many-events", "Too many events"),
             Self::BodyTooLarge { .. } => (413, "body-too-large", "Body too large"),

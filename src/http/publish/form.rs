@@ -1,4 +1,4 @@
-//! How the body of a publish is to be read: as one event, or as a batch. Pure.
+//! The form of the body of a publish: one event, or a batch. Pure.
 
 use crate::http::media_type;
 use crate::http::problem::Problem;
