@@ -1,5 +1,7 @@
 //! Counts the deliveries that are dropped.
 
+use crate::cursor::MissedEvents;
+
 /// Counts the deliveries that are dropped when events leave the log.
 ///
 /// A subscriber that drops events keeps its position. Until it gets its notice it is lagging, and it drops each further
@@ -57,6 +59,17 @@ impl DropAccounting {
     pub fn start_lagging(&mut self, events: u64) {
         self.lagging = self.lagging.saturating_add(1);
         self.count(events);
+    }
+
+    /// Notes that a chunk moved a cursor from event `from` to event `to`, if the log begins at `tail`. A cursor that enters
+    /// the log has a notice of the events that the subscriber dropped, or comes from the history.
+    pub fn note_move(&mut self, from: u64, to: u64, missed: MissedEvents, tail: u64) {
+        if from < tail && to >= tail {
+            if missed == MissedEvents::Dropped {
+                self.stop_lagging();
+            }
+            self.note_cursor(to);
+        }
     }
 
     /// Notes that a lagging subscriber got its notice, or left.
@@ -132,5 +145,21 @@ mod tests {
         drops.forget_cursors(20);
         drops.note_cursor(9);
         assert!(drops.may_have_cursor_before(10) && !drops.may_have_cursor_before(9));
+    }
+
+    #[test]
+    fn a_cursor_that_enters_the_log_counts_for_the_lower_bound_and_ends_the_lag() {
+        for (missed, lagging) in [(MissedEvents::Dropped, 1), (MissedEvents::Replayed, 2)] {
+            let mut drops = DropAccounting::new(20);
+            drops.start_lagging(1);
+            drops.start_lagging(1);
+            drops.note_move(5, 9, missed, 10);
+            drops.note_move(12, 15, missed, 10);
+            assert_eq!(drops.lagging(), 2, "neither cursor enters the log");
+            assert!(!drops.may_have_cursor_before(20));
+            drops.note_move(9, 10, missed, 10);
+            assert_eq!(drops.lagging(), lagging);
+            assert!(drops.may_have_cursor_before(11));
+        }
     }
 }

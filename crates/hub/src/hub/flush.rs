@@ -118,13 +118,8 @@ impl<S: Stream> Hub<S> {
                 debug_assert!(false, "the chunk was found or added");
                 continue;
             };
-            let next_seq = shared.after.cursor.next_seq;
-            if shared.cursor.next_seq < tail && next_seq >= tail {
-                if shared.missed == MissedEvents::Dropped {
-                    self.drops.stop_lagging();
-                }
-                self.drops.note_cursor(next_seq);
-            }
+            let (from, to) = (shared.cursor.next_seq, shared.after.cursor.next_seq);
+            self.drops.note_move(from, to, shared.missed, tail);
             let caught_up = subscriber.note_chunk(&shared.after, head, now, self.loop_turn);
             if let Some(dropped) = caught_up {
                 self.changes.push(Change::CaughtUp(*conn, dropped));
