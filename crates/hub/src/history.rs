@@ -87,4 +87,11 @@ mod tests {
             assert!(error.to_string().contains("is missing"), "{error}");
         }
     }
+
+    #[test]
+    fn a_channel_without_a_history_has_no_tail_and_no_pages() {
+        assert_eq!(NoHistory.tail(0), Ok(None));
+        let error = NoHistory.page(7).unwrap_err();
+        assert!(error.to_string().contains("event 7 was never stored"));
+    }
 }

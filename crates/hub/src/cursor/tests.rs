@@ -152,3 +152,53 @@ fn events_of_a_page_that_are_in_the_log_are_read_from_the_log() {
     let data: Vec<&str> = events.iter().map(|event| event.data.as_str()).collect();
     assert_eq!(data, ["page", "log"]);
 }
+
+/// Returns the types of the events in the last chunk of a stream.
+fn event_types(chunk: Vec<u8>) -> Vec<String> {
+    let events = sse::parse(std::str::from_utf8(&chunk).unwrap());
+    events.into_iter().map(|event| event.event_type).collect()
+}
+
+#[test]
+fn the_last_chunk_of_an_ended_channel_has_a_notice_only_if_events_are_missing() {
+    let head = EventId { epoch: 1, seq: 5 };
+    let chunk = |next_seq, missed| event_types(Cursor::new(next_seq).end_chunk(missed, head));
+    assert_eq!(chunk(5, MissedEvents::Dropped), ["hub.end"]);
+    assert_eq!(chunk(5, MissedEvents::Replayed), ["hub.end"]);
+    assert_eq!(chunk(4, MissedEvents::Dropped), ["hub.dropped", "hub.end"]);
+    assert_eq!(chunk(4, MissedEvents::Replayed), ["hub.gap", "hub.end"]);
+}
+
+#[test]
+fn the_last_chunk_of_a_stream_completes_its_partial_event() {
+    let mut log = log_of(&[2 * MAX_CHUNK]);
+    let Chunk { bytes, after } = next_chunk(&Cursor::new(1), &mut log);
+    let head = EventId { epoch: 1, seq: 2 };
+    for (last_chunk, notice) in [
+        (
+            after.cursor.end_chunk(MissedEvents::Dropped, head),
+            "hub.end",
+        ),
+        (after.cursor.expired_chunk(1), "hub.expired"),
+    ] {
+        let all = [bytes.clone(), last_chunk].concat();
+        let events = sse::parse(std::str::from_utf8(&all).unwrap());
+        assert_eq!(events[0].data.len(), 2 * MAX_CHUNK);
+        assert_eq!(events[1].event_type, notice);
+        assert_eq!(events[1].data, r#"{"id":"0000000000001-1"}"#);
+        assert_eq!(events.len(), 2);
+    }
+}
+
+#[test]
+fn without_a_history_all_events_before_the_log_are_a_gap() {
+    let mut log = log_of(&[1; 1_005]);
+    let replayed = MissedEvents::Replayed;
+    let chunk = Cursor::new(2)
+        .next_chunk(replayed, &mut log, &mut NoHistory, 0, MAX_CHUNK)
+        .unwrap();
+    let events = sse::parse(std::str::from_utf8(&chunk.bytes).unwrap());
+    assert_eq!(events[0].event_type, "hub.gap");
+    assert!(events[0].data.contains("\"count\":4"), "{}", events[0].data);
+    assert_eq!(events.len(), 1 + 1_000);
+}

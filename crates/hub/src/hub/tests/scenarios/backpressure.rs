@@ -2,7 +2,7 @@
 
 use crate::hub::tests::model::Model;
 use crate::sse::{self, Batch};
-use crate::{Change, Readiness};
+use crate::{Change, Readiness, ReplayFrom};
 
 /// A batch of events with data of these sizes.
 fn batch(events: usize, size: usize) -> Batch {
@@ -165,4 +165,20 @@ fn a_stream_reports_when_it_starts_to_drop_and_how_much_it_dropped_when_it_is_le
     }
     assert_eq!(model.hub.take_changes(), [Change::CaughtUp(conn, dropped)]);
     assert_eq!(model.account(1).dropped, dropped);
+}
+
+/// When the stream joins, the hub's lower bound of all cursors is above its position: no other stream was there when
+/// events left the log.
+#[test]
+fn a_stream_that_joins_in_the_log_gets_its_events_before_they_leave_the_log() {
+    let mut model = Model::new(8, 10_000);
+    for events in [8, 8, 1] {
+        model.publish(&vec![1; events]);
+    }
+    model.join_from(ReplayFrom::Last(8), true, false);
+    model.publish(&[1; 6]);
+    assert_eq!(model.receipts_dropped, 0);
+    assert!(model.turns_waited > 0);
+    model.check();
+    model.drain();
 }
