@@ -187,13 +187,13 @@ impl Log {
         })
     }
 
-    /// Returns the copy of event `seq` that all streams share which get the event in parts.
+    /// Returns the shared copy of event `seq`, for the streams that get the event in parts.
     pub fn partial_event(&mut self, seq: u64) -> Rc<Vec<u8>> {
         self.share_partial_event(seq, |log| log.event(seq))
     }
 
-    /// Returns the shared copy of event `seq`, also if the event has left the log. `read` makes the copy if no stream
-    /// needs it yet.
+    /// Like [`partial_event`](Self::partial_event), but the event may have left the log. `read` makes the copy, if there
+    /// is none yet.
     pub fn share_partial_event(
         &mut self,
         seq: u64,

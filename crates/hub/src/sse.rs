@@ -4,7 +4,7 @@
 //!
 //! - [`EventId`]: the ids `<epoch>-<seq>`.
 //! - [`write_event`] and [`Batch`]: encoded events, without their ids.
-//! - [`parse`]: the reverse, for publish bodies.
+//! - [`parse()`]: the reverse, for publish bodies.
 //! - [`check_type`]: which event types a publisher may use.
 //! - [`Notice`], [`Missing`], [`end_notice`], [`expired_notice`]: the events that the hub itself sends.
 //! - [`opening`], [`HEARTBEAT`], [`error_stream`]: the blocks of a stream that are no events of the channel.

@@ -58,7 +58,7 @@ impl<S> Subscriber<S> {
         self.mode.missed_events() == MissedEvents::Replayed && self.cursor.next_seq < tail
     }
 
-    /// Returns the number of events that the subscriber drops without a notice so far, if the log begins at `tail`. A
+    /// Returns the number of events that the subscriber has dropped without a notice, if the log begins at `tail`. A
     /// subscriber with a lag is lagging.
     pub fn lag(&self, tail: u64) -> u64 {
         match self.mode.missed_events() {

@@ -1,6 +1,6 @@
 //! What the property tests of this workspace share.
 //!
-//! - [`check`] runs a property, and checks which classes of cases occurred.
+//! - [`check()`] runs a property, and checks which classes of cases occurred.
 //! - [`text`], [`edited`] and [`number_near`] are strategies for inputs.
 //! - [`percent_encoded`], [`percent_decoded`], [`query_of`] and [`hidden`] are for percent-encoding.
 //!

@@ -128,7 +128,7 @@ impl Simulation {
     /// Appends one event.
     fn append(&mut self) {
         let mut wire = String::new();
-        sse::write_event(&mut wire, "", "an event of a usual size");
+        sse::write_event(&mut wire, "", "about 64 bytes with its id");
         let batch = Batch::from_wire(wire);
         loop {
             match self.hub.readiness_to_append(&batch) {
