@@ -55,10 +55,10 @@ pub struct CallError {
 }
 
 impl Call {
-    /// A call to the object of `channel`. `origin` is the origin of the client's page, if the response depends on it. `body` is
+    /// A call to the object of the grant's channel. `origin` is the origin of the client's page, if the response depends on it. `body` is
     /// that of a publish.
     pub fn new(
-        channel: &str,
+        grant: &Grant,
         request: ObjectRequest,
         origin: Option<&str>,
         body: Option<&str>,
@@ -67,7 +67,7 @@ impl Call {
             method,
             url,
             headers,
-        } = request.encode(channel);
+        } = request.encode(grant.channel());
         let init = RequestInit::new();
         init.set_method(method);
         // Most publishes have no header, and an object for the headers costs time.
@@ -87,16 +87,15 @@ impl Call {
         Ok(Self { url, init })
     }
 
-    /// Sends the request to the object of `channel`. This takes a grant, so an endpoint that does not authorize its request does
-    /// not compile.
+    /// Sends the request to the object of the grant's channel. An endpoint that does not authorize its request has no grant, so
+    /// it does not compile.
     pub async fn send(
         &self,
         env: &Env,
-        channel: &str,
-        _grant: &Grant,
+        grant: &Grant,
     ) -> Result<std::result::Result<Response, CallError>> {
         // A new stub for each call: an old one fails forever once its object was replaced.
-        let stub: ObjectStub = namespace(env)?.get_by_name(channel)?.into_rpc();
+        let stub: ObjectStub = namespace(env)?.get_by_name(grant.channel())?.into_rpc();
         let response = response(stub.fetch(&self.url, &self.init)).await;
         Ok(response.map_err(|error| CallError {
             is_overloaded: is_overloaded(&error),

@@ -3,7 +3,6 @@
 use web_sys::Response;
 
 use super::authorized::Authorized;
-use super::channel_request::ChannelRequest;
 use crate::http::object::request::{ObjectRequest, PublishRequest};
 use crate::http::object::{Call, CallError};
 use crate::http::problem::Problem;
@@ -57,7 +56,7 @@ impl Authorized<'_> {
 
     fn new_call(&self, request: ObjectRequest, body: Option<&str>) -> Result<Call, Failure> {
         let origin = self.request.responder.allowed_origin();
-        Ok(Call::new(&self.request.channel, request, origin, body)?)
+        Ok(Call::new(&self.grant, request, origin, body)?)
     }
 
     /// Calls the object, and calls it once more if that fails and `retry` allows it: the object may just have been replaced.
@@ -101,8 +100,7 @@ impl Authorized<'_> {
         call: &Call,
     ) -> Result<Result<Response, CallError>, Failure> {
         let passed = self.pass_gate().await?;
-        let ChannelRequest { env, channel, .. } = &self.request;
-        let result = call.send(env, channel, &self.grant).await;
+        let result = call.send(self.request.env, &self.grant).await;
         self.leave_gate(passed);
         Ok(result?)
     }
