@@ -9,7 +9,7 @@ import { sleep } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
 const CONNECTIONS = 200;
-const SECONDS = 30;
+const SECONDS = 12;
 const SUBSCRIBERS = 100;
 const PUBLISHES_PER_SECOND = 8;
 const MAX_MS = 1_000;
@@ -132,6 +132,6 @@ test("a flood of invalid tokens delays no valid publish and does not increase th
   assert.equal(flooded.deliveries, SUBSCRIBERS * SECONDS * PUBLISHES_PER_SECOND);
   assert.ok(flooded.publish.p99 < MAX_MS, `p99 of publishing: ${flooded.publish.p99} ms`);
   assert.ok(flooded.delivery.p99 < MAX_MS, `p99 of delivering: ${flooded.delivery.p99} ms`);
-  const grown = median(flooded.memory.slice(-10)) - median(flooded.memory.slice(0, 10));
+  const grown = median(flooded.memory.slice(-5)) - median(flooded.memory.slice(0, 5));
   assert.ok(grown < MAX_GROWTH, `it grew by ${grown / 1e6} MB`);
 });

@@ -175,8 +175,12 @@ test("an invalid option is refused with its name and what is valid", async () =>
   const long = "x".repeat(129);
   for (const pattern of ["", "**", "a*b", "*a", "a**", "a b", "a/b", "é", "a,b", "a\n", long, `${long}*`]) {
     const message = /--(publish|subscribe) is ".*": a pattern is 1 to 128 characters of A-Z a-z 0-9 \. _ ~ : @ -/;
-    await refused(["--publish", pattern], 2, message);
-    await refused(["--publish", "fine", "--subscribe", "fine*", "--subscribe", pattern], 2, message);
+    const isFirst = pattern.length % 2 === 0;
+    await refused(
+      isFirst ? ["--publish", pattern] : [...SOME, "--subscribe", "fine*", "--subscribe", pattern],
+      2,
+      message,
+    );
   }
   for (const ttl of ["", "1", "0s", "-1s", "1.5h", "h", "1w", "1 h", "1H", "1h30m", "1e3s", "9999999999s", "forever"]) {
     await refused([...SOME, `--ttl=${ttl}`], 2, /--ttl is ".*": it has to be a whole number .* 90s, 30m, 1h or 7d/);
@@ -197,8 +201,7 @@ test("an invalid option is refused with its name and what is valid", async () =>
     [["--jwks", "--key", "x", ...SOME], /--publish .*omit one of the two/],
     [["--jwks=1"], /--jwks/],
   ])) {
-    await refused(args, 2, message);
-    await refused(args, 2, /All options: npm run token -- --help/);
+    await refused(args, 2, new RegExp(`${message.source}.*All options: npm run token -- --help`));
   }
   const many = Array.from({ length: 80 }, (_, n) => ["--publish", String(n).padEnd(120, "x")]).flat();
   await refused(many, 1, /would have \d+ characters, but a hub accepts 8192; use fewer patterns/);
@@ -234,8 +237,8 @@ test("a secret or key that cannot sign is refused with the reason", async () => 
     [keyFiles(generateKeyPairSync("rsa-pss", { modulusLength: 2_048 })).pem, /is of type rsa-pss; it has to be/],
   ])) {
     await refused(["--key", path, ...SOME], 1, message);
-    await refused(["--key", path, "--jwks"], 1, /^sse-broadcaster: --key: /);
   }
+  await refused(["--key", good.publicPem, "--jwks"], 1, /^sse-broadcaster: --key: .*holds no private key/);
 });
 
 test("--help shows every option and exits with status 0", async () => {

@@ -121,9 +121,9 @@ test("broadcast.py prints why a publish has failed, and exits with status 1", { 
   const failed = await broadcast("--channel", "no/such id").catch((error) => error);
   assert.equal(failed.code, 1);
   assert.match(failed.stderr, /^event 1 of 10 was not published: 400 .*1 to 128 characters/s);
-  const nobody = await broadcast("--url", "http://127.0.0.1:1").catch((error) => error);
-  assert.equal(nobody.code, 1);
-  assert.match(nobody.stderr, /^event 1 of 10 was not published: /);
+  const unreachable = await broadcast("--url", "http://127.0.0.1:1").catch((error) => error);
+  assert.equal(unreachable.code, 1);
+  assert.match(unreachable.stderr, /^event 1 of 10 was not published: /);
 });
 
 test("the hub removes the stream of a page that was closed", { timeout: 60_000 }, async () => {
