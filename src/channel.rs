@@ -1,10 +1,11 @@
-//! The Durable Object of a channel: its entry points, and the way of each request from there.
+//! The Durable Object of a channel: its entry points, and the dispatch of requests.
 //!
-//! - `shared`: the state of the object, and the rule by which it is borrowed
+//! - `shared`: what entry points, callbacks and tasks share, and how they borrow it
 //! - `publish`, `subscribe`, `events`, `stats`, `end`: the requests
-//! - `pipeline`: the way of commands (publishes, the end) through the storage into the log, free of JavaScript
-//! - `state`: the hub and the store, which change together, free of JavaScript
-//! - `flush`, `stream`: the way from the hub to the clients
+//! - `pipeline`: runs the commands (publishes, the end): first into the storage, then into the log. Free of JavaScript
+//! - `state`: the hub and the store, which change together. Free of JavaScript
+//! - `steps`: connects the pipeline with the state and the runtime
+//! - `flush`, `stream`: write the hub's output to the runtime's streams
 //! - `storage`: what the channel stores
 //! - `memory`, `rate`, `timer`: limits and time
 //!
@@ -21,6 +22,7 @@ mod rate;
 mod shared;
 mod state;
 mod stats;
+mod steps;
 mod storage;
 mod stream;
 mod subscribe;

@@ -39,8 +39,8 @@ impl Stream for EventStream {
 
 /// Opens the streams of one channel. All streams share one pair of callbacks.
 pub struct StreamOpener {
-    start: Closure<dyn FnMut(ReadableStreamDefaultController)>,
-    cancel: Closure<dyn FnMut(f64)>,
+    start: Closure<dyn Fn(ReadableStreamDefaultController)>,
+    cancel: Closure<dyn Fn(f64)>,
     /// At most one chunk waits in a stream.
     strategy: QueuingStrategy,
     /// The controller that `start` has received, for [`open`](Self::open).

@@ -50,7 +50,7 @@ impl Clock {
 pub struct Timer {
     /// The function that the runtime calls. It aborts the object if `_callback` cannot be called any more.
     guarded: Function,
-    _callback: Closure<dyn FnMut()>,
+    _callback: Closure<dyn Fn()>,
     /// The timeout that is set, and its time.
     set: Rc<Cell<Option<(i32, Millis)>>>,
 }
@@ -60,7 +60,7 @@ impl Timer {
     pub fn new(state: &JsValue, callback: impl Fn() + 'static) -> Self {
         let set = Rc::new(Cell::new(None));
         let passed = set.clone();
-        let callback: Closure<dyn FnMut()> = Closure::new(move || {
+        let callback: Closure<dyn Fn()> = Closure::new(move || {
             passed.set(None);
             callback();
         });

@@ -1,4 +1,5 @@
-use super::object::*;
+use super::harness::*;
+use super::object::{START, Sync};
 use crate::channel::pipeline::*;
 use crate::isolate::storage_failure::StorageFailure;
 use sse_hub::sse::EventId;

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use sse_hub::History;
 use sse_hub::sse::{self, EventId};
 
-use super::object::*;
+use super::harness::*;
+use super::object::Sync;
 use crate::channel::pipeline::*;
 
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,5 @@
-use super::object::*;
+use super::harness::*;
+use super::object::Sync;
 use crate::channel::pipeline::*;
 
 #[test]

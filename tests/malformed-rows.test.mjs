@@ -1,0 +1,51 @@
+// A row of a channel's database that this program cannot have written: the channel is refused, not read with parts of it
+// missing, and DELETE starts it anew.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseId } from "./support/listener.mjs";
+import { editStorage, startWorkerd } from "./support/workerd.mjs";
+
+const DAMAGE = {
+  "an epoch that is no number": ["UPDATE channel SET epoch = 'x'", "channel"],
+  "a key without a valid fingerprint": ["UPDATE idempotency_keys SET fingerprint = x'00'", "idempotency_keys"],
+  "an event without a number": ["UPDATE history_even SET first = 'x'", "history_even"],
+};
+
+for (const [damage, [statement, table]] of Object.entries(DAMAGE)) {
+  test(`a channel with ${damage} is refused, and starts anew after DELETE`, { timeout: 60_000 }, async () => {
+    const hub = await startWorkerd({ LOG_LEVEL: "error" }, { withLog: true });
+    const channel = hub.channel("malformed");
+    const headers = { "Idempotency-Key": "key" };
+    assert.equal((await fetch(`${channel.url}/broadcast`, { method: "POST", body: "1", headers })).status, 200);
+    await hub.workerd.stop();
+    editStorage(hub, (database) => database.exec(statement));
+    await hub.start();
+
+    for (const request of [
+      new Request(channel.url),
+      new Request(`${channel.url}/events`),
+      new Request(`${channel.url}/broadcast`, { method: "POST", body: "2" }),
+    ]) {
+      const response = await fetch(request);
+      assert.equal(response.status, 503);
+      const { type, detail } = await response.json();
+      assert.equal(type, "urn:sse-broadcaster:problem:storage-failed");
+      assert.match(detail, new RegExp(`malformed row in the table ${table} .*DELETE of the channel starts it anew`));
+    }
+    assert.match(
+      hub.log,
+      new RegExp(`storage failed: id=malformed file=\\S+ error=malformed row in the table ${table}`),
+    );
+
+    await channel.end();
+    assert.match(hub.log, /channel starts anew, its rows were malformed: id=malformed file=\S+/);
+    const { id } = await channel.publish("3");
+    assert.equal(parseId(id).seq, 1);
+    await hub.restart();
+    const { events } = await channel.history();
+    assert.deepEqual(
+      events.map(({ data }) => data),
+      ["3"],
+    );
+  });
+}
