@@ -4,7 +4,7 @@ use serde::Serialize;
 use web_sys::Response;
 
 use super::shared::Shared;
-use super::state::State;
+use super::state::ChannelState;
 use crate::http::problem::Problem;
 use crate::http::response::{Failure, Responder};
 use crate::http::subscribe::EventsQuery;
@@ -63,7 +63,7 @@ impl Shared {
         }
         let now = self.clock.now();
         let max_bytes = PAGE_BYTES.min(self.settings.limits.buffer_bytes);
-        let page = self.with(|State { hub, store }| {
+        let page = self.with(|ChannelState { hub, store }| {
             let unpublished_since = store.unpublished_since();
             let start = hub.start_position(&wanted.since, unpublished_since, store, now)?;
             let history: &mut dyn History = store;

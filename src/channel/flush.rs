@@ -6,7 +6,7 @@ use js_sys::Uint8Array;
 use worker::Delay;
 
 use super::shared::Shared;
-use super::state::State;
+use super::state::ChannelState;
 use super::stream::EventStream;
 use super::timer::Timer;
 use crate::isolate::opening;
@@ -25,7 +25,7 @@ impl Shared {
     /// Begins a flush, or writes to the next group of streams of the current one; see [`Hub::flush`].
     fn flush(&self) {
         let now = self.clock.now();
-        let output = self.with(|State { hub, store }| hub.flush(store, now));
+        let output = self.with(|ChannelState { hub, store }| hub.flush(store, now));
         self.perform_if_any(output);
     }
 
@@ -36,7 +36,7 @@ impl Shared {
         }
         self.check_storage();
         let now = self.clock.now();
-        let output = self.with(|State { hub, store }| hub.poll(store, now));
+        let output = self.with(|ChannelState { hub, store }| hub.poll(store, now));
         self.perform_if_any(output);
         self.set_timer();
     }

@@ -83,7 +83,8 @@ impl Shared {
     }
 }
 
-/// Reads the events of a publish, which the Worker has encoded to `bytes` bytes. A body that differs is never published.
+/// Reads the events of a publish, which the Worker has encoded. Fails if the body is not the announced `bytes` bytes, or has
+/// no events.
 async fn read_batch(request: &Request, bytes: usize) -> Result<Batch, Failure> {
     let body = JsFuture::from(request.text().map_err(worker::Error::from)?).await;
     let body = body.map_err(worker::Error::from)?.as_string();

@@ -6,7 +6,7 @@ use std::rc::{Rc, Weak};
 use super::memory::ChannelMemory;
 use super::pipeline::Pipeline;
 use super::rate::TokenBucket;
-use super::state::State;
+use super::state::ChannelState;
 use super::storage::Store;
 use super::storage::database::Database;
 use super::stream::{EventStream, StreamOpener};
@@ -30,10 +30,10 @@ pub(super) enum Callback {
 
 /// The shared state of one object.
 pub(super) struct Shared {
-    /// The channel's id. An object that an alarm has started may learn it from its first request.
+    /// The channel's id. If the runtime does not tell it, the first request does.
     pub id: OnceCell<String>,
     pub settings: Rc<Settings>,
-    state: Deferring<State<EventStream, Database>, Callback>,
+    state: Deferring<ChannelState<EventStream, Database>, Callback>,
     pub database: Rc<Database>,
     pub pipeline: Pipeline,
     /// The publishes that are allowed now; `None` if there is no limit.
@@ -75,7 +75,7 @@ impl Shared {
                 id: database
                     .channel_name()
                     .map_or_else(OnceCell::new, OnceCell::from),
-                state: Deferring::new(State::new(store, &settings.limits)),
+                state: Deferring::new(ChannelState::new(store, &settings.limits)),
                 timer: Timer::new(database.state(), call(Self::timer_due)),
                 watchdog: Timer::new(database.state(), call(|shared| shared.watch())),
                 database,
@@ -96,30 +96,42 @@ impl Shared {
         })
     }
 
-    /// Runs `work` on the hub and the store, and then the callbacks that JavaScript has made meanwhile.
+    /// Runs `work` on the hub and the store, and then the callbacks that were deferred meanwhile.
     ///
-    /// `work` must not write to a stream or end one, because both may call `cancel` back. It may ask for the time, ask
-    /// whether a stream is ready, and use the storage.
-    pub fn with<R>(&self, work: impl FnOnce(&mut State<EventStream, Database>) -> R) -> Option<R> {
+    /// `work` must not write to a stream or end one, because both may call `cancel` back. It may read the clock, ask whether
+    /// a stream is ready, and use the storage.
+    pub fn with<R>(
+        &self,
+        work: impl FnOnce(&mut ChannelState<EventStream, Database>) -> R,
+    ) -> Option<R> {
         let result = self.state.with(work);
-        while let Some(callback) = self.state.next_deferred() {
-            self.run(callback);
-        }
+        self.run_deferred();
         result
     }
 
-    fn run(&self, callback: Callback) {
-        match callback {
-            Callback::Cancelled(conn) => self.leave(conn),
-            Callback::TimerDue => self.poll_in_next_turn(),
+    /// Runs the work of a callback on the hub and the store. If they are borrowed, defers the callback, and returns `None`.
+    fn enter<R>(
+        &self,
+        callback: Callback,
+        work: impl FnOnce(&mut ChannelState<EventStream, Database>) -> R,
+    ) -> Option<R> {
+        let result = self.state.enter(callback, work);
+        self.run_deferred();
+        result
+    }
+
+    fn run_deferred(&self) {
+        while let Some(callback) = self.state.next_deferred() {
+            match callback {
+                Callback::Cancelled(conn) => self.leave(conn),
+                Callback::TimerDue => self.poll_in_next_turn(),
+            }
         }
     }
 
-    /// Removes a stream whose client has disconnected. JavaScript calls this at any time.
+    /// Removes a stream whose client has disconnected. JavaScript may call this at any time.
     pub fn leave(&self, conn: ConnId) {
-        let left = self
-            .state
-            .enter(Callback::Cancelled(conn), |state| state.hub.leave(conn));
+        let left = self.enter(Callback::Cancelled(conn), |state| state.hub.leave(conn));
         if left == Some(true) {
             self.log_left(conn);
             self.set_timer();
@@ -132,9 +144,7 @@ impl Shared {
     }
 
     fn poll_in_next_turn(&self) {
-        let began = self
-            .state
-            .enter(Callback::TimerDue, |state| state.hub.begin_loop_turn());
+        let began = self.enter(Callback::TimerDue, |state| state.hub.begin_loop_turn());
         if began.is_some() {
             self.poll();
         }

@@ -7,7 +7,7 @@ use sse_hub::sse::{Batch, EventId};
 use sse_hub::{EndReceipt, Hub, Limits, Millis, Output, Stream};
 
 /// The hub and the store of one channel.
-pub struct State<S, D> {
+pub struct ChannelState<S, D> {
     /// The log and the streams.
     pub hub: Hub<S>,
     /// What is stored. It is ahead of the hub by the publishes that are committed, but not appended yet.
@@ -33,7 +33,7 @@ pub struct Appended {
     pub stored: Result<(), StorageError>,
 }
 
-impl<S: Stream, D: Sql> State<S, D> {
+impl<S: Stream, D: Sql> ChannelState<S, D> {
     /// The state of a channel that has no streams yet.
     pub fn new(store: Store<D>, limits: &Limits) -> Self {
         Self {

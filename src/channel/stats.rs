@@ -4,7 +4,7 @@ use serde::Serialize;
 use web_sys::Response;
 
 use super::shared::Shared;
-use super::state::State;
+use super::state::ChannelState;
 use super::storage::HistoryStats;
 use crate::http::problem::Problem;
 use crate::http::response::{Failure, Responder};
@@ -27,7 +27,7 @@ struct StatsBody<'a> {
 impl Shared {
     pub(super) fn stats(&self, responder: &Responder) -> Result<Response, Failure> {
         let now = self.clock.now();
-        let stats = self.with(|State { hub, store }| (hub.stats(), store.stats(now)));
+        let stats = self.with(|ChannelState { hub, store }| (hub.stats(), store.stats(now)));
         let (hub, history) = stats.ok_or(Problem::Internal)?;
         let body = StatsBody {
             channel: self.id(),

@@ -4,7 +4,7 @@ use js_sys::Uint8Array;
 use web_sys::Response;
 
 use super::shared::Shared;
-use super::state::State;
+use super::state::ChannelState;
 use crate::http::object::request::SubscribeRequest;
 use crate::http::problem::Problem;
 use crate::http::response::{self, Failure, Responder};
@@ -33,7 +33,7 @@ impl Shared {
         let (body, stream) = self.opener.open(conn)?;
         let opening = opening(&start);
         stream.write(&Uint8Array::from(opening.as_bytes()))?;
-        let joined = self.with(|State { hub, store }| {
+        let joined = self.with(|ChannelState { hub, store }| {
             let options = JoinOptions {
                 next_seq: start.next_seq,
                 history: store.keeps_history(),
@@ -55,7 +55,7 @@ impl Shared {
         now: Millis,
     ) -> Result<Option<StartPosition>, Problem> {
         let max = self.settings.max_subscribers;
-        let start = self.with(|State { hub, store }| {
+        let start = self.with(|ChannelState { hub, store }| {
             if store.is_ended(now) {
                 return Ok(None);
             }

@@ -1,5 +1,5 @@
 use super::harness::*;
-use super::object::{START, Sync};
+use super::object::{START, SyncMode};
 use crate::channel::pipeline::*;
 use crate::isolate::storage_failure::StorageFailure;
 use sse_hub::sse::EventId;
@@ -12,7 +12,7 @@ fn first(seq: u64) -> EventId {
 fn publishes_are_committed_together_then_appended_and_then_answered() {
     let mut test = Test::new();
     let outcomes = ["a", "b"].map(|data| test.publish(data));
-    test.object.sync.set(Sync::Waits);
+    test.object.sync.set(SyncMode::Waits);
     test.run();
     assert_eq!(test.steps(), ["commit [1, 2]"]);
     test.finish_syncs();
@@ -25,7 +25,7 @@ fn publishes_are_committed_together_then_appended_and_then_answered() {
 #[test]
 fn publishes_that_arrive_during_a_sync_form_the_next_group() {
     let mut test = Test::new();
-    test.object.sync.set(Sync::Waits);
+    test.object.sync.set(SyncMode::Waits);
     drop(test.publish("a"));
     test.run();
     drop([test.publish("b"), test.publish("c")]);
@@ -138,12 +138,12 @@ fn a_commit_that_fails_publishes_nothing_and_the_next_one_gets_its_ids() {
 #[test]
 fn a_sync_that_fails_aborts_the_object_and_no_answer_says_that_nothing_was_published() {
     let mut test = Test::new();
-    test.object.sync.set(Sync::Waits);
+    test.object.sync.set(SyncMode::Waits);
     let unknown = [test.publish("a"), test.publish_with_key("k", "b").unwrap()];
     test.run();
     let later = test.publish("c");
     let ended = test.end();
-    test.object.sync.set(Sync::Fails);
+    test.object.sync.set(SyncMode::Fails);
     test.finish_syncs();
     for outcome in unknown {
         assert_eq!(
@@ -183,7 +183,7 @@ fn an_end_that_cannot_be_stored_leaves_the_channel_as_it_was() {
 fn an_end_whose_sync_fails_aborts_the_object_and_ends_no_stream_itself() {
     let mut test = Test::new();
     test.join();
-    test.object.sync.set(Sync::Fails);
+    test.object.sync.set(SyncMode::Fails);
     let ended = test.end();
     test.run();
     assert!(now_or_never(ended).unwrap().is_err());

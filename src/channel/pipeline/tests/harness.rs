@@ -8,7 +8,7 @@ use futures_util::task::LocalSpawnExt;
 
 use super::object::{Object, ReadyStream, START, load};
 use crate::channel::pipeline::*;
-use crate::channel::state::State;
+use crate::channel::state::ChannelState;
 use crate::channel::storage::Store;
 use crate::channel::storage::sqlite::Sqlite;
 use sse_hub::JoinOptions;
@@ -98,7 +98,7 @@ impl Test {
     }
 
     pub fn join(&self) {
-        let join = |state: &mut State<ReadyStream, Sqlite>| {
+        let join = |state: &mut ChannelState<ReadyStream, Sqlite>| {
             let conn = state.hub.next_conn_id();
             let options = JoinOptions {
                 next_seq: state.hub.next_id().seq,
@@ -119,7 +119,7 @@ impl Test {
     /// The receipt that is stored under `key`.
     pub fn stored_receipt(&self, key: &str) -> Option<String> {
         let now = self.object.now.get();
-        let receipt = |state: &mut State<ReadyStream, Sqlite>| {
+        let receipt = |state: &mut ChannelState<ReadyStream, Sqlite>| {
             let record = state.store.key_record(key, now)?;
             Some(record.receipt.clone())
         };

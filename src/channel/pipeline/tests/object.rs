@@ -8,7 +8,7 @@ use futures_executor::LocalSpawner;
 use futures_util::task::LocalSpawnExt;
 
 use crate::channel::pipeline::*;
-use crate::channel::state::{CommitError, State};
+use crate::channel::state::{ChannelState, CommitError};
 use crate::channel::storage::error::StorageError;
 use crate::channel::storage::sqlite::Sqlite;
 use crate::channel::storage::{Quiet, Store};
@@ -42,7 +42,7 @@ impl Stream for ReadyStream {
 
 /// What a sync of the storage does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sync {
+pub enum SyncMode {
     Succeeds,
     Fails,
     /// It succeeds after [`Test::finish_syncs`](super::harness::Test::finish_syncs).
@@ -50,11 +50,11 @@ pub enum Sync {
 }
 
 pub struct Object {
-    pub state: Exclusive<State<ReadyStream, Sqlite>>,
+    pub state: Exclusive<ChannelState<ReadyStream, Sqlite>>,
     pub pipeline: Pipeline,
     pub database: Rc<Sqlite>,
     pub now: Cell<Millis>,
-    pub sync: Cell<Sync>,
+    pub sync: Cell<SyncMode>,
     pub syncs: Exclusive<Vec<oneshot::Sender<()>>>,
     /// While this is set, appends wait, as for a stream that has to keep up.
     pub appends_wait: Cell<bool>,
@@ -85,11 +85,11 @@ impl Object {
         };
         Self {
             durable: Cell::new(store.next_id()),
-            state: Exclusive::new(State::new(store, &limits)),
+            state: Exclusive::new(ChannelState::new(store, &limits)),
             pipeline: Pipeline::default(),
             database,
             now: Cell::new(START),
-            sync: Cell::new(Sync::Succeeds),
+            sync: Cell::new(SyncMode::Succeeds),
             syncs: Exclusive::default(),
             appends_wait: Cell::new(false),
             appends: Exclusive::default(),
@@ -136,12 +136,12 @@ impl Steps for Rc<Object> {
 
     async fn make_durable(&self) -> Result<(), Problem> {
         let written = self.next_id();
-        if self.sync.get() == Sync::Waits {
+        if self.sync.get() == SyncMode::Waits {
             let (sender, done) = oneshot::channel();
             self.syncs.with(|syncs| syncs.push(sender)).unwrap();
             done.await.unwrap();
         }
-        if self.sync.get() == Sync::Fails {
+        if self.sync.get() == SyncMode::Fails {
             return Err(failed(&StorageError::Failed("no sync".to_owned())));
         }
         self.durable.set(written);
@@ -191,7 +191,7 @@ impl Steps for Rc<Object> {
     fn end_streams(&self) -> Result<EndReceipt, Problem> {
         assert_eq!(self.durable.get(), self.next_id(), "the end is durable");
         self.note("end streams".to_owned());
-        Ok(self.state.with(State::end_streams).unwrap().0)
+        Ok(self.state.with(ChannelState::end_streams).unwrap().0)
     }
 
     async fn clear_if_quiet(&self) -> Result<(), Problem> {

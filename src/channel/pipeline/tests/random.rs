@@ -8,7 +8,7 @@ use sse_hub::History;
 use sse_hub::sse::{self, EventId};
 
 use super::harness::*;
-use super::object::Sync;
+use super::object::SyncMode;
 use crate::channel::pipeline::*;
 
 #[derive(Clone, Copy, Debug)]
@@ -103,23 +103,23 @@ impl Run {
             Step::Join => test.join(),
             Step::Wait => test.object.now.set(test.object.now.get() + 1_000),
             Step::Run => test.run(),
-            Step::SyncsWait(true) => test.object.sync.set(Sync::Waits),
+            Step::SyncsWait(true) => test.object.sync.set(SyncMode::Waits),
             Step::SyncsWait(false) => {
-                test.object.sync.set(Sync::Succeeds);
+                test.object.sync.set(SyncMode::Succeeds);
                 test.finish_syncs();
             }
             Step::AppendsWait(true) => test.object.appends_wait.set(true),
             Step::AppendsWait(false) => test.finish_appends(),
             Step::DiskIsFull(true) => test.object.database.fill_disk(),
             Step::DiskIsFull(false) => test.object.database.free_disk(),
-            Step::SyncFails => test.object.sync.set(Sync::Fails),
+            Step::SyncFails => test.object.sync.set(SyncMode::Fails),
         }
     }
 
     /// Lets everything come to its end.
     fn finish(&mut self) {
-        if self.test.object.sync.get() == Sync::Waits {
-            self.test.object.sync.set(Sync::Succeeds);
+        if self.test.object.sync.get() == SyncMode::Waits {
+            self.test.object.sync.set(SyncMode::Succeeds);
         }
         for _ in 0..10 {
             self.test.finish_syncs();

@@ -1,11 +1,11 @@
 use super::harness::*;
-use super::object::Sync;
+use super::object::SyncMode;
 use crate::channel::pipeline::*;
 
 #[test]
 fn a_repeat_of_a_publish_in_flight_gets_the_same_receipt_and_publishes_nothing() {
     let mut test = Test::new();
-    test.object.sync.set(Sync::Waits);
+    test.object.sync.set(SyncMode::Waits);
     let first = test.publish_with_key("k", "a").unwrap();
     let before_commit = test.publish_with_key("k", "a").unwrap();
     test.run();
@@ -49,7 +49,7 @@ fn the_stored_receipt_is_the_one_that_was_sent_although_a_stream_joined_after_th
 #[test]
 fn a_repeat_after_a_failed_sync_is_not_answered_with_a_receipt() {
     let mut test = Test::new();
-    test.object.sync.set(Sync::Fails);
+    test.object.sync.set(SyncMode::Fails);
     let first = test.publish_with_key("k", "a").unwrap();
     let repeat = test.publish_with_key("k", "a").unwrap();
     test.run();
