@@ -6,7 +6,7 @@
 //! - `state`: the hub and the store, which change together. Free of JavaScript
 //! - `steps`: connects the pipeline with the state and the runtime
 //! - `flush`, `stream`: write the hub's output to the runtime's streams
-//! - `storage`: what the channel stores
+//! - `storage`: the data of the channel
 //! - `memory`, `rate`, `timer`: limits and time
 //!
 //! Only this module and its children call the runtime's streams and storage. The state is never borrowed during a call into

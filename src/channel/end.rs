@@ -1,4 +1,4 @@
-//! The end of a channel, on request or because it has gone quiet, and the alarm that leads to the latter.
+//! The end of a channel, and the alarm at which the data of a quiet channel is removed.
 
 use std::rc::Rc;
 
@@ -22,7 +22,7 @@ impl Shared {
         Ok(responder.json(&receipt)?)
     }
 
-    /// Removes what is stored if it is not needed any more. Otherwise sets the next alarm.
+    /// Removes the stored data if it is not needed any more. Otherwise sets the next alarm.
     pub async fn request_clear(self: &Rc<Self>) -> Result<(), Problem> {
         let (sender, done) = oneshot::channel();
         self.submit(Command::ClearIfQuiet(sender));

@@ -1,9 +1,9 @@
-//! The commands of a channel on their way through the storage into the log. Free of JavaScript: the trait [`Steps`] stands
-//! for the runtime.
+//! Runs the commands of a channel: first their writes to the storage, then their changes of the log. Free of JavaScript: the
+//! trait [`Steps`] stands for the runtime.
 //!
-//! Two tasks work one behind the other. The first runs the commands in the order in which they came: it commits publishes
-//! in groups, and what arrives during a commit forms the next group. The second appends what is committed to the log, in
-//! order, and waits for streams to keep up if it must. Commits never wait for that.
+//! There are two tasks. The first runs the commands in the order in which they were submitted. It commits publishes in
+//! groups; the publishes that arrive during a commit form the next group. The second appends the committed publishes to the
+//! log in the same order, and may have to wait until streams keep up. Commits never wait for appends.
 
 mod commands;
 mod in_flight;
@@ -44,10 +44,10 @@ pub trait Steps {
     /// Appends a committed publish to the log. Returns its receipt.
     async fn append(&self, committed: &Committed) -> Outcome;
 
-    /// Delivers what was appended, at once or with the next flush.
+    /// Delivers the appended events to the streams, at once or with the next flush.
     fn deliver(&self);
 
-    /// Gives the streams that keep up what is still in the log, before the channel ends.
+    /// Before the channel ends: writes the events in the log to the streams that keep up.
     async fn prepare_end(&self);
 
     /// Writes the end of the channel to the storage, and suspends all reads until [`end_streams`](Self::end_streams): the
@@ -57,7 +57,7 @@ pub trait Steps {
     /// Empties the log, and ends all streams.
     fn end_streams(&self) -> Result<EndReceipt, Problem>;
 
-    /// Removes what is stored, if it is not needed any more.
+    /// Removes the stored data if it is not needed any more.
     async fn clear_if_quiet(&self) -> Result<(), Problem>;
 }
 
@@ -65,7 +65,7 @@ pub trait Steps {
 pub struct Committed {
     /// The publish.
     pub submission: Submission,
-    /// What was committed for it.
+    /// Its id, and the receipt that is stored.
     pub plan: PlannedPublish,
 }
 
@@ -75,12 +75,12 @@ struct Queues {
     committed: VecDeque<Committed>,
     /// Whether a task is appending.
     is_appending: bool,
-    /// Is told when nothing is left to append.
+    /// It is notified when no publish is left to append.
     when_appended: Option<oneshot::Sender<()>>,
     in_flight: InFlightKeys,
 }
 
-/// The commands of a channel that are not completed yet.
+/// The commands of a channel that are waiting or in flight.
 #[derive(Default)]
 pub struct Pipeline(Exclusive<Queues>);
 
@@ -184,7 +184,7 @@ impl Pipeline {
         submission.complete(outcome);
     }
 
-    /// Appends what is committed, until nothing is left.
+    /// Appends committed publishes until none is left.
     pub async fn append_all(&self, steps: &impl Steps) {
         while let Some(committed) = self.next_committed() {
             let outcome = steps.append(&committed).await;
@@ -193,7 +193,7 @@ impl Pipeline {
         }
     }
 
-    /// The next publish to append. If there is none, notes that nothing is being appended any more.
+    /// Takes the next publish to append. If there is none, the task that appends has to stop.
     fn next_committed(&self) -> Option<Committed> {
         let (next, when_appended) = self.0.with(|queues| {
             let next = queues.committed.pop_front();
@@ -207,7 +207,7 @@ impl Pipeline {
         next
     }
 
-    /// Waits until everything that is committed is appended.
+    /// Waits until all committed publishes are appended.
     async fn until_appended(&self) {
         let appended = self.0.with(|queues| {
             queues.is_appending.then(|| {

@@ -10,7 +10,7 @@ use sse_hub::{EndReceipt, Hub, Limits, Millis, Output, Stream};
 pub struct ChannelState<S, D> {
     /// The log and the streams.
     pub hub: Hub<S>,
-    /// What is stored. It is ahead of the hub by the publishes that are committed, but not appended yet.
+    /// The stored data. It is ahead of the hub by the publishes that are committed, but not appended yet.
     pub store: Store<D>,
 }
 

@@ -1,4 +1,4 @@
-//! The commands of a channel, in the order in which they came.
+//! The queue of a channel's commands.
 
 use std::collections::VecDeque;
 
@@ -74,11 +74,11 @@ pub enum Command {
     Publish(Submission),
     /// Ends the channel.
     End(oneshot::Sender<Result<EndReceipt, Problem>>),
-    /// Removes what is stored, if it is not needed any more.
+    /// Removes the stored data if it is not needed any more.
     ClearIfQuiet(oneshot::Sender<Result<(), Problem>>),
 }
 
-/// What is run next.
+/// The next command to run, with publishes as groups.
 #[derive(Debug)]
 pub(super) enum Next {
     /// These publishes, in one commit.

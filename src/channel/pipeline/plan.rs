@@ -1,4 +1,4 @@
-//! What a commit will write: the ids that the events get, and the receipts that are stored under idempotency keys.
+//! Plans a commit: the ids of the events, and the receipts that are stored under idempotency keys.
 
 use super::{PublishKey, Submission};
 use crate::channel::storage::NewKey;
@@ -36,7 +36,7 @@ pub struct Commit {
     pub wrote: bool,
 }
 
-/// What the commit of a group will write.
+/// The plan for the commit of a group.
 #[derive(Debug)]
 pub struct CommitPlan {
     /// The publishes of the group.
