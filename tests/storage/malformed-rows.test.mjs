@@ -1,12 +1,12 @@
-// A row of a channel's database that this program cannot have written: the channel is refused, not read with parts of it
-// missing, and DELETE starts it anew.
+// A row of a channel's database that the hub cannot have written. The hub refuses the channel instead of reading it without
+// the row, and DELETE starts the channel anew.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseId } from "./support/listener.mjs";
-import { editStorage, startWorkerd } from "./support/workerd.mjs";
+import { parseId } from "../support/subscriber.mjs";
+import { editStorage, startWorkerd } from "../support/workerd.mjs";
 
 const DAMAGE = {
-  "an epoch that is no number": ["UPDATE channel SET epoch = 'x'", "channel"],
+  "an epoch that is not a number": ["UPDATE channel SET epoch = 'x'", "channel"],
   "a key without a valid fingerprint": ["UPDATE idempotency_keys SET fingerprint = x'00'", "idempotency_keys"],
   "an event without a number": ["UPDATE history_even SET first = 'x'", "history_even"],
 };
