@@ -238,7 +238,7 @@ test("a secret or key that cannot sign is refused with the reason", async () => 
   ])) {
     await refused(["--key", path, ...SOME], 1, message);
   }
-  await refused(["--key", good.publicPem, "--jwks"], 1, /^sse-broadcaster: --key: .*holds no private key/);
+  await refused(["--key", good.publicPem, "--jwks"], 1, /^sse-broadcaster: --key: .*contains no private key/);
 });
 
 test("--help shows every option and exits with status 0", async () => {

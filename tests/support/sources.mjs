@@ -1,4 +1,4 @@
-// The project's own texts, for the tests that compare them: its documentation and the Rust code of the hub.
+// The files of the project, for the tests that compare them with each other.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../scripts/install.mjs";
@@ -6,12 +6,6 @@ import { root } from "../../scripts/install.mjs";
 /** Returns the text of a file of the project. */
 export function read(...path) {
   return readFileSync(join(root, ...path), "utf8");
-}
-
-/** Returns README.md and all pages of docs/ as one text. */
-export function documentation() {
-  const pages = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
-  return [read("README.md"), ...pages.sort().map((name) => read("docs", name))].join("\n");
 }
 
 /** Modules of tests, by the parts of their paths. */

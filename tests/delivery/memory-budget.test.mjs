@@ -32,7 +32,7 @@ test("a body that does not arrive within BODY_SECONDS is answered with 408 and f
     assert.match(answer, /"type":"urn:sse-broadcaster:problem:body-too-slow".*BODY_SECONDS/);
   }
   const took = performance.now() - started;
-  assert.ok(took > 950 && took < 5_000, `${took} ms`);
+  assert.ok(took > 950 && took < 10_000, `${took} ms`);
   assert.equal((await channel.publish("x".repeat(60_000))).events, 1);
 });
 
