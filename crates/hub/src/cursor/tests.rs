@@ -202,3 +202,67 @@ fn without_a_history_all_events_before_the_log_are_a_gap() {
     assert!(events[0].data.contains("\"count\":4"), "{}", events[0].data);
     assert_eq!(events.len(), 1 + 1_000);
 }
+
+#[test]
+fn the_chunk_of_a_level_cursor_is_empty() {
+    let mut log = log_of(&[1]);
+    let chunk = next_chunk(&Cursor::new(2), &mut log);
+    assert!(chunk.bytes.is_empty());
+    assert_eq!(chunk.after.cursor, Cursor::new(2));
+}
+
+#[test]
+fn an_event_is_given_in_parts_only_if_it_does_not_fit_an_empty_chunk() {
+    let mut log = log_of(&[40_000, 40_000, 70_000]);
+    for (next_seq, in_event) in [(1, false), (2, false), (3, true)] {
+        let after = next_chunk(&Cursor::new(next_seq), &mut log).after;
+        assert_eq!(after.cursor.next_seq, next_seq + 1);
+        assert_eq!(after.cursor.is_in_event(), in_event);
+    }
+}
+
+#[test]
+fn a_notice_that_fills_the_chunk_exactly_is_given() {
+    let mut log = log_of(&[1; 1_005]);
+    let chunk = |log: &mut Log, max_bytes| {
+        let dropped = MissedEvents::Dropped;
+        Cursor::new(2).next_chunk(dropped, log, &mut NoHistory, 0, max_bytes)
+    };
+    let notice = Notice::Dropped.encode(&Missing::between(1, 2, 5));
+    let exact = chunk(&mut log, notice.len()).unwrap();
+    assert_eq!(exact.bytes, notice.into_bytes());
+    assert_eq!(exact.after.notified, 4);
+    let too_small = chunk(&mut log, exact.bytes.len() - 1).unwrap();
+    assert!(too_small.bytes.is_empty());
+    assert_eq!(too_small.after.cursor, Cursor::new(2));
+}
+
+/// The event has left the log, and the next events are in the history.
+#[test]
+fn a_chunk_that_the_partial_event_fills_needs_no_read_of_the_history() {
+    let partial = next_chunk(&Cursor::new(1), &mut log_of(&[3 * MAX_CHUNK])).after;
+    let mut log = empty_log(5);
+    let replayed = MissedEvents::Replayed;
+    let mut next = |cursor: &Cursor| {
+        let chunk = cursor.next_chunk(replayed, &mut log, &mut NoPages, 0, MAX_CHUNK);
+        chunk.map(|chunk| chunk.after.cursor)
+    };
+    let second = next(&partial.cursor).unwrap();
+    assert!(second.is_in_event());
+    let third = next(&second).unwrap();
+    assert!(third.is_in_event());
+    assert!(next(&third).is_err(), "there is room for more events");
+}
+
+/// A history whose pages cannot be read.
+struct NoPages;
+
+impl History for NoPages {
+    fn tail(&mut self, _now: Millis) -> Result<Option<u64>, HistoryError> {
+        Ok(Some(1))
+    }
+
+    fn page(&mut self, seq: u64) -> Result<Page, HistoryError> {
+        Err(HistoryError(format!("event {seq} cannot be read")))
+    }
+}

@@ -1,5 +1,6 @@
 //! Slow streams: what they drop, and how long publishers wait for them.
 
+use crate::hub::Evict;
 use crate::hub::tests::model::Model;
 use crate::sse::{self, Batch};
 use crate::{Change, Readiness, ReplayFrom};
@@ -181,4 +182,47 @@ fn a_stream_that_joins_in_the_log_gets_its_events_before_they_leave_the_log() {
     assert!(model.turns_waited > 0);
     model.check();
     model.drain();
+}
+
+/// A model with one client that is lagging and takes nothing, in a full log of 8 events. The hub knows of no position in
+/// the log.
+fn with_lagging_client() -> Model {
+    let mut model = Model::new(8, 10_000);
+    model.join_and_take(false);
+    for events in [8, 8, 8, 1] {
+        model.publish(&vec![1; events]);
+    }
+    assert_eq!(model.hub.drops.lagging(), 1);
+    model
+}
+
+#[test]
+fn a_lagging_stream_that_is_ready_gets_its_notice_before_more_events_leave_the_log() {
+    let mut model = with_lagging_client();
+    let one = batch(1, 1);
+    assert_eq!(model.hub.readiness_to_append(&one), Readiness::Ready);
+    model.clients[0].stream.take();
+    assert_eq!(model.hub.readiness_to_append(&one), Readiness::FlushFirst);
+}
+
+#[test]
+fn an_append_that_removes_no_events_needs_no_flush_before() {
+    let mut model = with_lagging_client();
+    model.evict(Evict::All);
+    assert_eq!(model.hub.drops.lagging(), 1);
+    model.clients[0].stream.take();
+    assert_eq!(
+        model.hub.readiness_to_append(&batch(8, 1)),
+        Readiness::Ready
+    );
+    assert_eq!(
+        model.hub.readiness_to_append(&batch(9, 1)),
+        Readiness::Ready,
+        "an empty log has no events to remove"
+    );
+    model.hub.append(&batch(8, 1), model.now);
+    assert_eq!(
+        model.hub.readiness_to_append(&batch(1, 1)),
+        Readiness::FlushFirst
+    );
 }

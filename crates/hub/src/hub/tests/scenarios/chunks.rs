@@ -6,6 +6,42 @@ use crate::hub::flush_cycle::GROUP;
 use crate::hub::tests::model::Model;
 
 #[test]
+fn streams_at_the_same_position_share_one_chunk() {
+    let mut model = Model::new(8, 10_000);
+    for _ in 0..10 {
+        model.join_and_take(false);
+    }
+    model.publish(&[1]);
+    model.publish(&[1]);
+    for client in &model.clients[..4] {
+        client.stream.take();
+    }
+    let output = model.hub.flush(&mut model.history, model.now);
+    assert_eq!((output.chunks.len(), output.writes.len()), (1, 4));
+    model.perform(output);
+    model.drain();
+}
+
+/// Both clients are at event 1, which has left the log. One was there when it was published, and the other one asked
+/// for it.
+#[test]
+fn streams_at_the_same_position_do_not_share_a_chunk_if_one_drops_and_one_reads_the_history() {
+    let mut model = Model::with_history(4, 10_000, Some(100));
+    model.join(false);
+    model.publish(&[1; 4]);
+    model.publish(&[1; 4]);
+    model.join_from(ReplayFrom::Oldest, false, false);
+    model.clients[0].stream.take();
+    model.clients[1].stream.take();
+    let output = model.hub.flush(&mut model.history, model.now);
+    assert_eq!((output.chunks.len(), output.writes.len()), (2, 2));
+    model.perform(output);
+    assert_eq!(model.account(0).dropped, 4);
+    assert_eq!(model.account(1).dropped, 0);
+    model.drain();
+}
+
+#[test]
 fn streams_that_become_ready_together_share_chunks_and_are_all_served() {
     let mut model = Model::new(256, 1 << 20);
     for _ in 0..100 {

@@ -1,7 +1,7 @@
 //! The end of the channel.
 
-use crate::Change;
 use crate::hub::tests::model::Model;
+use crate::{Change, ReplayFrom};
 
 #[test]
 fn streams_that_end_with_the_channel_do_not_start_to_drop() {
@@ -42,4 +42,25 @@ fn the_end_of_the_channel_removes_all_events_and_begins_another_epoch() {
     model.join_and_take(true);
     model.publish(&[1; 3]);
     model.drain();
+}
+
+/// Clients 0 and 1 are level. Clients 2 and 3 are at event 1: client 2 drops the events, and client 3 reads the history.
+/// The model checks the notices of each.
+#[test]
+fn streams_share_their_last_chunk_only_if_they_miss_the_same_events_for_the_same_reason() {
+    let mut model = Model::with_history(8, 10_000, Some(100));
+    model.join_and_take(false);
+    model.join_and_take(false);
+    model.join(false);
+    model.publish(&[1; 3]);
+    model.join_from(ReplayFrom::Oldest, false, false);
+    let next = model.hub.next_id();
+    let (_, output) = model.hub.end(next);
+    let chunks: Vec<usize> = output.writes.iter().map(|write| write.chunk).collect();
+    assert_eq!(chunks, [0, 0, 1, 2]);
+    model.perform(output);
+    let accounts = [0, 1, 2, 3].map(|index| model.account(index));
+    assert_eq!(accounts.each_ref().map(|it| it.dropped), [0, 0, 3, 0]);
+    assert_eq!(accounts.each_ref().map(|it| it.gaps.len()), [0, 0, 0, 1]);
+    assert!(accounts.iter().all(|it| it.ended));
 }

@@ -48,6 +48,20 @@ fn without_a_history_an_unneeded_eviction_keeps_the_events_of_unresponsive_strea
 }
 
 #[test]
+fn an_unneeded_eviction_keeps_all_events_while_a_subscriber_is_lagging() {
+    let mut model = Model::new(8, 10_000);
+    model.join_and_take(false);
+    for _ in 0..3 {
+        model.publish(&[1; 8]);
+    }
+    assert_eq!(model.hub.drops.lagging(), 1);
+    let tail = model.hub.log.tail();
+    model.evict(Evict::Unneeded);
+    assert_eq!(model.hub.log.tail(), tail);
+    model.drain();
+}
+
+#[test]
 fn a_full_eviction_moves_streams_to_the_history_or_drops_their_events() {
     for (holds, dropped) in [(None, 2), (Some(4), 2), (Some(100), 0)] {
         let mut model = with_unresponsive_client(holds);

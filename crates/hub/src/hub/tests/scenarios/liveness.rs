@@ -49,6 +49,19 @@ fn a_silent_channel_writes_heartbeats_until_its_last_stream_leaves() {
 }
 
 #[test]
+fn a_poll_before_the_tick_does_not_delay_the_tick() {
+    let mut model = Model::new(8, 10_000);
+    model.join_and_take(true);
+    let tick = model.hub.liveness.next_tick();
+    model.now = tick - 1;
+    model.poll();
+    assert_eq!(model.hub.liveness.next_tick(), tick);
+    model.now = tick;
+    model.poll();
+    assert!(model.hub.liveness.next_tick() > tick);
+}
+
+#[test]
 fn a_stream_that_takes_no_events_is_ended_after_the_limit() {
     let mut model = Model::new(8, 10_000);
     model.join_and_take(false);
