@@ -154,11 +154,14 @@ impl<S: Stream> Hub<S> {
 
     /// Returns the counters.
     pub fn stats(&self) -> Stats {
-        let subscribers = self.subscribers.values();
+        let dropping = self
+            .subscribers
+            .values()
+            .filter(|subscriber| subscriber.mode.is_dropping());
         Stats {
             newest: self.log.newest(),
             subscribers: self.subscribers.len(),
-            busy: subscribers.filter(|it| it.mode.is_dropping()).count(),
+            busy: dropping.count(),
             published: self.counters.published(),
             dropped: self.drops.total(),
             connected: self.counters.connected(),

@@ -59,11 +59,14 @@ impl<S: Stream> Hub<S> {
             // After its notice, a lagging subscriber needs all events of the log.
             return tail;
         }
-        let can_read_history = |it: &Subscriber<S>| history_covers_log && !it.mode.is_responsive();
+        let needs_log = |subscriber: &&Subscriber<S>| {
+            let can_read_history = history_covers_log && !subscriber.mode.is_responsive();
+            subscriber.cursor.next_seq >= tail && !can_read_history
+        };
         self.subscribers
             .values()
-            .filter(|it| it.cursor.next_seq >= tail && !can_read_history(it))
-            .map(|it| it.cursor.next_seq)
+            .filter(needs_log)
+            .map(|subscriber| subscriber.cursor.next_seq)
             .min()
             .unwrap_or_else(|| self.log.head())
     }
