@@ -30,7 +30,7 @@ for (const [damage, [statement, table]] of Object.entries(DAMAGE)) {
       assert.equal(response.status, 503);
       const { type, detail } = await response.json();
       assert.equal(type, "urn:sse-broadcaster:problem:storage-failed");
-      assert.match(detail, new RegExp(`malformed row in the table ${table} .*DELETE of the channel starts it anew`));
+      assert.match(detail, new RegExp(`malformed row in the table ${table} .*DELETE the channel: that removes the database`));
     }
     assert.match(
       hub.log,
