@@ -117,6 +117,16 @@ mod tests {
     }
 
     #[test]
+    fn a_heartbeat_is_written_in_the_last_tick_before_the_period_ends() {
+        let liveness = Liveness::new(1_000, None);
+        let last_tick = 1_000 - liveness.tick;
+        // Stream 32 gets its heartbeat at the end of the period.
+        assert!(liveness.heartbeat_due(32, 0, last_tick));
+        assert!(!liveness.heartbeat_due(32, 0, last_tick - 1));
+        assert!(liveness.heartbeat_due(33, 0, last_tick - 1));
+    }
+
+    #[test]
     fn ticks_are_frequent_enough_to_see_a_stall_in_time() {
         assert_eq!(Liveness::new(300_000, Some(1_000)).tick, 250);
         assert_eq!(Liveness::new(15_000, Some(300_000)).tick, 468);

@@ -91,26 +91,36 @@ fn a_stream_whose_history_cannot_be_read_ends_and_the_others_go_on() {
     model.drain();
 }
 
-/// 40 streams at different positions of the history: each needs a read of its own.
-#[test]
-fn a_flush_reads_the_history_for_at_most_16_positions_in_a_loop_turn() {
-    let mut model = Model::with_history(4, 10_000, Some(1_000));
+/// Returns the number of writes of each group of a flush, if a client starts at each of these positions before the head.
+/// The log holds the newest `buffer_events` of 50 events.
+fn groups_of_a_flush(positions: impl Iterator<Item = u64>, buffer_events: usize) -> Vec<usize> {
+    let mut model = Model::with_history(buffer_events, 10_000, Some(1_000));
     for _ in 0..50 {
         model.publish(&[1]);
     }
-    for number in 0..40 {
-        model.join_from(ReplayFrom::Last(50 - number), true, false);
+    for position in positions {
+        model.join_from(ReplayFrom::Last(position), false, false);
+        model.clients.last().unwrap().stream.take();
     }
-    for client in &model.clients {
-        client.stream.take();
-    }
-    for writes in [16, 16, 8] {
+    let mut groups = Vec::new();
+    while groups.is_empty() || model.hub.is_flushing() {
         let output = model.hub.flush(&mut model.history, model.now);
-        assert_eq!(output.writes.len(), writes);
-        assert_eq!(model.hub.is_flushing(), writes == 16);
+        groups.push(output.writes.len());
         model.perform(output);
     }
     model.drain();
+    groups
+}
+
+#[test]
+fn a_flush_reads_the_history_for_at_most_16_positions_in_a_loop_turn() {
+    assert_eq!(groups_of_a_flush(11..=50, 4), [16, 16, 8]);
+}
+
+#[test]
+fn the_limit_of_reads_does_not_count_positions_that_are_known_or_in_the_log() {
+    assert_eq!(groups_of_a_flush((35..=50).chain([40, 41]), 4), [18]);
+    assert_eq!(groups_of_a_flush(11..=50, 50), [40]);
 }
 
 #[test]
