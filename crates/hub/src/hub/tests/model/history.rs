@@ -49,6 +49,7 @@ impl History for FakeHistory {
     }
 
     fn page(&mut self, seq: u64) -> Result<Page, HistoryError> {
+        assert!(self.holds.is_some(), "there is no history to read");
         if std::mem::take(&mut self.fails) {
             return Err(HistoryError("the test makes this read fail".into()));
         }
