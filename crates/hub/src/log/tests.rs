@@ -60,17 +60,31 @@ fn a_log_frees_its_memory_after_a_burst() {
     assert_eq!(sse::parse(&text(&log, log.tail(), usize::MAX).1).len(), 10);
 }
 
-#[test]
-fn a_log_keeps_some_unused_memory_for_the_next_events() {
+/// A log of 10 events, of which the last `small` are small and the others have `bytes`.
+fn log_after_burst(bytes: usize, small: usize) -> Log {
     let mut log = Log::new(FIRST, 10, 1 << 20);
     for _ in 0..10 {
-        push(&mut log, &format!("data: {}\n\n", "x".repeat(4_000)));
+        push(&mut log, &format!("data: {}\n\n", "x".repeat(bytes)));
     }
-    let memory = log.memory();
-    for _ in 0..10 {
+    for _ in 0..small {
         push(&mut log, "data: x\n\n");
     }
-    assert_eq!(log.memory(), memory);
+    log
+}
+
+#[test]
+fn a_log_keeps_its_memory_if_little_is_unused_or_a_fifth_is_used() {
+    for (bytes, small) in [(4_000, 10), (40_000, 5)] {
+        let capacity = |small| log_after_burst(bytes, small).bytes.capacity();
+        assert_eq!(capacity(small), capacity(0));
+    }
+}
+
+#[test]
+fn shrink_frees_all_unused_memory() {
+    let mut log = log_after_burst(4_000, 10);
+    log.shrink();
+    assert!(log.memory() < 1_000, "{}", log.memory());
 }
 
 #[test]
