@@ -1,4 +1,4 @@
-//! The rules of `README.md`, "What a subscriber may rely on", in random sequences of steps.
+//! The rules of `docs/delivery.md`, in random sequences of steps.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
