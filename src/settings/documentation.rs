@@ -93,21 +93,11 @@ fn a_choice_accepts_exactly_its_words() {
 /// The rows of the documentation whose first cell is a setting. The cells have no backticks.
 struct Rows {
     rows: Vec<Vec<String>>,
-    has_ranges: bool,
 }
 
 impl Rows {
     fn read() -> Self {
-        let has_page = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("docs/settings.md")
-            .exists();
-        let text = if has_page {
-            file("docs/settings.md")
-        } else {
-            let readme = file("README.md");
-            let (_, section) = readme.split_once("\n## Settings\n").unwrap();
-            section.split("\n## ").next().unwrap().to_owned()
-        };
+        let text = file("docs/settings.md");
         let is_row = |line: &&str| line.starts_with("| `") && line.ends_with('|');
         let cells = |line: &str| {
             let cells = line.trim_matches('|').split('|');
@@ -121,7 +111,6 @@ impl Rows {
             |row: &Vec<String>| row[0].chars().all(|c| c.is_ascii_uppercase() || c == '_');
         Self {
             rows: rows.filter(is_setting).collect(),
-            has_ranges: has_page,
         }
     }
 
@@ -150,14 +139,12 @@ fn the_documentation_has_a_row_for_each_setting_with_its_default_and_range() {
     for setting in NUMBERS {
         let row = documented.of(setting.name);
         assert_eq!(row[1], setting.default.to_string(), "{}", setting.name);
-        if documented.has_ranges {
-            let expected = [
-                bound(setting.least),
-                vec!["to".to_owned()],
-                bound(setting.most),
-            ];
-            assert_eq!(words(&row[2]), expected.concat(), "{}", setting.name);
-        }
+        let expected = [
+            bound(setting.least),
+            vec!["to".to_owned()],
+            bound(setting.most),
+        ];
+        assert_eq!(words(&row[2]), expected.concat(), "{}", setting.name);
     }
     for setting in CHOICES {
         let row = documented.of(setting.name);
