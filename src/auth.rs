@@ -1,6 +1,6 @@
 //! Authorization: which requests may publish, and which may subscribe.
 //!
-//! A client proves its permissions with a token, a JWT (RFC 7519) that somebody with a key of the deployment has signed.
+//! A client proves its permissions with a token, a JWT (RFC 7519) that was signed with a key of the deployment.
 //! [`Access::grant`] verifies a token and returns a [`Grant`] for one channel:
 //!
 //! 1. `verify` verifies the token: `token` splits it, `keys` selects the key, `signature` verifies the

@@ -61,7 +61,7 @@ const RETRY_ALARM: Millis = 3_600_000;
 pub struct Channel {
     env: Env,
     database: Rc<Database>,
-    /// The first request for which this succeeds loads it.
+    /// It is set by the first request that can load the stored data.
     shared: OnceCell<Rc<Shared>>,
 }
 
@@ -152,7 +152,7 @@ impl Channel {
                 shared()?.request_end(responder).await
             }
             ObjectRequest::Abort => {
-                self.database.abort("the Worker has removed its database");
+                self.database.abort("the Worker removes its database");
                 // The runtime answers when it aborts the object.
                 std::future::pending().await
             }
@@ -169,8 +169,8 @@ impl Channel {
         Ok(shared)
     }
 
-    /// Removes everything that is stored if the channel cannot be loaded because of a malformed row. So DELETE is a way out,
-    /// as its problem says, also on the platform, where the Worker cannot remove the files of the database.
+    /// Removes all stored data if the channel cannot be loaded because of a malformed row. So a DELETE repairs the channel, as
+    /// the text of the problem says, also on Cloudflare, where the Worker cannot remove the file of the database.
     async fn remove_malformed_rows(&self) -> Result<(), Problem> {
         if self.shared.get().is_some() {
             return Ok(());

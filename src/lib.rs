@@ -1,7 +1,7 @@
 //! `sse-broadcaster`: a Server-Sent Events hub with no server to run. A Cloudflare Worker routes each request to one
 //! Durable Object per channel, which holds the open streams.
 //!
-//! The modules, in the order of their dependencies: each uses only those before it. A test keeps it so.
+//! The modules, in the order of their dependencies: each uses only those before it. A test checks this.
 //!
 //! - [`sse_hub`], a crate of its own: the wire format and the rules of delivery
 //! - [`logging`]: log lines
@@ -63,8 +63,9 @@ async fn fetch(
     })
 }
 
-/// Answers a request that was in flight when the previous instance was lost, if it may not be answered again: a publish or a
-/// `DELETE`, which may have taken effect, or a request that has lost several instances. `src/entry.mjs` calls it.
+/// Answers with 503 to a request that was in flight when the instance was lost, if the request must not be handled again.
+/// That is a publish or a `DELETE`, which may have taken effect, or a request during which several instances were lost.
+/// `src/entry.mjs` calls it.
 #[wasm_bindgen]
 pub fn unavailable(request: &web_sys::Request, env: Env) -> Result<web_sys::Response> {
     let settings = deployment::settings(&env).ok();

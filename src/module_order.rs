@@ -13,7 +13,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 const STATEMENT: &str =
     "The modules, in the order of their dependencies: each uses only those before it.";
 
-/// A source file, as the module that it is.
+/// A source file, and the module in it.
 struct Source {
     /// The path below `src`.
     file: PathBuf,
@@ -60,7 +60,7 @@ fn stated_order(text: &str) -> Option<Vec<String>> {
     Some(items.collect())
 }
 
-/// The child modules that a file declares, without those of its tests.
+/// The child modules that a file declares, except test modules.
 fn declared(tokens: TokenStream) -> BTreeSet<String> {
     let tokens: Vec<TokenTree> = product_tokens(tokens).into_iter().collect();
     let declarations = tokens.windows(3).filter_map(|three| match three {
@@ -105,7 +105,7 @@ fn product_tokens(tokens: TokenStream) -> TokenStream {
     kept.into_iter().collect()
 }
 
-/// Finds all paths that begin with `crate` or `super`, also in macros. `module` is that of the file.
+/// Finds all paths that begin with `crate` or `super`, also in macros. `module` is the module of the file.
 fn uses(tokens: TokenStream, module: &[String], found: &mut Vec<Use>) {
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {

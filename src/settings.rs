@@ -25,7 +25,7 @@ const BODY_ROOM: u64 = 8 << 20;
 /// The part of `MEMORY_BYTES` that bodies may take in the Worker, and again in the objects.
 const BODY_PARTS: u64 = 4;
 
-/// With `STALL_SECONDS=0` a stream may lag forever. The history then has to cover this time, in milliseconds.
+/// With `STALL_SECONDS=0` a stream may stay behind forever. The history then has to cover this time, in milliseconds.
 const TIME_WITHOUT_STALL: Millis = 3_600_000;
 
 /// What the history of a channel keeps. The limit that is reached first counts.
@@ -136,7 +136,7 @@ impl Settings {
     /// Whether the history keeps at least the events that a channel's log keeps.
     pub fn history_covers_log(&self) -> bool {
         let HistoryLimits { events, age, bytes } = self.history;
-        // A stream that lags for longer is ended.
+        // A stream that takes nothing for longer is ended.
         let is_long_enough = age >= self.limits.stall.unwrap_or(TIME_WITHOUT_STALL);
         let is_large_enough = bytes >= self.limits.buffer_bytes as u64;
         is_long_enough && is_large_enough && events >= self.limits.buffer_events as u64

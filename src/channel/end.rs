@@ -29,7 +29,7 @@ impl Shared {
         done.await.map_err(|_| Problem::Internal)?
     }
 
-    pub(super) async fn clear(&self) -> Result<(), StorageError> {
+    pub(super) async fn clear_or_set_alarm(&self) -> Result<(), StorageError> {
         let now = self.clock.now();
         let quiet = self.with(|state| state.clear_if_quiet(now));
         match quiet.ok_or_else(StorageError::in_use)?? {
@@ -38,14 +38,14 @@ impl Shared {
         }
     }
 
-    /// Waits until all writes are durable, and an alarm is set that will clear them.
-    pub(super) async fn sync(&self) -> Result<(), StorageError> {
+    /// Sets an alarm that will clear the stored data, and waits until all writes are durable.
+    pub(super) async fn set_alarm_and_sync(&self) -> Result<(), StorageError> {
         self.set_first_alarm().await?;
         self.database.sync().await
     }
 
-    /// Sets an alarm for a channel that has just begun to store something, unless an early enough one is set already. When
-    /// it is due, it sets the next.
+    /// Sets an alarm for a channel that has just begun to store data, unless an alarm is already set that is early enough.
+    /// Each alarm then sets the next one.
     async fn set_first_alarm(&self) -> Result<(), StorageError> {
         if self.with(|state| state.store.needs_alarm()) == Some(false) {
             return Ok(());
@@ -63,8 +63,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Sets the alarm to a time in `after` milliseconds, plus a random delay: channels that were used at the same moment are
-    /// not all to be started at the same moment.
+    /// Sets the alarm to a time in `after` milliseconds, plus a random delay, so that channels that were used at the same
+    /// moment do not all start at the same moment.
     async fn set_alarm(&self, after: Millis) -> Result<(), StorageError> {
         let most = u32::try_from(self.alarm_spread()).unwrap_or(u32::MAX);
         let delay = Millis::from(response::random_between(0, most));

@@ -1,4 +1,4 @@
-//! Writes to streams: what the hub puts out goes to the runtime's streams here.
+//! Writes the output of the hub to the runtime's streams.
 
 use std::time::Duration;
 
@@ -63,9 +63,9 @@ impl Shared {
         }
     }
 
-    /// Reads from the storage once per heartbeat period. After the platform has replaced an object, it may leave the old
-    /// object's streams open for a while, to which nothing is published. It stops such an object when that object touches
-    /// its storage, and the clients then reconnect.
+    /// Reads from the storage once per heartbeat period. After the platform has replaced an object, it may leave the streams
+    /// of the old object open for a while, although nothing is published to them any more. It stops the old object when
+    /// that object uses its storage, and the clients then reconnect.
     fn check_storage(&self) {
         let now = self.clock.now();
         if now < self.next_check.get() {

@@ -17,7 +17,7 @@ use crate::isolate::exclusive::Exclusive;
 use crate::isolate::memory::{Admission, Holder, Memory, memory};
 use sse_hub::{Evict, Hub, Millis};
 
-/// An eviction frees up to one part in this many of the limit, so that the next events do not cause another eviction.
+/// An eviction frees up to the limit divided by this number, so that the next events do not cause another eviction.
 const FREED_PART: usize = 8;
 
 thread_local! {
@@ -65,14 +65,14 @@ impl Drop for ChannelMemory {
 
 /// Adds a channel from whose log events may be evicted.
 ///
-/// When the runtime resets an object, it drops it without notice, and the calls in flight in it never end. They would keep
-/// the channel's memory, and its counts, for ever. So when the next object of the channel registers, the memory of the
-/// previous one is released.
+/// When the runtime resets an object, it drops the object without notice, and the calls in flight in the object never end.
+/// They would keep the channel's memory, and its counts, forever. So when the next object of the channel registers, the
+/// memory of the previous one is released.
 pub fn register(shared: &Rc<Shared>) {
     let object = shared.database.location().object().to_owned();
     let previous = CHANNELS.with(|channels| {
         channels.with(|channels| {
-            // At these sizes only, so that most registrations cost little and the map still does not grow without bound.
+            // Not at every registration, because this visits the whole map. These sizes suffice to bound the map.
             if channels.len().is_power_of_two() {
                 channels.retain(|_, channel| channel.strong_count() > 0);
             }

@@ -24,7 +24,7 @@ use crate::http::problem::Problem;
 use crate::isolate::exclusive::Exclusive;
 use sse_hub::EndReceipt;
 
-/// What the pipeline does with the channel's state and the runtime.
+/// The steps of the pipeline that need the channel's state or the runtime.
 pub trait Steps {
     /// Whether the object is about to be aborted.
     fn is_aborting(&self) -> bool;
@@ -103,8 +103,8 @@ impl Pipeline {
         is_running.unwrap_or_default()
     }
 
-    /// Returns the outcome of the publish in flight that has this key, once it is there, or `None` if none has. Fails with
-    /// [`Problem::IdempotencyKeyReused`] if that publish has other events.
+    /// Returns a receiver of the outcome of the publish in flight with this key, or `None` if no publish in flight has the
+    /// key. Fails with [`Problem::IdempotencyKeyReused`] if that publish has other events.
     pub fn repeat(
         &self,
         key: &str,
@@ -116,7 +116,7 @@ impl Pipeline {
         repeated.ok_or(Problem::Internal)?
     }
 
-    /// Drops all commands without an outcome, because their object was reset.
+    /// Drops all commands and sends no outcomes, because the object was reset.
     pub fn clear(&self) {
         let dropped = self.0.with(|queues| {
             let commands = queues.commands.take();
@@ -132,7 +132,7 @@ impl Pipeline {
         // Once the object is about to be aborted, its memory and its storage may differ, so no command is run any more.
         while !steps.is_aborting() {
             let next = self.0.with(|queues| queues.commands.next());
-            // A receiver is gone if its client has disconnected. The command is run all the same.
+            // A receiver is gone if its client has disconnected. The command is run anyway.
             match next.flatten() {
                 None => return,
                 Some(Next::Commit(group)) => self.commit(group, steps).await,

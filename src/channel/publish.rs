@@ -17,8 +17,8 @@ use sse_hub::sse::Batch;
 const WATCH: Millis = 1_000;
 
 impl Shared {
-    /// Publishes the events in the body of `request`, and answers with their receipt once they are stored and in the log. A
-    /// publish whose key was used before is answered with the receipt of that time.
+    /// Publishes the events in the body of `request`, and answers with their receipt once they are stored and in the log. If
+    /// an earlier publish had the same key, answers with the receipt of that publish instead.
     pub async fn publish(
         self: &Rc<Self>,
         request: &Request,
@@ -44,8 +44,8 @@ impl Shared {
         Ok(responder.json_text(&receipt)?)
     }
 
-    /// Returns the receipt of an earlier publish with this key, once that publish has its receipt, or `None` if there was
-    /// none. Fails with [`Problem::IdempotencyKeyReused`] if that publish had other events.
+    /// Returns the receipt of an earlier publish with this key, or `None` if there was none. If that publish is in flight,
+    /// waits for its receipt. Fails with [`Problem::IdempotencyKeyReused`] if that publish had other events.
     async fn earlier_receipt(&self, key: &PublishKey) -> Result<Option<String>, Problem> {
         let PublishKey { key, fingerprint } = key;
         // A publish in flight comes first, because its stored receipt may still be corrected.
@@ -65,7 +65,7 @@ impl Shared {
         receipt.ok_or(Problem::Internal)?
     }
 
-    /// Has a command run after all earlier ones.
+    /// Queues a command. It runs after all earlier ones.
     pub fn submit(self: &Rc<Self>, command: Command) {
         if self.pipeline.submit(command) {
             let shared = self.clone();

@@ -30,7 +30,7 @@ pub(super) enum Callback {
 
 /// The shared state of one object.
 pub(super) struct Shared {
-    /// The channel's id. If the runtime does not tell it, the first request does.
+    /// The channel's id. It comes from the runtime, or else from the first request.
     pub id: OnceCell<String>,
     pub settings: Rc<Settings>,
     state: Deferring<ChannelState<EventStream, Database>, Callback>,
@@ -46,7 +46,7 @@ pub(super) struct Shared {
     /// It is set while commands are in flight; see [`crate::isolate::instance`].
     pub watchdog: Timer,
     pub memory: ChannelMemory,
-    /// When the storage is read next, to find out whether the platform has replaced this object.
+    /// When the storage is read next. If the platform has replaced this object, the read fails.
     pub next_check: Cell<Millis>,
     pub started: Millis,
 }

@@ -31,7 +31,7 @@ impl Steps for Rc<Shared> {
     }
 
     async fn make_durable(&self) -> Result<(), Problem> {
-        let durable = self.sync().await;
+        let durable = self.set_alarm_and_sync().await;
         durable.map_err(|error| self.storage_failed(&error))
     }
 
@@ -92,7 +92,7 @@ impl Steps for Rc<Shared> {
     }
 
     async fn clear_if_quiet(&self) -> Result<(), Problem> {
-        let cleared = self.clear().await;
+        let cleared = self.clear_or_set_alarm().await;
         cleared.map_err(|error| self.storage_failed(&error))
     }
 }

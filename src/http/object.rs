@@ -25,7 +25,7 @@ extern "C" {
     /// again for the client.
     type ObjectStub;
 
-    /// Sends a request, given as a URL and the rest.
+    /// Sends a request to `url`. `init` has the method, the headers and the body.
     #[wasm_bindgen(method, catch)]
     fn fetch(
         this: &ObjectStub,
@@ -38,7 +38,7 @@ thread_local! {
     static NAMESPACE: OnceCell<ObjectNamespace> = const { OnceCell::new() };
 }
 
-/// A request to an object that can be sent, several times if need be.
+/// A request to an object. It can be sent several times.
 pub struct Call {
     url: String,
     init: RequestInit,
@@ -48,7 +48,7 @@ pub struct Call {
 pub struct CallError {
     /// The message of the runtime.
     pub message: String,
-    /// The runtime says that the object has too much to do.
+    /// The runtime says that the object is overloaded.
     pub is_overloaded: bool,
     /// The object had not begun the call, so any call can be sent again.
     pub was_not_begun: bool,
@@ -56,7 +56,7 @@ pub struct CallError {
 
 impl Call {
     /// A call to the object of the grant's channel. `origin` is the origin of the client's page, if the response depends on it. `body` is
-    /// that of a publish.
+    /// the body of a publish.
     pub fn new(
         grant: &Grant,
         request: ObjectRequest,

@@ -1,7 +1,7 @@
 //! Headers that tell a browser how to treat the files in `public/`.
 //!
 //! The console is one file with an inline script and an inline style. Its Content-Security-Policy allows exactly these two, by
-//! their hashes, so markup that somebody manages to inject into the page runs no script. Each response computes the hashes
+//! their hashes, so markup that an attacker injects into the page runs no script. Each response computes the hashes
 //! from the page that it sends, so they always match the file.
 
 use base64::Engine as _;

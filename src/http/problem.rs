@@ -192,7 +192,7 @@ pub enum Problem {
     /// A setting is wrong.
     #[error("The server's settings are wrong: {0}. Correct the setting and deploy again.")]
     InvalidSetting(#[from] SettingError),
-    /// Anything that should not have happened. The log says what it was.
+    /// An error that should not occur. The log describes it.
     #[error("Something went wrong inside the server. Its log says what.")]
     Internal,
 }

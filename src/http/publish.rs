@@ -37,7 +37,7 @@ pub fn idempotency_key(request: &Request) -> Result<Option<String>, Problem> {
     }
 }
 
-/// Reads a publish to `channel`. `query` is that of the request.
+/// Reads a publish to `channel`. `query` is the query of the request.
 pub async fn read(
     request: &Request,
     query: &str,

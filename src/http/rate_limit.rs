@@ -24,7 +24,7 @@ pub async fn check(env: &Env, binding: &'static str, request: &Request) -> Resul
     if found.is_undefined() {
         return Ok(());
     }
-    // All requests without an address count as those of one client.
+    // All requests without an address are counted together, like the requests of one client.
     let address = request.headers().get(ADDRESS_HEADER).ok().flatten();
     let limiter: RateLimiter = found.unchecked_into();
     match limiter.limit(address.unwrap_or_default()).await {

@@ -33,7 +33,7 @@ pub enum Failure {
     Runtime(#[from] worker::Error),
 }
 
-/// The header of a receipt that repeats that of an earlier publish.
+/// The header of a response that repeats the receipt of an earlier publish.
 pub const REPLAYED_HEADER: &str = "Idempotency-Replayed";
 
 /// Makes the responses to one request.

@@ -9,7 +9,7 @@ use crate::http::method::Method;
 /// The target of a request for the server as a whole (RFC 9110, section 7.1).
 pub const SERVER_PATH: &str = "*";
 
-/// What one method of one path does.
+/// What a method of a path does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// Says that the Worker runs.

@@ -12,7 +12,8 @@ pub const LAST_EVENT_ID_HEADER: &str = "Last-Event-ID";
 pub struct Subscription {
     /// `Last-Event-ID`, `last_event_id` or `history`: where the stream starts.
     pub since: ReplayFrom,
-    /// `catch_up`: if the stream lags, it later gets the missing events from the history, instead of dropping them.
+    /// `catch_up`: if the stream falls behind the log, it later reads the events that it missed from the history, instead of
+    /// dropping them.
     pub catch_up: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The target of a request: the path and the query of its URL, once the host in front of them was checked. Pure.
+//! The target of a request: the path and the query of its URL, after the host in front of them was checked. Pure.
 //!
 //! The runtime joins `http://`, the header `Host` and the target of the request line without looking at any of them. A `Host`
 //! that is not a host can therefore contain a path, which a router would then find, although a proxy in front of the hub
@@ -37,7 +37,7 @@ impl<'a> Target<'a> {
         let (_, rest) = url.split_once("://").unwrap_or(("", url));
         let end = rest.find(AUTHORITY_ENDS).unwrap_or(rest.len());
         let (authority, target) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        // The header was checked already. This is the host in the URL, after which the path begins.
+        // The header was checked already. This is the host in the URL; the path begins after it.
         let is_server =
             target.is_empty() && authority.strip_suffix(SERVER_PATH).is_some_and(is_host);
         if is_server && method == Method::Options {

@@ -153,7 +153,7 @@ pub async fn wait_for_room(env: &Env, bytes: usize) -> Result<(), StorageFailure
         return Ok(());
     }
     let Some(disk) = Disk::open(env) else {
-        // Without access to the files, the only test is to store something.
+        // The files are not accessible, so the only test is a publish.
         SPACE.take();
         return Ok(());
     };

@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-/// A value that is borrowed by one closure at a time.
+/// A value that one closure at a time borrows.
 #[derive(Debug, Default)]
 pub struct Exclusive<T>(RefCell<T>);
 
@@ -18,13 +18,13 @@ impl<T> Exclusive<T> {
     }
 
     /// Runs `work` on the value. If a caller further up the stack is already working on it, does nothing and returns
-    /// `None`. Only code that can be called during such a work, like a callback, has to expect that.
+    /// `None`. Only code that can be called during such work, like a callback, has to expect that.
     pub fn try_with<R>(&self, work: impl FnOnce(&mut T) -> R) -> Option<R> {
         let mut value = self.0.try_borrow_mut().ok()?;
         Some(work(&mut value))
     }
 
-    /// Like [`try_with`](Self::try_with), for code that is never called during such a work: there, `None` is a defect,
+    /// Like [`try_with`](Self::try_with), for code that is never called during such work: there, `None` is a defect,
     /// which debug builds report.
     pub fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> Option<R> {
         let result = self.try_with(work);
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_borrow_inside_of_a_borrow_is_refused_and_changes_nothing() {
+    fn a_nested_borrow_is_refused_and_changes_nothing() {
         let cell = Exclusive::new(1);
         let inner = cell.with(|value| {
             *value += 1;

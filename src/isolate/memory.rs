@@ -1,15 +1,15 @@
 //! Counts the bytes of bodies and logs that one WebAssembly instance holds, and bounds them. Pure.
 //!
-//! The Worker and all objects of an isolate share one memory, so one publisher could fill it for all others. Two things take
-//! memory that grows with what publishers send, and both are counted here: the bodies of publishes, from before they are
-//! read until they are answered, and the logs of the channels.
+//! The Worker and all objects of an isolate share one memory, so one publisher could fill it for all others. Two things
+//! take memory that grows with what publishers send, and both are counted here: the bodies of publishes, from before
+//! they are read until they are answered, and the logs of the channels.
 //!
 //! A body is in memory twice on its way: in the Worker and in the channel's object. Each of the two has a room of
-//! [`Settings::body_room`](crate::settings::Settings::body_room). In the Worker, the bodies of one channel may take half of
-//! the space that all other bodies leave free: a single channel gets no more than a third of the room, two channels get a
-//! quarter each, and `n` channels get one part of `n + 2` each, so that two parts are left for the next channel. The objects'
-//! room is as large, so it has space for every body that the Worker has admitted. Logs may take the space that bodies leave
-//! of the limit of the whole instance, and are evicted when that space shrinks.
+//! [`Settings::body_room`](crate::settings::Settings::body_room). In the Worker, the bodies of one channel may take
+//! half of the space that all other bodies leave free: a single channel gets no more than a third of the room, two
+//! channels get a quarter each, and `n` channels get one part of `n + 2` each, so that two parts are left for the next
+//! channel. The objects' room is as large, so it has space for every body that the Worker has admitted. Logs may take
+//! the space that bodies leave of the limit of the whole instance, and are evicted when that space shrinks.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -49,8 +49,8 @@ pub fn memory() -> Rc<Memory> {
 }
 
 impl Memory {
-    /// Counts a body of `bytes` bytes for `channel`. All bodies of `holder` together may take `room` bytes. Returns `None`,
-    /// and counts nothing, if there is too little space.
+    /// Counts a body of `bytes` bytes for `channel`. All bodies of `holder` together may take `room` bytes. Returns
+    /// `None`, and counts nothing, if there is too little space.
     pub fn admit(
         self: &Rc<Self>,
         channel: &str,
@@ -76,7 +76,7 @@ impl Memory {
         self.logs.set(others.saturating_add(now));
     }
 
-    /// Returns how many bytes too many the instance holds if its limit is `limit` bytes.
+    /// Returns by how many bytes the instance exceeds a limit of `limit` bytes.
     pub fn excess(&self, limit: usize) -> usize {
         let bodies = self.in_worker.get().saturating_add(self.in_objects.get());
         bodies.saturating_add(self.logs.get()).saturating_sub(limit)
@@ -89,14 +89,14 @@ impl Memory {
         }
     }
 
-    fn of_channel(&self, channel: &str) -> usize {
+    fn channel_bytes(&self, channel: &str) -> usize {
         let bytes = self
             .by_channel
             .with(|by_channel| by_channel.get(channel).copied());
         bytes.flatten().unwrap_or_default()
     }
 
-    fn set_of_channel(&self, channel: &str, bytes: usize) {
+    fn set_channel_bytes(&self, channel: &str, bytes: usize) {
         self.by_channel.with(|by_channel| {
             if bytes == 0 {
                 by_channel.remove(channel);
@@ -128,16 +128,16 @@ impl Admission {
         // The body's own bytes count as free, so that a body that arrives in pieces may get as large as any other.
         let others = held.get().saturating_sub(self.bytes);
         let free = self.room.saturating_sub(others);
-        let of_channel = memory.of_channel(&self.channel).saturating_add(bytes);
+        let channel_bytes = memory.channel_bytes(&self.channel).saturating_add(bytes);
         let fits = match self.holder {
-            Holder::Worker => of_channel <= free / 2,
+            Holder::Worker => channel_bytes <= free / 2,
             Holder::Object => self.bytes.saturating_add(bytes) <= free,
         };
         if fits {
             held.set(held.get().saturating_add(bytes));
             self.bytes = self.bytes.saturating_add(bytes);
             if self.holder == Holder::Worker {
-                memory.set_of_channel(&self.channel, of_channel);
+                memory.set_channel_bytes(&self.channel, channel_bytes);
             }
         }
         fits
@@ -157,8 +157,10 @@ impl Drop for Admission {
         let held = memory.held_by(self.holder);
         held.set(held.get().saturating_sub(self.bytes));
         if self.holder == Holder::Worker {
-            let of_channel = memory.of_channel(&self.channel).saturating_sub(self.bytes);
-            memory.set_of_channel(&self.channel, of_channel);
+            let channel_bytes = memory
+                .channel_bytes(&self.channel)
+                .saturating_sub(self.bytes);
+            memory.set_channel_bytes(&self.channel, channel_bytes);
         }
     }
 }

@@ -54,7 +54,7 @@ pub enum Decision {
     Refuse,
 }
 
-/// Calls that have begun something, as the times at which they began it.
+/// The times at which calls began to open an object, or to wait.
 #[derive(Debug, Default)]
 struct Running(RefCell<Vec<Millis>>);
 
@@ -154,14 +154,14 @@ thread_local! {
     static OBJECTS: Objects = Objects::default();
 }
 
-/// Decides whether a call may call the object of `channel` now. The call arrived at `arrived`, and `max_open` objects may be
-/// open.
+/// Decides whether a call to the object of `channel` may be made now. The call arrived at `arrived`, and `max_open` objects
+/// may be open.
 pub fn decide(channel: &str, max_open: usize, arrived: Millis, now: Millis) -> Decision {
     OBJECTS.with(|objects| objects.decide(channel, max_open, arrived, now))
 }
 
 /// Reports that a call to the object of `channel` has ended. If the call opened the object, `opening_since` is the time at
-/// which [`decide`] let it.
+/// which [`decide`] allowed that.
 pub fn called(channel: &str, opening_since: Option<Millis>, now: Millis) {
     OBJECTS.with(|objects| objects.called(channel, opening_since, now));
 }
@@ -171,7 +171,7 @@ pub fn has_streams(channel: &str, streams: usize) {
     OBJECTS.with(|objects| objects.has_streams(channel, streams));
 }
 
-/// A call that waits. It is counted until this is dropped.
+/// A call that waits. It is counted until this value is dropped.
 pub struct Waiting(Millis);
 
 impl Waiting {

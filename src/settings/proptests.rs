@@ -38,7 +38,7 @@ const FIELDS: &[Field] = &[
     }),
 ];
 
-/// A variable, and what it is set to.
+/// The name and the value of a variable.
 type Variable = (&'static str, String);
 
 /// A variable that is often, but not always, set to a value of its range.

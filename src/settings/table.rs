@@ -1,7 +1,7 @@
 //! The table of all settings: names, defaults and ranges. Pure.
 //!
-//! [`Settings::read`](super::Settings::read) reads the variables by the rows of this table. A test compares the table with
-//! `scripts/settings.mjs`, with the documentation, and with the variables that `Settings::read` asks for.
+//! [`Settings::read`](super::Settings::read) reads the variables by the rows of this table. A test compares the table
+//! with `scripts/settings.mjs`, with the documentation, and with the variables that `Settings::read` asks for.
 
 use crate::environment::{Environment, SettingError};
 
@@ -10,7 +10,8 @@ use crate::environment::{Environment, SettingError};
 pub struct Number {
     /// The name of the variable.
     pub name: &'static str,
-    /// The value if the variable is not set. If another setting moves a bound beyond this value, the value is the bound.
+    /// The value if the variable is not set. If another setting moves a bound beyond this value, the value is the
+    /// bound.
     pub default: u64,
     /// The smallest value.
     pub least: Bound,
@@ -71,7 +72,8 @@ use Bound::{Fixed, Scaled, Setting};
 rows! { NUMBERS: Number;
     /// How many events may wait for one stream.
     BUFFER_EVENTS { default: 256, least: Fixed(1), most: Fixed(65_536) }
-    /// How many bytes may wait for one stream. At most 8 MiB: an object has 128 MiB, which it may share with other objects.
+    /// How many bytes may wait for one stream. At most 8 MiB: an object has 128 MiB, which it may share with other
+    /// objects.
     BUFFER_BYTES { default: 1 << 20, least: Fixed(1_024), most: Fixed(8 << 20) }
     /// How often an idle stream gets a comment.
     HEARTBEAT_SECONDS { default: 15, least: Fixed(1), most: Fixed(300) }
@@ -87,10 +89,10 @@ rows! { NUMBERS: Number;
     MAX_BATCH_EVENTS { default: 256, least: Fixed(1), most: Setting(&BUFFER_EVENTS) }
     /// How much memory the bodies and logs of one instance may take.
     ///
-    /// The default leaves most of an object's 128 MiB to what is not counted: JavaScript, open streams and copies of bodies.
-    /// The largest value is half of what WebAssembly can address. The smallest value lets the largest publish through: it
-    /// takes `BUFFER_BYTES` once it is encoded, and a publish may take half of the room for bodies, which is a quarter of
-    /// this number.
+    /// The default leaves most of an object's 128 MiB to what is not counted: JavaScript, open streams and copies of
+    /// bodies. The largest value is half of what WebAssembly can address. The smallest value lets the largest publish
+    /// through: it takes `BUFFER_BYTES` once it is encoded, and a publish may take half of the room for bodies, which
+    /// is a quarter of this number.
     MEMORY_BYTES {
         default: 32 << 20,
         least: Scaled { factor: 8, of: &BUFFER_BYTES, plus: 1 << 16 },
@@ -110,8 +112,8 @@ rows! { NUMBERS: Number;
     HISTORY_EVENTS { default: 1_000, least: Fixed(0), most: Fixed(1_000_000) }
     /// How long the history keeps an event. At most a year.
     HISTORY_SECONDS { default: 86_400, least: Fixed(1), most: Fixed(365 * 86_400) }
-    /// How many bytes the history of a channel keeps. On disk there may be twice as many, and the history deletes half of
-    /// that at once: with rows of 1 MB, deleting 256 MB took 0.22 s, in which the object does nothing else.
+    /// How many bytes the history of a channel keeps. On disk there may be twice as many, and the history deletes half
+    /// of that at once: with rows of 1 MB, deleting 256 MB took 0.22 s, in which the object does nothing else.
     HISTORY_BYTES { default: 16 << 20, least: Fixed(1), most: Fixed(256 << 20) }
     /// How long the idempotency key of a publish is remembered. At most a day.
     IDEMPOTENCY_SECONDS { default: 600, least: Fixed(1), most: Fixed(86_400) }
@@ -120,9 +122,9 @@ rows! { NUMBERS: Number;
 }
 
 rows! { CHOICES: Choice;
-    /// Who needs a token. [`Access::read`](crate::auth::Access::read) reads it.
+    /// Which requests need a token. [`Access::read`](crate::auth::Access::read) reads it.
     ACCESS { default: "token", words: &["token", "publish-token", "open"] }
-    /// The least important lines that are logged.
+    /// The lowest level of the lines that are logged.
     LOG_LEVEL { default: "info", words: &["debug", "info", "warn", "error"] }
 }
 
@@ -153,8 +155,8 @@ impl Bound {
         })
     }
 
-    /// The other setting that this bound depends on, as a formula.
-    fn origin(self) -> Option<String> {
+    /// The formula of this bound, if it depends on another setting.
+    fn formula(self) -> Option<String> {
         match self {
             Fixed(_) => None,
             Setting(other) => Some(other.name.to_owned()),
@@ -164,22 +166,23 @@ impl Bound {
 }
 
 impl Number {
-    /// Reads the variable. Fails if it is not a number of the range, or if a setting that the range depends on is wrong.
+    /// Reads the variable. Fails if it is not a number of the range, or if a setting that the range depends on is
+    /// wrong.
     pub fn read(&self, environment: &Environment) -> Result<u64, SettingError> {
         let least = self.least.value(environment)?;
         let most = self.most.value(environment)?;
-        // A table whose bounds cross would make `clamp` panic.
+        // Not `clamp`, which panics if `least` is larger than `most`.
         let default = self.default.max(least).min(most);
-        let origins = [("at least", self.least), ("at most", self.most)];
-        let origins = origins
+        let bounds = [("at least", self.least), ("at most", self.most)];
+        let formulas = bounds
             .into_iter()
-            .filter_map(|(end, bound)| Some(format!(" ({end} {})", bound.origin()?)));
+            .filter_map(|(end, bound)| Some(format!(" ({end} {})", bound.formula()?)));
         environment.number(
             self.name,
             default,
             least,
             most,
-            &origins.collect::<String>(),
+            &formulas.collect::<String>(),
         )
     }
 }

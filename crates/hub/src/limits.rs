@@ -11,7 +11,7 @@ pub struct Limits {
     pub buffer_bytes: usize,
     /// `HEARTBEAT_SECONDS`, in milliseconds: the longest time in which nothing is written to a stream.
     pub heartbeat: Millis,
-    /// `STALL_SECONDS`, in milliseconds: how long a stream may take nothing before it is ended. `None` means for ever.
+    /// `STALL_SECONDS`, in milliseconds: how long a stream may take nothing before it is ended. `None` means forever.
     pub stall: Option<Millis>,
     /// `FLUSH_MAX_MS`: the longest time that an event waits for the flush that writes it.
     pub flush_max: Millis,

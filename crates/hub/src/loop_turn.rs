@@ -1,6 +1,7 @@
 //! Turns of the caller's event loop.
 
-/// The number of a turn of the event loop, as far as the hub is told of turns.
+/// The number of a turn of the event loop. The hub counts only the turns that the caller reports with
+/// [`Hub::begin_loop_turn`](crate::Hub::begin_loop_turn).
 ///
 /// A stream can take a chunk only in a later loop turn than the one in which the chunk was written. So a stream that
 /// was written to in this loop turn and is not ready is not known to be slow.

@@ -5,8 +5,8 @@ use crate::stream::ConnId;
 
 /// The writes to streams, and the streams to end, that a call of the hub results in.
 ///
-/// The hub touches no stream. It returns this value, so that the caller can release its borrow of the hub before it
-/// writes. The hub assumes that the caller does all of it.
+/// The hub writes to no stream. It returns this value, so that the caller can release its borrow of the hub before it
+/// writes. The hub assumes that the caller makes all writes and ends all streams.
 #[derive(Debug)]
 pub struct Output<S> {
     /// The chunks that `writes` refer to. Many streams share most of them.
@@ -14,7 +14,8 @@ pub struct Output<S> {
     /// Which stream gets which chunk.
     pub writes: Vec<Write<S>>,
     /// The streams to end after their writes: streams that stalled, streams that expired, streams of a channel that
-    /// ended, and streams whose next events cannot be read. The hub has removed them already.
+    /// ended, streams whose next events cannot be read, and streams that keep a partial event while memory is short. The
+    /// hub has removed them already.
     pub ended: Vec<(ConnId, S)>,
     /// The last error of the history in this call, if there was one.
     pub error: Option<HistoryError>,

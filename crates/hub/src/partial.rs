@@ -2,7 +2,7 @@
 
 use std::rc::{Rc, Weak};
 
-/// What a stream has not been given yet of an event that it gets in parts.
+/// The rest of an event that a stream gets in parts.
 #[derive(Clone, Debug)]
 pub struct PartialEvent {
     event: Rc<Vec<u8>>,
@@ -11,7 +11,7 @@ pub struct PartialEvent {
 }
 
 impl PartialEvent {
-    /// An event of which the stream has been given nothing.
+    /// An event whose first part has not been given to the stream yet.
     pub fn new(event: Rc<Vec<u8>>) -> Self {
         Self { event, offset: 0 }
     }
@@ -27,7 +27,7 @@ impl PartialEvent {
     }
 }
 
-/// Two are equal if they are the same part of the same copy.
+/// Two values are equal if they are the same part of the same copy.
 impl PartialEq for PartialEvent {
     fn eq(&self, other: &Self) -> bool {
         self.offset == other.offset && Rc::ptr_eq(&self.event, &other.event)

@@ -1,4 +1,4 @@
-//! Tokens that somebody changed or invented.
+//! Tokens that were changed or forged.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

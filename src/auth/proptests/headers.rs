@@ -31,7 +31,7 @@ fn deployments() -> [Vec<Signer>; 3] {
     ]
 }
 
-/// The JWK Set of those that are not secrets.
+/// The JWK Set of the keys that are not secrets.
 fn set(keys: &[Signer]) -> String {
     let public = keys.iter().filter(|key| key.algorithm != Algorithm::HS256);
     let public: Vec<Value> = public.map(Signer::jwk).collect();

@@ -9,7 +9,7 @@ use crate::http::problem::Problem;
 use sse_hub::EndReceipt;
 use sse_hub::sse::{Batch, MAX_ENCODED_EVENT};
 
-/// The most bytes that are committed together, unless a single publish has more: as many as one row holds.
+/// The most bytes that are committed together: as many as one row holds. A single publish may have more.
 const GROUP_BYTES: usize = MAX_ENCODED_EVENT;
 
 /// A receipt as JSON, or the problem to report.
@@ -114,8 +114,8 @@ impl CommandQueue {
         std::mem::take(&mut self.waiting)
     }
 
-    /// Takes the next command, or as many publishes in a row as one commit takes. If there is none, the task that runs the
-    /// commands has to stop.
+    /// Takes the next command, or as many consecutive publishes as one commit takes. If there is no command, the task that
+    /// runs the commands has to stop.
     pub fn next(&mut self) -> Option<Next> {
         let next = match self.waiting.pop_front() {
             Some(Command::Publish(first)) => Next::Commit(self.take_group(first)),

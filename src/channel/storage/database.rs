@@ -1,5 +1,5 @@
 //! The Durable Object's storage as the runtime offers it: SQL, which takes effect at once and is durable after
-//! [`Database::sync`], the alarm, and the end of the object.
+//! [`Database::sync`], the alarm, and the abort of the object.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -27,7 +27,7 @@ extern "C" {
 
 #[wasm_bindgen(module = "/src/abort.js")]
 extern "C" {
-    /// Ends the object with this `state`. The file says why not at once.
+    /// Aborts the object with this `state` in a timer. The file explains why.
     #[wasm_bindgen(js_name = abortSoon)]
     fn abort_soon(state: &JsValue, reason: &str);
 }

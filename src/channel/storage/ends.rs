@@ -9,7 +9,8 @@ use super::sql::{DROP_KEYS, EVEN, ODD};
 use sse_hub::Millis;
 use sse_hub::sse::EventId;
 
-/// For how long a channel that was ended tells its subscribers not to reconnect, in milliseconds: one hour.
+/// How long a channel that was ended answers its subscribers with 204, so that they do not reconnect, in milliseconds: one
+/// hour.
 const STAYS_ENDED: Millis = 3_600_000;
 
 /// The result of [`Store::clear_if_quiet`].
@@ -42,7 +43,7 @@ impl<D: Sql> Store<D> {
         Ok(())
     }
 
-    /// Begins an epoch that is later than the current one, even if the clock does not say so.
+    /// Begins an epoch that is later than the current one, even if the clock stands still or was set back.
     pub(super) fn begin_next_epoch(&mut self, now: Millis) {
         let epoch = now.max(self.next.epoch.saturating_add(1));
         self.next = EventId { epoch, seq: 1 };
@@ -91,7 +92,7 @@ impl<D: Sql> Store<D> {
             if !self.keeps_history() {
                 return until;
             }
-            // The row stays for as long as the deleted events would have been kept: it lets subscribers learn of the gap.
+            // The row stays for as long as the deleted events would have been kept, so that subscribers get a gap notice.
             let ended_at = until.saturating_sub(STAYS_ENDED);
             return until.max(ended_at.saturating_add(self.history.age));
         }

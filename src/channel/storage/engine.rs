@@ -1,5 +1,5 @@
-//! The interface between the storage and its SQL engine. In the Durable Object the engine is the runtime's
-//! ([`Database`](super::database::Database)), in the tests a SQLite of their own.
+//! The interface between the storage and its SQL engine. The Durable Object uses the engine of
+//! the runtime ([`Database`](super::database::Database)), and the tests use a SQLite of their own.
 
 use super::error::StorageError;
 

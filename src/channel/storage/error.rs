@@ -20,7 +20,7 @@ pub enum StorageError {
 }
 
 impl StorageError {
-    /// The channel's state could not be borrowed, which cannot happen in a task.
+    /// The channel's state is borrowed by another caller. This cannot happen in a task.
     pub fn in_use() -> Self {
         Self::Failed("the channel's state is in use".to_owned())
     }
@@ -33,7 +33,7 @@ impl StorageError {
         }
     }
 
-    /// A row of `table` that has to exist, and does not.
+    /// The row of event `seq` is missing in `table`.
     pub fn missing_event(table: &'static str, seq: u64) -> Self {
         Self::MalformedRow {
             table,

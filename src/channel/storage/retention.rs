@@ -56,7 +56,7 @@ pub struct Retention {
     newest: Option<Row>,
     /// No event before this number is held. It only grows.
     held_from: u64,
-    /// Some rows, read ahead, among which the oldest row that is held is searched for.
+    /// The heads of some old rows, read ahead. The oldest row that is held is searched for in this list.
     oldest: VecDeque<Row>,
 }
 
@@ -124,8 +124,8 @@ impl Retention {
     }
 
     /// Returns the number of the oldest event that is held at `now`, or of the next event if none is held. `read_heads`
-    /// reads the heads of some rows of a table, from the row of the given event on. Fails if it fails, or if a row is
-    /// missing.
+    /// reads the heads of some rows of a table, from the row of the given event on. Fails if `read_heads` fails, or if a row
+    /// is missing.
     pub fn held_from(
         &mut self,
         now: Millis,

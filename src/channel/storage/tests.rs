@@ -45,7 +45,7 @@ impl Channel {
         Self { database, store }
     }
 
-    /// Loads the store anew, with other limits.
+    /// Loads the store again, with other limits.
     fn restart_with(&mut self, history: HistoryLimits, now: Millis) {
         self.store = Store::load(self.database.clone(), history, KEYS, now).unwrap();
     }
@@ -54,7 +54,7 @@ impl Channel {
         self.restart_with(self.store.history, now);
     }
 
-    /// The error of a start.
+    /// The error of a store that cannot be loaded.
     fn load_error(&self) -> StorageError {
         let loaded = Store::load(self.database.clone(), HISTORY, KEYS, START);
         loaded.err().unwrap()
@@ -116,7 +116,7 @@ impl Channel {
         Some(&record.receipt)
     }
 
-    /// All that can be told from outside about the store, to compare it before and after something.
+    /// Everything about the store that is visible from outside, to compare it before and after a step.
     fn snapshot(&mut self, now: Millis) -> String {
         let held = self.held(now);
         let stats = self.store.stats(now).unwrap();

@@ -13,7 +13,7 @@ use crate::http::response::Failure;
 use crate::http::subscribe::{EventsQuery, LAST_EVENT_ID_HEADER, Subscription};
 use crate::logging::printable;
 
-/// A request that may do what it asks for. Only this type has the methods that call the channel's object.
+/// A request that is authorized. Only this type has the methods that call the channel's object.
 pub struct Authorized<'a> {
     pub(super) request: ChannelRequest<'a>,
     /// The proof that the request is authorized.
@@ -28,7 +28,7 @@ impl<'a> Authorized<'a> {
 
     /// Opens a stream.
     pub async fn subscribe(&self) -> Result<Response, Failure> {
-        // The object reads the header Last-Event-ID, too. It cannot be wrong.
+        // This checks the query. Any value of the header Last-Event-ID is valid, and the object reads it.
         Subscription::read(None, self.request.query)?;
         let request = SubscribeRequest {
             query: self.query_without_token(),
@@ -40,7 +40,7 @@ impl<'a> Authorized<'a> {
         self.call_to_read(ObjectRequest::Subscribe(request)).await
     }
 
-    /// Gives the headers of a stream without calling the object.
+    /// Answers with the headers of a stream, without calling the object.
     pub fn check_subscribe(&self) -> Result<Response, Failure> {
         Subscription::read(None, self.request.query)?;
         Ok(self.request.responder.event_stream(None)?)

@@ -20,7 +20,7 @@ pub enum Retry {
 }
 
 impl Authorized<'_> {
-    /// Has the object do something that changes nothing.
+    /// Sends the object a request that changes nothing.
     pub(super) async fn call_to_read(
         &self,
         request: ObjectRequest<'_>,
@@ -45,7 +45,7 @@ impl Authorized<'_> {
         self.new_call(request, None)
     }
 
-    /// The same for a publish of these encoded events.
+    /// Like [`prepare`](Self::prepare), for a publish of the encoded events in `wire`.
     pub(super) fn prepare_publish(
         &self,
         publish: PublishRequest,
@@ -59,8 +59,8 @@ impl Authorized<'_> {
         Ok(Call::new(&self.grant, request, origin, body)?)
     }
 
-    /// Calls the object, and calls it once more if that fails and `retry` allows it: the object may just have been replaced.
-    /// Does not call again an object that is overloaded or has no space.
+    /// Calls the object. If that fails and `retry` allows it, calls the object once more, because it may just have been
+    /// replaced. Does not repeat the call if the object is overloaded or has no space.
     pub(super) async fn send(
         &self,
         call: &Call,
@@ -94,7 +94,7 @@ impl Authorized<'_> {
         Ok(result)
     }
 
-    /// Calls the object, once it may be opened.
+    /// Waits until the object may be opened, and calls it.
     pub(super) async fn send_once(
         &self,
         call: &Call,

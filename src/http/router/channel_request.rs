@@ -31,8 +31,8 @@ pub struct ChannelRequest<'a> {
 }
 
 impl<'a> ChannelRequest<'a> {
-    /// Checks that the request may do something that needs `permission`, and counts it for the limits of its address.
-    /// Nothing that is expensive, and no object, is touched before.
+    /// Counts the request for the limits of its address, and checks that it has `permission`. Before this, the Worker does
+    /// nothing that is expensive, and calls no object.
     pub async fn authorize(self, permission: Permission) -> Result<Authorized<'a>, Problem> {
         let limit = match permission {
             Permission::Publish => PUBLISH_LIMIT,
@@ -73,7 +73,7 @@ impl<'a> ChannelRequest<'a> {
         self.request.headers().get(name).ok().flatten()
     }
 
-    /// Whether a browser navigates to the channel, for example because somebody opened it in the address bar.
+    /// Whether a browser navigates to the channel, for example because a user opened it in the address bar.
     pub fn is_navigation(&self) -> bool {
         self.header("Sec-Fetch-Dest").as_deref() == Some("document")
     }

@@ -51,7 +51,8 @@ impl Authorized<'_> {
         }
     }
 
-    /// Has the object end the channel. Does not retry a call that the object had begun: somebody may have published since.
+    /// Calls the object to end the channel. Does not retry a call that the object had begun, because a client may have
+    /// published since then.
     async fn end_once(&self) -> Result<Ended, Failure> {
         let call = self.prepare(ObjectRequest::EndChannel)?;
         let response = match self.send(&call, Retry::OnlyIfNotBegun).await? {

@@ -48,7 +48,7 @@ impl Authorized<'_> {
         }
     }
 
-    /// Reports that the call which has passed the gate has ended.
+    /// Reports the end of a call that has passed the gate.
     pub(super) fn leave_gate(&self, passed: Option<Passed>) {
         if let Some(Passed { opening_since }) = passed {
             opening::called(&self.request.channel, opening_since, now());

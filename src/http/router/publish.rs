@@ -9,7 +9,6 @@ use crate::http::object::request::{ObjectRequest, PublishRequest};
 use crate::http::problem::Problem;
 use crate::http::publish;
 use crate::http::response::{self, Failure};
-
 use crate::isolate::clock::now;
 use crate::isolate::commit_log::{self, Progress};
 use crate::isolate::disk::Disk;
@@ -51,7 +50,7 @@ impl Authorized<'_> {
         Ok(response)
     }
 
-    /// Has the object publish the encoded events in `wire`.
+    /// Calls the object to publish the encoded events in `wire`.
     async fn send_publish(&self, wire: &str, key: Option<String>) -> Result<Response, Failure> {
         let number = commit_log::next_number();
         let has_key = key.is_some();

@@ -5,12 +5,12 @@ use crate::cursor::MissedEvents;
 /// Counts the deliveries that are dropped when events leave the log.
 ///
 /// A subscriber that drops events keeps its position. Until it gets its notice it is lagging, and it drops each further
-/// event that leaves the log. So these drops are counted without a look at each subscriber.
+/// event that leaves the log. So the number of lagging subscribers is enough to count these drops.
 #[derive(Debug)]
 pub struct DropAccounting {
     /// The number of lagging subscribers.
     lagging: u64,
-    /// A lower bound of the cursors that are in the log. It saves most appends a look at each subscriber.
+    /// A lower bound of the cursors that are in the log. Because of it, most appends need not look at each subscriber.
     cursor_lower_bound: u64,
     /// The number of deliveries dropped so far.
     total: u64,
@@ -61,8 +61,8 @@ impl DropAccounting {
         self.count(events);
     }
 
-    /// Notes that a chunk moved a cursor from event `from` to event `to`, if the log begins at `tail`. A cursor that enters
-    /// the log has a notice of the events that the subscriber dropped, or comes from the history.
+    /// Notes that a chunk moved a cursor from event `from` to event `to`. The log begins at `tail`. If the cursor enters the
+    /// log, the subscriber has got the notice of the events that it dropped, or has read them from the history.
     pub fn note_move(&mut self, from: u64, to: u64, missed: MissedEvents, tail: u64) {
         if from < tail && to >= tail {
             if missed == MissedEvents::Dropped {

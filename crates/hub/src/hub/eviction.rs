@@ -8,11 +8,12 @@ use crate::subscriber::Subscriber;
 /// Which events of the log an eviction removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evict {
-    /// The events that no stream needs from the log: each stream was given them, or can read them from the history.
+    /// The events that no stream needs from the log, because each stream was given them or can read them from the history.
     /// Nothing is dropped.
     Unneeded,
-    /// All events. [`Hub::readiness_to_empty`] has to return `Ready` before, so that only unresponsive subscribers
-    /// still need some. These read them from the history, or else drop them; the next receipt counts the drops.
+    /// All events. Before, [`Hub::readiness_to_empty`] has to return `Ready`, so that only unresponsive subscribers
+    /// still need events. These subscribers read the events from the history, or else drop them, and the next receipt
+    /// counts the drops.
     All,
 }
 

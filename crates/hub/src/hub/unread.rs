@@ -12,7 +12,7 @@ pub const SMALL_CHUNK: usize = 8 * 1024;
 /// runtime keeps copies of chunks, too.
 const MANY_BYTES: usize = 8 << 20;
 
-/// Counts the bytes of the chunks that streams have not taken yet. Each flush counts them anew.
+/// Counts the bytes of the chunks that streams have not taken yet. Each flush starts the count again.
 #[derive(Debug, Default)]
 pub struct UnreadBytes {
     last_flush: usize,

@@ -25,7 +25,7 @@ impl Missing {
         }
     }
 
-    /// An unknown number of events, of which `to` is the last.
+    /// An unknown number of events. The last one is `to`.
     pub fn unknown(to: EventId) -> Self {
         Self {
             count: None,
@@ -55,7 +55,7 @@ impl Notice {
     }
 }
 
-/// Encodes the last event of a stream whose channel has been deleted. `last` is the last event of the channel.
+/// Encodes the last event of a stream whose channel has ended. `last` is the last event of the channel.
 pub fn end_notice(last: EventId) -> String {
     last_notice("hub.end", last)
 }

@@ -14,9 +14,9 @@ use crate::join::JoinOptions;
 /// | unresponsive | a chunk was not taken in time | the same; or its events were evicted | a chunk was not taken in time |
 /// | dropping | its events left the log | events were evicted after it got its notice | never: it drops nothing |
 ///
-/// A dropping subscriber counts as unresponsive. The hub lets events leave the log only after every subscriber that
-/// would drop them was found unresponsive. So "dropping" and "unresponsive" are one property with three values. The
-/// last cell is why `Dropping` has a `bool` in place of a [`CatchUp`].
+/// A dropping subscriber counts as unresponsive: the hub lets events leave the log only after every subscriber that
+/// would drop them was found unresponsive. So the enum has three variants instead of two flags. `Dropping` has a `bool`
+/// in place of a [`CatchUp`], because of the last cell of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// The subscriber takes its chunks in time, as far as is known. Publishers wait a loop turn for it.

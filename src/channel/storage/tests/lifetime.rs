@@ -47,7 +47,7 @@ fn a_channel_is_needed_until_its_newest_event_or_key_is_too_old() {
 }
 
 #[test]
-fn a_quiet_channel_without_subscribers_needs_nothing_of_what_it_stored() {
+fn a_quiet_channel_without_subscribers_needs_none_of_its_data() {
     let mut channel = Channel::new(HISTORY);
     channel.commit_with_key("a", START);
     let quiet = channel.store.clear_if_quiet(START + 1_000, false);
@@ -91,7 +91,7 @@ fn a_quiet_channel_with_subscribers_keeps_its_epoch_and_numbers() {
 }
 
 #[test]
-fn a_channel_that_has_stored_nothing_is_not_taken_for_stored_by_an_alarm() {
+fn a_channel_that_has_stored_nothing_still_writes_its_row_after_an_alarm() {
     let mut channel = Channel::new(HISTORY);
     let quiet = channel.store.clear_if_quiet(START, true);
     assert_eq!(quiet, Ok(Quiet::Over));

@@ -74,7 +74,7 @@ impl Model {
         held
     }
 
-    /// The keys that are remembered, oldest first.
+    /// The keys that are remembered, newest first.
     fn keys(&self, now: Millis) -> Vec<String> {
         let newest = self.keys.iter().rev().take(3);
         let young = newest.filter(|(_, time)| now - time < KEYS.age);
@@ -87,7 +87,7 @@ impl Model {
     }
 }
 
-/// Takes one step with both.
+/// Takes one step in the channel and in the model.
 fn take(step: Step, channel: &mut Channel, model: &mut Model, now: &mut Millis) {
     match step {
         Step::Commit(sizes, has_key) => {
@@ -124,7 +124,7 @@ fn take(step: Step, channel: &mut Channel, model: &mut Model, now: &mut Millis) 
             let next = channel.store.next_id();
             channel.restart(*now);
             if channel.database.dump().is_empty() {
-                // A channel of which nothing is stored begins another epoch.
+                // A channel that has stored nothing begins another epoch.
                 assert!(channel.store.next_id().epoch >= next.epoch);
                 model.next = 1;
             } else {

@@ -1,4 +1,4 @@
-//! The rules of `docs/delivery.md`, in random sequences of steps.
+//! The rules of `docs/delivery.md`, "The seven rules", in random sequences of steps.
 
 use proptest::prelude::*;
 use proptest::sample::Index;

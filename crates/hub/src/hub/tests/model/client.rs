@@ -9,7 +9,7 @@ use crate::{ConnId, Millis, ReplayFrom};
 /// The data of every event published, by epoch. The first event of an epoch has the number 1.
 pub type Published = BTreeMap<u64, Vec<String>>;
 
-/// A client, and what it asked for.
+/// A client, and the options with which it subscribed.
 pub struct Client {
     pub conn: ConnId,
     pub stream: FakeStream,

@@ -17,7 +17,7 @@ impl Model {
         self.clients.last().unwrap().stream.take();
     }
 
-    /// Adds a client that starts where it asks.
+    /// Adds a client that starts at `from`.
     pub fn join_from(&mut self, from: ReplayFrom, keeps_up: bool, catch_up: bool) {
         let conn = self.hub.next_conn_id();
         let start = self
