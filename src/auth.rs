@@ -69,8 +69,8 @@ impl Permission {
     }
 }
 
-/// The cookie that may hold a token. Browsers also send cookies with requests that pages of other sites make. A token in
-/// a cookie therefore permits subscribing only: otherwise any site could publish with it.
+/// The cookie that may hold a token. Browsers also send cookies with requests that pages of other sites make. A token
+/// in a cookie therefore permits subscribing only: otherwise any site could publish with it.
 pub const COOKIE: &str = "sse_broadcaster_token";
 
 /// The longest token, in characters. A cookie can hold half of it.

@@ -9,8 +9,8 @@
 //! - `storage`: the data of the channel
 //! - `memory`, `rate`, `timer`: limits and time
 //!
-//! Only this module and its children call the runtime's streams and storage. The state is never borrowed during a call into
-//! JavaScript that may call back: a write to a stream, and the end of one, may call its `cancel` at once.
+//! Only this module and its children call the runtime's streams and storage. The state is never borrowed during a call
+//! into JavaScript that may call back: a write to a stream, and the end of one, may call its `cancel` at once.
 
 mod end;
 mod events;
@@ -55,8 +55,8 @@ const RETRY_ALARM: Millis = 3_600_000;
 
 /// The Durable Object class. Its state is in `Shared`, which its callbacks and tasks hold as well.
 ///
-/// It is written by hand instead of with worker's `#[durable_object]`, whose wrappers of request and response cost several
-/// calls into JavaScript for every publish, and leave garbage for every stream.
+/// It is written by hand instead of with worker's `#[durable_object]`, whose wrappers of request and response cost
+/// several calls into JavaScript for every publish, and leave garbage for every stream.
 #[wasm_bindgen]
 pub struct Channel {
     env: Env,
@@ -169,8 +169,9 @@ impl Channel {
         Ok(shared)
     }
 
-    /// Removes all stored data if the channel cannot be loaded because of a malformed row. So a DELETE repairs the channel, as
-    /// the text of the problem says, also on Cloudflare, where the Worker cannot remove the file of the database.
+    /// Removes all stored data if the channel cannot be loaded because of a malformed row. So a DELETE repairs the
+    /// channel, as the text of the problem says, also on Cloudflare, where the Worker cannot remove the file of the
+    /// database.
     async fn remove_malformed_rows(&self) -> Result<(), Problem> {
         if self.shared.get().is_some() {
             return Ok(());

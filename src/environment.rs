@@ -51,8 +51,8 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// The value of a variable that is one of a few names. `known` maps each name to a value, and `expected` lists the names
-    /// for the error.
+    /// The value of a variable that is one of a few names. `known` maps each name to a value, and `expected` lists the
+    /// names for the error.
     pub fn choice<T>(
         &self,
         name: &'static str,

@@ -1,5 +1,5 @@
-//! Requests and responses: finds the endpoint of a request, checks the request, calls the channel's object, and makes the
-//! response.
+//! Requests and responses: finds the endpoint of a request, checks the request, calls the channel's object, and makes
+//! the response.
 //!
 //! The modules, in the order of their dependencies: each uses only those before it.
 //!

@@ -39,8 +39,8 @@ use crate::logging::{Level, Line};
 use crate::settings::Settings;
 use crate::settings::deployment;
 
-/// The entry point of the Worker. It takes and returns objects of the runtime: the types of the worker crate would call into
-/// JavaScript for each property, and the response of an object is passed on unchanged.
+/// The entry point of the Worker. It takes and returns objects of the runtime: the types of the worker crate would call
+/// into JavaScript for each property, and the response of an object is passed on unchanged.
 #[event(fetch)]
 async fn fetch(
     request: web_sys::Request,
@@ -63,9 +63,9 @@ async fn fetch(
     })
 }
 
-/// Answers with 503 to a request that was in flight when the instance was lost, if the request must not be handled again.
-/// That is a publish or a `DELETE`, which may have taken effect, or a request during which several instances were lost.
-/// `src/entry.mjs` calls it.
+/// Answers with 503 to a request that was in flight when the instance was lost, if the request must not be handled
+/// again. That is a publish or a `DELETE`, which may have taken effect, or a request during which several instances
+/// were lost. `src/entry.mjs` calls it.
 #[wasm_bindgen]
 pub fn unavailable(request: &web_sys::Request, env: Env) -> Result<web_sys::Response> {
     let settings = deployment::settings(&env).ok();

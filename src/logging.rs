@@ -83,8 +83,8 @@ impl Line {
         self
     }
 
-    /// Adds ` error=…`. An error of the runtime may quote the URL of a request, with a token in its query, so the queries of
-    /// all URLs are left out.
+    /// Adds ` error=…`. An error of the runtime may quote the URL of a request, with a token in its query, so the
+    /// queries of all URLs are left out.
     pub fn error(mut self, error: &impl Display) -> Self {
         let text = without_queries(&error.to_string());
         self.push("error", &escaped(&text, MAX_ERROR_CHARS));
@@ -136,8 +136,8 @@ fn escaped(text: &str, max_chars: usize) -> String {
     out
 }
 
-/// Whether a character ends a line, or changes the direction of the text around it (Unicode, annex 9). A log line with such
-/// a character could look like another one.
+/// Whether a character ends a line, or changes the direction of the text around it (Unicode, annex 9). A log line with
+/// such a character could look like another one.
 fn changes_layout(character: char) -> bool {
     matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -18,8 +18,8 @@ use sse_hub::{Limits, Millis};
 use self::origins::Origins;
 use self::table::Number;
 
-/// The most memory for the bodies of publishes, even if `MEMORY_BYTES` allows more. One thread handles all bodies, so more
-/// of them in memory would only make each publish take longer.
+/// The most memory for the bodies of publishes, even if `MEMORY_BYTES` allows more. One thread handles all bodies, so
+/// more of them in memory would only make each publish take longer.
 const BODY_ROOM: u64 = 8 << 20;
 
 /// The part of `MEMORY_BYTES` that bodies may take in the Worker, and again in the objects.
@@ -84,8 +84,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads all settings. `variable` returns the value of a variable, or `None` if it is not set. An empty value counts as
-    /// not set. Fails with the first variable that cannot be used.
+    /// Reads all settings. `variable` returns the value of a variable, or `None` if it is not set. An empty value
+    /// counts as not set. Fails with the first variable that cannot be used.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
         let environment = Environment::new(&variable);
         let number = |setting: Number| setting.read(&environment);

@@ -53,8 +53,8 @@ fn names_in_keys(algorithm: Algorithm) -> &'static [&'static str] {
     }
 }
 
-/// Reads the keys of a JWK Set that can verify tokens, and ignores the others. The error says what is wrong with the set.
-/// It shows no value of the set, because someone may have put a secret there by mistake.
+/// Reads the keys of a JWK Set that can verify tokens, and ignores the others. The error says what is wrong with the
+/// set. It shows no value of the set, because someone may have put a secret there by mistake.
 pub fn public_keys(text: &str) -> Result<Vec<VerificationKey>, String> {
     let set: Value =
         serde_json::from_str(text).map_err(|error| format!("is not JSON ({error})"))?;
@@ -79,8 +79,8 @@ pub fn public_keys(text: &str) -> Result<Vec<VerificationKey>, String> {
     Ok(usable)
 }
 
-/// The algorithm of a JWK, and the JWK reduced to the public key. `None` if the hub does not support this kind of key, or
-/// if the key does not have the right size.
+/// The algorithm of a JWK, and the JWK reduced to the public key. `None` if the hub does not support this kind of key,
+/// or if the key does not have the right size.
 fn public_parameters(key: &Value) -> Option<(Algorithm, KeyMaterial)> {
     let text = |name: &str| key.get(name).and_then(Value::as_str);
     let bytes = |name: &str| BASE64_URL_SAFE_NO_PAD.decode(text(name)?).ok();

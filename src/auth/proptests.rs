@@ -1,5 +1,5 @@
-//! Properties of tokens, their headers and claims, and the keys that verify them. `test_support` compares every result with
-//! the jsonwebtoken library.
+//! Properties of tokens, their headers and claims, and the keys that verify them. `test_support` compares every result
+//! with the jsonwebtoken library.
 
 mod changed;
 mod claims;

@@ -1,5 +1,5 @@
-//! Verifies signatures with the platform's Web Crypto. In WebAssembly, RS256 and ES256 would take 1.5 ms of CPU each, three
-//! times as much as the rest of a publish. Web Crypto takes less than a tenth of that.
+//! Verifies signatures with the platform's Web Crypto. In WebAssembly, RS256 and ES256 would take 1.5 ms of CPU each,
+//! three times as much as the rest of a publish. Web Crypto takes less than a tenth of that.
 
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;

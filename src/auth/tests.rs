@@ -1,4 +1,5 @@
-//! Policies, grants and their times, and remembered tokens. The module `tokens` tests the rules for the tokens themselves.
+//! Policies, grants and their times, and remembered tokens. The module `tokens` tests the rules for the tokens
+//! themselves.
 
 mod tokens;
 

@@ -25,8 +25,8 @@ impl TokenVerifier {
         })
     }
 
-    /// Returns the claims of a token, if a key of this deployment signed it and it has the required claims. Does not check
-    /// the times.
+    /// Returns the claims of a token, if a key of this deployment signed it and it has the required claims. Does not
+    /// check the times.
     pub async fn verify(
         &self,
         token: &str,

@@ -44,8 +44,8 @@ impl Shared {
         self.database.sync().await
     }
 
-    /// Sets an alarm for a channel that has just begun to store data, unless an alarm is already set that is early enough.
-    /// Each alarm then sets the next one.
+    /// Sets an alarm for a channel that has just begun to store data, unless an alarm is already set that is early
+    /// enough. Each alarm then sets the next one.
     async fn set_first_alarm(&self) -> Result<(), StorageError> {
         if self.with(|state| state.store.needs_alarm()) == Some(false) {
             return Ok(());
@@ -63,8 +63,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Sets the alarm to a time in `after` milliseconds, plus a random delay, so that channels that were used at the same
-    /// moment do not all start at the same moment.
+    /// Sets the alarm to a time in `after` milliseconds, plus a random delay, so that channels that were used at the
+    /// same moment do not all start at the same moment.
     async fn set_alarm(&self, after: Millis) -> Result<(), StorageError> {
         let most = u32::try_from(self.alarm_spread()).unwrap_or(u32::MAX);
         let delay = Millis::from(response::random_between(0, most));

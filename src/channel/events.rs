@@ -11,8 +11,8 @@ use crate::http::subscribe::EventsQuery;
 use sse_hub::sse::{self, EventId, Missing};
 use sse_hub::{History, HistoryError};
 
-/// A page ends when its encoded events have this many bytes. As JSON they may have six times as many, and the runtime keeps
-/// the page until the client has read it.
+/// A page ends when its encoded events have this many bytes. As JSON they may have six times as many, and the runtime
+/// keeps the page until the client has read it.
 const PAGE_BYTES: usize = 64 * 1024;
 
 /// The type that the SSE standard gives an event without a type.

@@ -63,9 +63,9 @@ impl Shared {
         }
     }
 
-    /// Reads from the storage once per heartbeat period. After the platform has replaced an object, it may leave the streams
-    /// of the old object open for a while, although nothing is published to them any more. It stops the old object when
-    /// that object uses its storage, and the clients then reconnect.
+    /// Reads from the storage once per heartbeat period. After the platform has replaced an object, it may leave the
+    /// streams of the old object open for a while, although nothing is published to them any more. It stops the old
+    /// object when that object uses its storage, and the clients then reconnect.
     fn check_storage(&self) {
         let now = self.clock.now();
         if now < self.next_check.get() {
@@ -85,8 +85,8 @@ impl Shared {
         }
     }
 
-    /// Writes to streams and ends them, as the hub has decided. Each chunk is copied out of WebAssembly memory once, however
-    /// many streams get it.
+    /// Writes to streams and ends them, as the hub has decided. Each chunk is copied out of WebAssembly memory once,
+    /// however many streams get it.
     pub(super) fn perform(&self, output: Output<EventStream>) {
         let chunks: Vec<Uint8Array> = output
             .chunks
@@ -125,8 +125,8 @@ impl Shared {
         });
     }
 
-    /// Before events leave the log: writes them to the streams that keep up and do not have them yet, and waits for turns of
-    /// the event loop in which these streams take them. Does not wait for streams with backpressure.
+    /// Before events leave the log: writes them to the streams that keep up and do not have them yet, and waits for
+    /// turns of the event loop in which these streams take them. Does not wait for streams with backpressure.
     pub(super) async fn let_streams_keep_up(
         &self,
         readiness: impl Fn(&mut Hub<EventStream>) -> Readiness,

@@ -1,8 +1,9 @@
 //! A channel's share of the memory of the instance: its bodies are admitted, and events are evicted from its log.
 //!
 //! When the instance is over its limit, the events that no stream needs are evicted from the logs of all its channels,
-//! whichever channel has reached the limit. That changes memory only, none of the runtime's streams or storage. Events that
-//! streams still need are evicted by the object itself when it runs next, because it offers them to its streams first.
+//! whichever channel has reached the limit. That changes memory only, none of the runtime's streams or storage. Events
+//! that streams still need are evicted by the object itself when it runs next, because it offers them to its streams
+//! first.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -65,9 +66,9 @@ impl Drop for ChannelMemory {
 
 /// Adds a channel from whose log events may be evicted.
 ///
-/// When the runtime resets an object, it drops the object without notice, and the calls in flight in the object never end.
-/// They would keep the channel's memory, and its counts, forever. So when the next object of the channel registers, the
-/// memory of the previous one is released.
+/// When the runtime resets an object, it drops the object without notice, and the calls in flight in the object never
+/// end. They would keep the channel's memory, and its counts, forever. So when the next object of the channel
+/// registers, the memory of the previous one is released.
 pub fn register(shared: &Rc<Shared>) {
     let object = shared.database.location().object().to_owned();
     let previous = CHANNELS.with(|channels| {
@@ -167,8 +168,8 @@ impl Shared {
         self.count_log();
     }
 
-    /// If the instance is over its limit, empties the log of this channel after the streams that keep up have received its
-    /// events.
+    /// If the instance is over its limit, empties the log of this channel after the streams that keep up have received
+    /// its events.
     pub(super) async fn evict_log(&self) {
         if !self.is_over_limit() || self.memory.log_bytes.get() == 0 {
             return;
@@ -188,7 +189,8 @@ impl Shared {
         }
     }
 
-    /// Starts a task that calls [`evict_log`](Self::evict_log), if the instance is over its limit and no such task runs.
+    /// Starts a task that calls [`evict_log`](Self::evict_log), if the instance is over its limit and no such task
+    /// runs.
     pub(super) fn evict_log_soon(self: &Rc<Self>) {
         let is_wanted = self.is_over_limit() && self.memory.log_bytes.get() > 0;
         if is_wanted && !self.memory.is_evicting.replace(true) {

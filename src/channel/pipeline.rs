@@ -1,9 +1,9 @@
-//! Runs the commands of a channel: first their writes to the storage, then their changes of the log. Free of JavaScript: the
-//! trait [`Steps`] stands for the runtime.
+//! Runs the commands of a channel: first their writes to the storage, then their changes of the log. Free of
+//! JavaScript: the trait [`Steps`] stands for the runtime.
 //!
 //! There are two tasks. The first runs the commands in the order in which they were submitted. It commits publishes in
-//! groups; the publishes that arrive during a commit form the next group. The second appends the committed publishes to the
-//! log in the same order, and may have to wait until streams keep up. Commits never wait for appends.
+//! groups; the publishes that arrive during a commit form the next group. The second appends the committed publishes to
+//! the log in the same order, and may have to wait until streams keep up. Commits never wait for appends.
 
 mod commands;
 mod in_flight;
@@ -50,8 +50,8 @@ pub trait Steps {
     /// Before the channel ends: writes the events in the log to the streams that keep up.
     async fn prepare_end(&self);
 
-    /// Writes the end of the channel to the storage, and suspends all reads until [`end_streams`](Self::end_streams): the
-    /// storage already belongs to the next epoch, but the streams do not.
+    /// Writes the end of the channel to the storage, and suspends all reads until [`end_streams`](Self::end_streams):
+    /// the storage already belongs to the next epoch, but the streams do not.
     fn store_end(&self) -> Result<(), Problem>;
 
     /// Empties the log, and ends all streams.
@@ -103,8 +103,8 @@ impl Pipeline {
         is_running.unwrap_or_default()
     }
 
-    /// Returns a receiver of the outcome of the publish in flight with this key, or `None` if no publish in flight has the
-    /// key. Fails with [`Problem::IdempotencyKeyReused`] if that publish has other events.
+    /// Returns a receiver of the outcome of the publish in flight with this key, or `None` if no publish in flight has
+    /// the key. Fails with [`Problem::IdempotencyKeyReused`] if that publish has other events.
     pub fn repeat(
         &self,
         key: &str,

@@ -17,8 +17,8 @@ use sse_hub::sse::Batch;
 const WATCH: Millis = 1_000;
 
 impl Shared {
-    /// Publishes the events in the body of `request`, and answers with their receipt once they are stored and in the log. If
-    /// an earlier publish had the same key, answers with the receipt of that publish instead.
+    /// Publishes the events in the body of `request`, and answers with their receipt once they are stored and in the
+    /// log. If an earlier publish had the same key, answers with the receipt of that publish instead.
     pub async fn publish(
         self: &Rc<Self>,
         request: &Request,
@@ -44,8 +44,8 @@ impl Shared {
         Ok(responder.json_text(&receipt)?)
     }
 
-    /// Returns the receipt of an earlier publish with this key, or `None` if there was none. If that publish is in flight,
-    /// waits for its receipt. Fails with [`Problem::IdempotencyKeyReused`] if that publish had other events.
+    /// Returns the receipt of an earlier publish with this key, or `None` if there was none. If that publish is in
+    /// flight, waits for its receipt. Fails with [`Problem::IdempotencyKeyReused`] if that publish had other events.
     async fn earlier_receipt(&self, key: &PublishKey) -> Result<Option<String>, Problem> {
         let PublishKey { key, fingerprint } = key;
         // A publish in flight comes first, because its stored receipt may still be corrected.
@@ -83,8 +83,8 @@ impl Shared {
     }
 }
 
-/// Reads the events of a publish, which the Worker has encoded. Fails if the body is not the announced `bytes` bytes, or has
-/// no events.
+/// Reads the events of a publish, which the Worker has encoded. Fails if the body is not the announced `bytes` bytes,
+/// or has no events.
 async fn read_batch(request: &Request, bytes: usize) -> Result<Batch, Failure> {
     let body = JsFuture::from(request.text().map_err(worker::Error::from)?).await;
     let body = body.map_err(worker::Error::from)?.as_string();

@@ -98,8 +98,8 @@ impl Shared {
 
     /// Runs `work` on the hub and the store, and then the callbacks that were deferred meanwhile.
     ///
-    /// `work` must not write to a stream or end one, because both may call `cancel` back. It may read the clock, ask whether
-    /// a stream is ready, and use the storage.
+    /// `work` must not write to a stream or end one, because both may call `cancel` back. It may read the clock, ask
+    /// whether a stream is ready, and use the storage.
     pub fn with<R>(
         &self,
         work: impl FnOnce(&mut ChannelState<EventStream, Database>) -> R,
@@ -109,7 +109,8 @@ impl Shared {
         result
     }
 
-    /// Runs the work of a callback on the hub and the store. If they are borrowed, defers the callback, and returns `None`.
+    /// Runs the work of a callback on the hub and the store. If they are borrowed, defers the callback, and returns
+    /// `None`.
     fn enter<R>(
         &self,
         callback: Callback,

@@ -42,7 +42,8 @@ impl<S: Stream, D: Sql> ChannelState<S, D> {
         }
     }
 
-    /// Writes a group of publishes to the storage. Passes the number and the last id of each of them to `record` before.
+    /// Writes a group of publishes to the storage. Passes the number and the last id of each of them to `record`
+    /// before.
     pub fn commit(
         &mut self,
         group: &[Submission],
@@ -63,8 +64,8 @@ impl<S: Stream, D: Sql> ChannelState<S, D> {
         Ok(Commit { publishes, wrote })
     }
 
-    /// Appends a committed publish to the log. If its receipt differs from the one that is stored under its key, replaces
-    /// that one. The answer leaves the object only when the replacement is durable, too.
+    /// Appends a committed publish to the log. If its receipt differs from the one that is stored under its key,
+    /// replaces that one. The answer leaves the object only when the replacement is durable, too.
     pub fn append(&mut self, committed: &Committed, now: Millis) -> Appended {
         let Committed { submission, plan } = committed;
         let receipt = self.hub.append(&submission.batch, now);

@@ -15,14 +15,14 @@ use sse_hub::{ConnId, Stream};
 pub struct EventStream(Rc<ReadableStreamDefaultController>);
 
 impl EventStream {
-    /// Passes `chunk` to the runtime, which copies it when it sends it. Fails if the stream has ended. May call `cancel`
-    /// before it returns.
+    /// Passes `chunk` to the runtime, which copies it when it sends it. Fails if the stream has ended. May call
+    /// `cancel` before it returns.
     pub fn write(&self, chunk: &Uint8Array) -> Result<()> {
         Ok(self.0.enqueue_with_chunk(chunk)?)
     }
 
-    /// Ends the stream after the chunks that were written. The client sees a complete response, and reconnects. May call
-    /// `cancel` before it returns.
+    /// Ends the stream after the chunks that were written. The client sees a complete response, and reconnects. May
+    /// call `cancel` before it returns.
     pub fn end(&self) {
         // This fails only if the stream has ended already.
         let _ = self.0.close();
@@ -30,8 +30,8 @@ impl EventStream {
 }
 
 impl Stream for EventStream {
-    // The high-water mark is one chunk, so a desired size of one means that the queue is empty. The hub is borrowed during
-    // this call. That is safe, because the getter is the runtime's own: it neither throws nor calls back.
+    // The high-water mark is one chunk, so a desired size of one means that the queue is empty. The hub is borrowed
+    // during this call. That is safe, because the getter is the runtime's own: it neither throws nor calls back.
     fn is_ready(&self) -> bool {
         self.0.desired_size().is_some_and(|size| size >= 1.0)
     }

@@ -48,7 +48,8 @@ impl Shared {
         Ok(responder.event_stream(Some(&body))?)
     }
 
-    /// Returns where a stream starts, or `None` if the channel was ended. Fails if the channel has too many subscribers.
+    /// Returns where a stream starts, or `None` if the channel was ended. Fails if the channel has too many
+    /// subscribers.
     fn start_position(
         &self,
         wanted: &Subscription,

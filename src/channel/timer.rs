@@ -17,8 +17,8 @@ extern "C" {
     fn aborting_on_failure(state: &JsValue, callback: &JsValue) -> Function;
 }
 
-/// A clock in milliseconds since 1970 that never goes back. If the machine's clock is set back, this clock continues from its
-/// last reading.
+/// A clock in milliseconds since 1970 that never goes back. If the machine's clock is set back, this clock continues
+/// from its last reading.
 #[derive(Default)]
 pub struct Clock {
     last: Cell<Millis>,
@@ -71,8 +71,8 @@ impl Timer {
         }
     }
 
-    /// Has the callback run at `at`, or not at all. A timeout that is set for an earlier time stays: its callback sets the
-    /// next one.
+    /// Has the callback run at `at`, or not at all. A timeout that is set for an earlier time stays: its callback sets
+    /// the next one.
     pub fn set(&self, at: Option<Millis>, now: Millis) -> Result<()> {
         let global: WorkerGlobalScope = js_sys::global().unchecked_into();
         if let Some((handle, set_for)) = self.set.get() {

@@ -26,8 +26,8 @@ pub const MAX_COOKIES: usize = 4;
 impl Credentials<'_> {
     /// The tokens to try, in order. The header has priority over the query, and the query over the cookies.
     ///
-    /// Cookies permit subscribing only, and only the first [`MAX_COOKIES`] count. An empty token in the query or a cookie
-    /// is ignored. An empty token in the header is returned, so that the request is refused. Fails with
+    /// Cookies permit subscribing only, and only the first [`MAX_COOKIES`] count. An empty token in the query or a
+    /// cookie is ignored. An empty token in the header is returned, so that the request is refused. Fails with
     /// [`Problem::InvalidQuery`] if the query has two tokens.
     pub fn tokens(&self, permission: Permission) -> Result<Vec<Cow<'_, str>>, Problem> {
         if let Some(token) = self.authorization.as_deref().and_then(bearer) {
@@ -56,8 +56,8 @@ fn bearer(authorization: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("Bearer").then(|| trim(token))
 }
 
-/// The tokens in a `Cookie` header. A browser sends several cookies of the same name if they were set for several paths or
-/// domains.
+/// The tokens in a `Cookie` header. A browser sends several cookies of the same name if they were set for several paths
+/// or domains.
 fn tokens_in_cookies(cookies: &str) -> impl Iterator<Item = &str> {
     let pairs = cookies.split(';').filter_map(|pair| pair.split_once('='));
     let named = pairs.filter(|(name, _)| trim(name) == COOKIE);

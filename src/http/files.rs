@@ -1,7 +1,7 @@
 //! The files of the console, in `public/`.
 //!
-//! The Worker asks for a file with a URL and headers of its own. The runtime quotes URLs in its errors, and the URL of a client
-//! may have a token in its query.
+//! The Worker asks for a file with a URL and headers of its own. The runtime quotes URLs in its errors, and the URL of
+//! a client may have a token in its query.
 
 use web_sys::{Headers, Request, Response, ResponseInit};
 use worker::{Env, RequestInit, RequestRedirect};

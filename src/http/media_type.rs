@@ -2,8 +2,8 @@
 
 use sse_hub::sse;
 
-/// Whether `value`, a `Content-Type` or a part of an `Accept`, is the media type `name`. Parameters do not count, and neither
-/// do upper and lower case.
+/// Whether `value`, a `Content-Type` or a part of an `Accept`, is the media type `name`. Parameters do not count, and
+/// neither do upper and lower case.
 pub fn is(value: &str, name: &str) -> bool {
     without_parameters(value).eq_ignore_ascii_case(name)
 }

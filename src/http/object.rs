@@ -21,8 +21,8 @@ const NOT_BEGUN: &str = "not begun:";
 
 #[wasm_bindgen]
 extern "C" {
-    /// The stub of an object as the runtime has it. The stub of the worker crate would wrap every response, and unwrap it
-    /// again for the client.
+    /// The stub of an object as the runtime has it. The stub of the worker crate would wrap every response, and unwrap
+    /// it again for the client.
     type ObjectStub;
 
     /// Sends a request to `url`. `init` has the method, the headers and the body.
@@ -55,8 +55,8 @@ pub struct CallError {
 }
 
 impl Call {
-    /// A call to the object of the grant's channel. `origin` is the origin of the client's page, if the response depends on it. `body` is
-    /// the body of a publish.
+    /// A call to the object of the grant's channel. `origin` is the origin of the client's page, if the response
+    /// depends on it. `body` is the body of a publish.
     pub fn new(
         grant: &Grant,
         request: ObjectRequest,
@@ -87,8 +87,8 @@ impl Call {
         Ok(Self { url, init })
     }
 
-    /// Sends the request to the object of the grant's channel. An endpoint that does not authorize its request has no grant, so
-    /// it does not compile.
+    /// Sends the request to the object of the grant's channel. An endpoint that does not authorize its request has no
+    /// grant, so it does not compile.
     pub async fn send(
         &self,
         env: &Env,

@@ -1,8 +1,8 @@
 //! Headers that tell a browser how to treat the files in `public/`.
 //!
-//! The console is one file with an inline script and an inline style. Its Content-Security-Policy allows exactly these two, by
-//! their hashes, so markup that an attacker injects into the page runs no script. Each response computes the hashes
-//! from the page that it sends, so they always match the file.
+//! The console is one file with an inline script and an inline style. Its Content-Security-Policy allows exactly these
+//! two, by their hashes, so markup that an attacker injects into the page runs no script. Each response computes the
+//! hashes from the page that it sends, so they always match the file.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,15 +15,15 @@ use crate::http::response::NOSNIFF;
 const HTML: &str = "text/html";
 const NOT_MODIFIED: u16 = 304;
 
-/// The headers of every page besides its policy. Old browsers know `X-Frame-Options` but not `frame-ancestors`. The address of
-/// the page may have a token for a moment, so no request may send that address as its referrer.
+/// The headers of every page besides its policy. Old browsers know `X-Frame-Options` but not `frame-ancestors`. The
+/// address of the page may have a token for a moment, so no request may send that address as its referrer.
 const PAGE_HEADERS: [(&str, &str); 2] = [
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
 ];
 
-/// Adds the headers to `file`, a response of the assets to a `GET`: `nosniff` to every file, and the policy and `PAGE_HEADERS`
-/// to pages. Reads a page into memory to hash its scripts and styles; other files are streamed.
+/// Adds the headers to `file`, a response of the assets to a `GET`: `nosniff` to every file, and the policy and
+/// `PAGE_HEADERS` to pages. Reads a page into memory to hash its scripts and styles; other files are streamed.
 pub async fn protect(mut file: Response) -> Result<Response> {
     let headers = file.headers().clone();
     headers.set(NOSNIFF.0, NOSNIFF.1)?;
@@ -46,8 +46,9 @@ fn is_page(headers: &Headers) -> Result<bool> {
     Ok(media_type::is(&content_type, HTML))
 }
 
-/// The Content-Security-Policy of the page `html`. The page may run its own inline scripts and styles. It may connect to any
-/// server, because the user enters a hub in the field *Server*. Nothing else is allowed, and no page may frame it.
+/// The Content-Security-Policy of the page `html`. The page may run its own inline scripts and styles. It may connect
+/// to any server, because the user enters a hub in the field *Server*. Nothing else is allowed, and no page may frame
+/// it.
 fn policy(html: &str) -> String {
     format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; connect-src http: https:; \
@@ -57,8 +58,8 @@ fn policy(html: &str) -> String {
     )
 }
 
-/// The sources that allow the inline elements of this name. Elements with attributes are left out, so their content does not
-/// run.
+/// The sources that allow the inline elements of this name. Elements with attributes are left out, so their content
+/// does not run.
 fn hashes(html: &str, element: &str) -> String {
     // A browser hashes the parsed page, in which every line end is a line feed.
     let html = html.replace("\r\n", "\n").replace('\r', "\n");

@@ -9,8 +9,8 @@ use crate::http::{channel_id, idempotency_key};
 use crate::isolate::storage_failure::StorageFailure;
 use sse_hub::sse::{MAX_TYPE_CHARS, TypeError};
 
-/// A failure that the response describes, as RFC 9457 `application/problem+json`. Its `Display` is the problem's `detail`,
-/// which says what was wrong and what would be right.
+/// A failure that the response describes, as RFC 9457 `application/problem+json`. Its `Display` is the problem's
+/// `detail`, which says what was wrong and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// The header `Host` is not a host, or there are several of them.

@@ -50,8 +50,8 @@ pub fn value(query: &str, name: &str) -> Result<Option<String>, Problem> {
     value.map(Some).ok_or_else(not_text)
 }
 
-/// The value of a parameter that is a whole number from `least` to `most`. Fails with [`Problem::InvalidQuery`]. A number
-/// that does not fit into a `u64` counts as the largest one.
+/// The value of a parameter that is a whole number from `least` to `most`. Fails with [`Problem::InvalidQuery`]. A
+/// number that does not fit into a `u64` counts as the largest one.
 pub fn number(query: &str, name: &str, least: u64, most: u64) -> Result<Option<u64>, Problem> {
     let Some(text) = value(query, name)? else {
         return Ok(None);

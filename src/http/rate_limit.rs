@@ -17,8 +17,8 @@ pub const SUBSCRIBE_LIMIT: &str = "SUBSCRIBE_LIMIT";
 /// The header with the address of the client. Cloudflare sets it; anywhere else, any client can set it.
 const ADDRESS_HEADER: &str = "CF-Connecting-IP";
 
-/// Counts `request` for the address of its client. Fails with [`Problem::TooManyRequests`]. Lets the request through if the
-/// deployment has no such binding, or if the binding fails, because a failed count is no reason to refuse events.
+/// Counts `request` for the address of its client. Fails with [`Problem::TooManyRequests`]. Lets the request through if
+/// the deployment has no such binding, or if the binding fails, because a failed count is no reason to refuse events.
 pub async fn check(env: &Env, binding: &'static str, request: &Request) -> Result<(), Problem> {
     let found = Reflect::get(env, &JsValue::from_str(binding)).unwrap_or_default();
     if found.is_undefined() {

@@ -43,8 +43,8 @@ pub struct Responder {
 }
 
 impl Responder {
-    /// A responder for `request`. If the settings are wrong, `settings` is `None`, and pages of all origins may read the
-    /// response, which says what is wrong.
+    /// A responder for `request`. If the settings are wrong, `settings` is `None`, and pages of all origins may read
+    /// the response, which says what is wrong.
     pub fn new(request: &Request, settings: Option<&Settings>) -> Self {
         let origin = || request.headers().get("Origin").ok().flatten();
         let cors = settings.map(|settings| Cors::new(&settings.allowed_origins, origin));
@@ -153,8 +153,9 @@ impl Responder {
         Ok(empty(302, headers))
     }
 
-    /// The status and the JSON of `problem`. If the client reads streams (`wants_stream`) and the problem is temporary, 200
-    /// and a stream with the event `hub.error` instead: a browser's `EventSource` never reconnects after another status.
+    /// The status and the JSON of `problem`. If the client reads streams (`wants_stream`) and the problem is temporary,
+    /// 200 and a stream with the event `hub.error` instead: a browser's `EventSource` never reconnects after another
+    /// status.
     pub fn problem(&self, problem: &Problem, wants_stream: bool) -> Result<Response> {
         if wants_stream && problem.is_temporary() {
             let stream = sse::error_stream(random_between(5_000, 15_000), &problem.to_json());
@@ -194,8 +195,8 @@ pub fn wants_stream(request: &Request) -> bool {
     request.method() == Method::Get.name() && accept().is_some_and(|accept| accepts_stream(&accept))
 }
 
-/// A random whole number from `least` to `most`. Waiting times are random, so that clients whose streams were cut at the
-/// same time do not all reconnect at the same time.
+/// A random whole number from `least` to `most`. Waiting times are random, so that clients whose streams were cut at
+/// the same time do not all reconnect at the same time.
 pub fn random_between(least: u32, most: u32) -> u32 {
     let span = f64::from(most.saturating_sub(least).saturating_add(1));
     // Below 2^32, and casts from floats saturate.

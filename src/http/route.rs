@@ -1,7 +1,7 @@
 //! The paths and methods of the API. Pure.
 //!
-//! [`API`] is the only list of them. The router dispatches by it, the header `Allow` is made from it, and a test compares it
-//! with `public/openapi.yaml`.
+//! [`API`] is the only list of them. The router dispatches by it, the header `Allow` is made from it, and a test
+//! compares it with `public/openapi.yaml`.
 
 use crate::auth::Permission;
 use crate::http::method::Method;

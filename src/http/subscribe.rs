@@ -12,14 +12,14 @@ pub const LAST_EVENT_ID_HEADER: &str = "Last-Event-ID";
 pub struct Subscription {
     /// `Last-Event-ID`, `last_event_id` or `history`: where the stream starts.
     pub since: ReplayFrom,
-    /// `catch_up`: if the stream falls behind the log, it later reads the events that it missed from the history, instead of
-    /// dropping them.
+    /// `catch_up`: if the stream falls behind the log, it later reads the events that it missed from the history,
+    /// instead of dropping them.
     pub catch_up: bool,
 }
 
 impl Subscription {
-    /// Reads the header `Last-Event-ID` and the query. Fails with [`Problem::InvalidQuery`]. An id that cannot be read counts
-    /// as unknown and is not an error, because a browser would stop reconnecting after an error.
+    /// Reads the header `Last-Event-ID` and the query. Fails with [`Problem::InvalidQuery`]. An id that cannot be read
+    /// counts as unknown and is not an error, because a browser would stop reconnecting after an error.
     pub fn read(last_event_id: Option<&str>, query: &str) -> Result<Self, Problem> {
         let history = query::number(query, "history", 0, u64::MAX)?;
         let catch_up = query::number(query, "catch_up", 0, 1)?;

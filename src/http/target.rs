@@ -1,9 +1,9 @@
 //! The target of a request: the path and the query of its URL, after the host in front of them was checked. Pure.
 //!
-//! The runtime joins `http://`, the header `Host` and the target of the request line without looking at any of them. A `Host`
-//! that is not a host can therefore contain a path, which a router would then find, although a proxy in front of the hub
-//! checked a different path. So only [`Target::read`] makes a [`Target`], and everything that depends on the path or the
-//! query of a client takes them from a [`Target`].
+//! The runtime joins `http://`, the header `Host` and the target of the request line without looking at any of them. A
+//! `Host` that is not a host can therefore contain a path, which a router would then find, although a proxy in front of
+//! the hub checked a different path. So only [`Target::read`] makes a [`Target`], and everything that depends on the
+//! path or the query of a client takes them from a [`Target`].
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -28,8 +28,8 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Reads the URL of a request, as the runtime writes it, and its header `Host`, which requests of other Workers do not
-    /// have. Fails with [`Problem::InvalidHost`] or [`Problem::InvalidTarget`].
+    /// Reads the URL of a request, as the runtime writes it, and its header `Host`, which requests of other Workers do
+    /// not have. Fails with [`Problem::InvalidHost`] or [`Problem::InvalidTarget`].
     pub fn read(url: &'a str, host: Option<&str>, method: Method) -> Result<Self, Problem> {
         if !host.is_none_or(is_host) {
             return Err(Problem::InvalidHost);
@@ -60,8 +60,8 @@ impl<'a> Target<'a> {
 }
 
 /// Whether `text` is a host with or without a port (RFC 9110, section 7.2): a host name, an IPv4 address, or an IPv6
-/// address in brackets. RFC 3986 would also allow percent-encoding, `!$&'()*+,;=~`, and addresses of future versions, but
-/// no host that exists has them.
+/// address in brackets. RFC 3986 would also allow percent-encoding, `!$&'()*+,;=~`, and addresses of future versions,
+/// but no host that exists has them.
 pub fn is_host(text: &str) -> bool {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port),

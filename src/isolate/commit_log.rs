@@ -1,8 +1,8 @@
 //! The ids of recent publishes, so that the Worker can find out whether a publish was stored if its answer was lost.
 //!
-//! The Worker numbers its publishes. An object records number and id of a publish before it commits it. If the answer is
-//! lost, the Worker compares the id with the newest event that the channel's next object has found in its storage, and
-//! knows whether the publish was stored. This requires that the Worker and the objects share one instance, as in
+//! The Worker numbers its publishes. An object records number and id of a publish before it commits it. If the answer
+//! is lost, the Worker compares the id with the newest event that the channel's next object has found in its storage,
+//! and knows whether the publish was stored. This requires that the Worker and the objects share one instance, as in
 //! `npm run serve`.
 
 use std::cell::Cell;

@@ -1,8 +1,9 @@
 //! Whether the storage of all channels takes more data.
 //!
-//! If a commit fails, the runtime resets the object, and all its streams are cut. So once a commit has failed because there
-//! is no space, the Worker holds publishes back before they reach an object, until a test file could be written. At that
-//! moment it also removes the reserve file, because SQLite needs some space even to open a database that is only read.
+//! If a commit fails, the runtime resets the object, and all its streams are cut. So once a commit has failed because
+//! there is no space, the Worker holds publishes back before they reach an object, until a test file could be written.
+//! At that moment it also removes the reserve file, because SQLite needs some space even to open a database that is
+//! only read.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -180,8 +181,8 @@ async fn test(disk: &Disk, bytes: u64) {
     SPACE.with_borrow_mut(|space| space.end_test(began, has_room, now()));
 }
 
-/// Tests the storage like [`Disk::room`], but not for each caller, because a test writes more than a megabyte. A caller that
-/// comes while another test runs, or within `TEST_PAUSE` of its start, gets the result of that test, or
+/// Tests the storage like [`Disk::room`], but not for each caller, because a test writes more than a megabyte. A caller
+/// that comes while another test runs, or within `TEST_PAUSE` of its start, gets the result of that test, or
 /// [`Room::Unknown`] if it has none yet.
 pub async fn test_room(disk: &Disk, bytes: u64) -> Room {
     let began = now();

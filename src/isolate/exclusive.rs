@@ -1,8 +1,8 @@
 //! A cell whose value is borrowed for the time of one closure, and which never panics.
 //!
 //! `RefCell` panics if a borrow is requested while another one lasts. A panic traps the WebAssembly instance that all
-//! channels of an isolate share, so this type is the only way in which the channel's code borrows. The risk is a callback
-//! from JavaScript that runs during a borrow: [`Deferring`] keeps it until the borrow has ended.
+//! channels of an isolate share, so this type is the only way in which the channel's code borrows. The risk is a
+//! callback from JavaScript that runs during a borrow: [`Deferring`] keeps it until the borrow has ended.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -57,7 +57,8 @@ impl<T, C> Deferring<T, C> {
         self.value.with(work)
     }
 
-    /// Runs the work of a callback on the value. If the value is borrowed, defers `callback` instead, and returns `None`.
+    /// Runs the work of a callback on the value. If the value is borrowed, defers `callback` instead, and returns
+    /// `None`.
     pub fn enter<R>(&self, callback: C, work: impl FnOnce(&mut T) -> R) -> Option<R> {
         let result = self.value.try_with(work);
         if result.is_none() {

@@ -1,10 +1,10 @@
 //! Which objects are open, and how many may be opened at the same time. Pure.
 //!
-//! Under `npm run serve` all objects share one thread, and opening an object syncs its database to the disk several times.
-//! So a client that requests one new channel after the other would make all other clients wait. An open object also takes
-//! three files and about 0.3 MB for at least ten seconds. Therefore few objects are opened at the same time, with pauses
-//! between them, and the number of open objects is limited. Calls to objects that are open never wait. On Cloudflare each
-//! object opens on its own, and none of this applies.
+//! Under `npm run serve` all objects share one thread, and opening an object syncs its database to the disk several
+//! times. So a client that requests one new channel after the other would make all other clients wait. An open object
+//! also takes three files and about 0.3 MB for at least ten seconds. Therefore few objects are opened at the same time,
+//! with pauses between them, and the number of open objects is limited. Calls to objects that are open never wait. On
+//! Cloudflare each object opens on its own, and none of this applies.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -17,8 +17,8 @@ const MAX_OPENING: usize = 2;
 /// How many calls may wait until their object may be opened. Further calls are refused.
 const MAX_WAITING: usize = 256;
 
-/// How long a call may wait, in milliseconds. An opening or waiting call that is older counts as lost, because the runtime
-/// may have dropped its request.
+/// How long a call may wait, in milliseconds. An opening or waiting call that is older counts as lost, because the
+/// runtime may have dropped its request.
 const MAX_WAIT: Millis = 10_000;
 
 /// How long an object counts as open after a call, in milliseconds. The runtime keeps it for ten seconds.
@@ -154,14 +154,14 @@ thread_local! {
     static OBJECTS: Objects = Objects::default();
 }
 
-/// Decides whether a call to the object of `channel` may be made now. The call arrived at `arrived`, and `max_open` objects
-/// may be open.
+/// Decides whether a call to the object of `channel` may be made now. The call arrived at `arrived`, and `max_open`
+/// objects may be open.
 pub fn decide(channel: &str, max_open: usize, arrived: Millis, now: Millis) -> Decision {
     OBJECTS.with(|objects| objects.decide(channel, max_open, arrived, now))
 }
 
-/// Reports that a call to the object of `channel` has ended. If the call opened the object, `opening_since` is the time at
-/// which [`decide`] allowed that.
+/// Reports that a call to the object of `channel` has ended. If the call opened the object, `opening_since` is the time
+/// at which [`decide`] allowed that.
 pub fn called(channel: &str, opening_since: Option<Millis>, now: Millis) {
     OBJECTS.with(|objects| objects.called(channel, opening_since, now));
 }

@@ -51,8 +51,8 @@ impl fmt::Display for StorageFailure {
     }
 }
 
-/// Whether an error says that data could not be written. A full disk gives `SQLITE_FULL`. A quota or a limit of the file
-/// size gives `SQLITE_IOERR`.
+/// Whether an error says that data could not be written. A full disk gives `SQLITE_FULL`. A quota or a limit of the
+/// file size gives `SQLITE_IOERR`.
 pub fn is_out_of_space(message: &str) -> bool {
     has(message, &["SQLITE_FULL", "SQLITE_IOERR"]) && !is_broken(message)
 }

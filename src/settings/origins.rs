@@ -36,8 +36,9 @@ impl Origins {
     }
 }
 
-/// Whether a browser could send `text` in the header `Origin`. The hub compares origins as whole texts, so an origin that
-/// is spelled differently would never match. (A library that parses URLs would make the Worker half as large again.)
+/// Whether a browser could send `text` in the header `Origin`. The hub compares origins as whole texts, so an origin
+/// that is spelled differently would never match. (A library that parses URLs would make the Worker half as large
+/// again.)
 fn is_origin(text: &str) -> bool {
     let Some((scheme, authority)) = text.split_once("://") else {
         return false;

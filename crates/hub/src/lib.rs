@@ -107,10 +107,10 @@
 //!
 //! # Memory
 //!
-//! A subscriber has a fixed size. Each stream holds at most one chunk that the runtime has not taken yet. Chunks have at
-//! most 64 KiB, and at most 8 KiB while much is not taken. An event that is larger than a chunk is given in parts, and
-//! all streams share one copy of it. [`Hub::memory`] counts the log, and [`Hub::evict`] frees it if the instance has too
-//! little memory.
+//! A subscriber has a fixed size. Each stream holds at most one chunk that the runtime has not taken yet. Chunks have
+//! at most 64 KiB, and at most 8 KiB while much is not taken. An event that is larger than a chunk is given in parts,
+//! and all streams share one copy of it. [`Hub::memory`] counts the log, and [`Hub::evict`] frees it if the instance
+//! has too little memory.
 //!
 //! # Reading order
 //!

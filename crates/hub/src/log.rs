@@ -192,8 +192,8 @@ impl Log {
         self.share_partial_event(seq, |log| log.event(seq))
     }
 
-    /// Like [`partial_event`](Self::partial_event), but the event may have left the log. `read` makes the copy, if there
-    /// is none yet.
+    /// Like [`partial_event`](Self::partial_event), but the event may have left the log. `read` makes the copy, if
+    /// there is none yet.
     pub fn share_partial_event(
         &mut self,
         seq: u64,

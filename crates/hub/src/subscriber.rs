@@ -84,8 +84,8 @@ impl<S> Subscriber<S> {
         self.waiting_since.get_or_insert(now);
     }
 
-    /// Notes that a chunk was written. If the subscriber was dropping and this makes it level with `head` again, returns
-    /// the number of events that it dropped.
+    /// Notes that a chunk was written. If the subscriber was dropping and this makes it level with `head` again,
+    /// returns the number of events that it dropped.
     pub fn note_chunk(
         &mut self,
         after: &AfterChunk,

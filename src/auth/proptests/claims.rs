@@ -9,8 +9,8 @@ use proptest_support::{check, edited};
 
 const HEADER: &str = r#"{"alg":"HS256"}"#;
 
-/// The expected result for a token with these claims. `required` is the value of `JWT_ISSUER` and `JWT_AUDIENCE`, and is
-/// empty if they are not set. The error is the name of the rule that the token breaks.
+/// The expected result for a token with these claims. `required` is the value of `JWT_ISSUER` and `JWT_AUDIENCE`, and
+/// is empty if they are not set. The error is the name of the rule that the token breaks.
 fn expected(
     members: &[Member],
     permission: Permission,

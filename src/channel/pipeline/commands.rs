@@ -114,8 +114,8 @@ impl CommandQueue {
         std::mem::take(&mut self.waiting)
     }
 
-    /// Takes the next command, or as many consecutive publishes as one commit takes. If there is no command, the task that
-    /// runs the commands has to stop.
+    /// Takes the next command, or as many consecutive publishes as one commit takes. If there is no command, the task
+    /// that runs the commands has to stop.
     pub fn next(&mut self) -> Option<Next> {
         let next = match self.waiting.pop_front() {
             Some(Command::Publish(first)) => Next::Commit(self.take_group(first)),

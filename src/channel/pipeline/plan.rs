@@ -22,8 +22,8 @@ pub struct Position {
 pub struct PlannedPublish {
     /// The id of the last event.
     pub last: EventId,
-    /// The receipt that is stored, if the publish has a key. It is correct unless a stream drops events for the publish, or
-    /// comes or goes before it is appended.
+    /// The receipt that is stored, if the publish has a key. It is correct unless a stream drops events for the
+    /// publish, or comes or goes before it is appended.
     pub receipt: Option<String>,
 }
 

@@ -176,8 +176,8 @@ impl Database {
         Ok(self.storage.delete_all().await?)
     }
 
-    /// Aborts the object with the next timer: its streams break off, and their clients reconnect to a new object. The caller
-    /// must not store anything after this call.
+    /// Aborts the object with the next timer: its streams break off, and their clients reconnect to a new object. The
+    /// caller must not store anything after this call.
     pub fn abort(&self, reason: &str) {
         self.is_aborting.set(true);
         abort_soon(self.state(), reason);

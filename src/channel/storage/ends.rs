@@ -9,8 +9,8 @@ use super::sql::{DROP_KEYS, EVEN, ODD};
 use sse_hub::Millis;
 use sse_hub::sse::EventId;
 
-/// How long a channel that was ended answers its subscribers with 204, so that they do not reconnect, in milliseconds: one
-/// hour.
+/// How long a channel that was ended answers its subscribers with 204, so that they do not reconnect, in milliseconds:
+/// one hour.
 const STAYS_ENDED: Millis = 3_600_000;
 
 /// The result of [`Store::clear_if_quiet`].
@@ -18,16 +18,16 @@ const STAYS_ENDED: Millis = 3_600_000;
 pub enum Quiet {
     /// The data is still needed, for this number of milliseconds at least.
     NotYet(Millis),
-    /// History and keys are removed. The epoch stays, because the channel has subscribers; check again after this number of
-    /// milliseconds.
+    /// History and keys are removed. The epoch stays, because the channel has subscribers; check again after this
+    /// number of milliseconds.
     Cleared(Millis),
     /// Nothing is needed: the caller removes everything that is stored.
     Over,
 }
 
 impl<D: Sql> Store<D> {
-    /// Removes history and keys, begins another epoch, and stores for [`STAYS_ENDED`] that the channel was ended. If this
-    /// fails, neither the storage nor this value has changed.
+    /// Removes history and keys, begins another epoch, and stores for [`STAYS_ENDED`] that the channel was ended. If
+    /// this fails, neither the storage nor this value has changed.
     pub fn end(&mut self, now: Millis) -> Result<(), StorageError> {
         let ended_until = Some(now.saturating_add(STAYS_ENDED));
         let before = (self.next, self.unpublished_since);
@@ -56,7 +56,8 @@ impl<D: Sql> Store<D> {
         self.has_keys_table = false;
     }
 
-    /// Removes the data of a channel in which nothing was published for so long that the history holds nothing any more.
+    /// Removes the data of a channel in which nothing was published for so long that the history holds nothing any
+    /// more.
     pub fn clear_if_quiet(
         &mut self,
         now: Millis,
@@ -92,7 +93,8 @@ impl<D: Sql> Store<D> {
             if !self.keeps_history() {
                 return until;
             }
-            // The row stays for as long as the deleted events would have been kept, so that subscribers get a gap notice.
+            // The row stays for as long as the deleted events would have been kept, so that subscribers get a gap
+            // notice.
             let ended_at = until.saturating_sub(STAYS_ENDED);
             return until.max(ended_at.saturating_add(self.history.age));
         }

@@ -63,8 +63,8 @@ impl<D: Sql> Store<D> {
             history,
             idempotency,
             next: first,
-            // If nothing is stored, nothing was published for as long as the history would have kept it. Without a history
-            // that is not known.
+            // If nothing is stored, nothing was published for as long as the history would have kept it. Without a
+            // history that is not known.
             unpublished_since: if history.events > 0 {
                 now.saturating_sub(history.age)
             } else {

@@ -1,10 +1,10 @@
 //! Decides which stored events the history holds: the newest `HISTORY_EVENTS`, at most `HISTORY_BYTES`, none older than
 //! `HISTORY_SECONDS`. Pure: the caller reads the heads of rows when they are needed.
 //!
-//! The limit on events counts single events; the limits on bytes and age apply to whole rows, and the newest row is held
-//! whatever its size. Rows are not deleted one by one. There are two tables: rows are added to the newer one, and once it
-//! alone holds all events that are held, the older one is dropped and becomes the newer one. The platform bills the deletion
-//! of a row like a write, and the drop of a table with next to nothing.
+//! The limit on events counts single events; the limits on bytes and age apply to whole rows, and the newest row is
+//! held whatever its size. Rows are not deleted one by one. There are two tables: rows are added to the newer one, and
+//! once it alone holds all events that are held, the older one is dropped and becomes the newer one. The platform bills
+//! the deletion of a row like a write, and the drop of a table with next to nothing.
 
 use std::collections::VecDeque;
 
@@ -72,8 +72,8 @@ impl Retention {
         }
     }
 
-    /// An epoch with stored rows. `first` is the first event in any table, `newer` is the table with the newest row, with
-    /// its own first event.
+    /// An epoch with stored rows. `first` is the first event in any table, `newer` is the table with the newest row,
+    /// with its own first event.
     pub fn found(limits: HistoryLimits, first: u64, newer: (Table, u64), newest: Row) -> Self {
         Self {
             limits,
@@ -124,8 +124,8 @@ impl Retention {
     }
 
     /// Returns the number of the oldest event that is held at `now`, or of the next event if none is held. `read_heads`
-    /// reads the heads of some rows of a table, from the row of the given event on. Fails if `read_heads` fails, or if a row
-    /// is missing.
+    /// reads the heads of some rows of a table, from the row of the given event on. Fails if `read_heads` fails, or if
+    /// a row is missing.
     pub fn held_from(
         &mut self,
         now: Millis,
@@ -173,8 +173,9 @@ impl Retention {
         is_young && (is_small || is_newest)
     }
 
-    /// Returns the table for the next rows, and whether it has to be emptied before. That is the case when the oldest event
-    /// that is held, `held_from`, is in the newer table behind its first event: the older table then holds nothing.
+    /// Returns the table for the next rows, and whether it has to be emptied before. That is the case when the oldest
+    /// event that is held, `held_from`, is in the newer table behind its first event: the older table then holds
+    /// nothing.
     pub fn target(&self, held_from: u64) -> (Table, bool) {
         let (table, first) = self.newer;
         match first {

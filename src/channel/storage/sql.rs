@@ -75,8 +75,8 @@ macro_rules! table_sql {
             newest: concat!(
                 "SELECT first, last, time, start, length(wire) FROM ", $name, " ORDER BY last DESC LIMIT 1"
             ),
-            // Takes rows up to 64 KiB, the size of a chunk, and at most 256, so that a page of tiny events does not read the
-            // heads of all rows.
+            // Takes rows up to 64 KiB, the size of a chunk, and at most 256, so that a page of tiny events does not
+            // read the heads of all rows.
             page: concat!(
                 "WITH heads AS (SELECT last, start FROM ", $name, " WHERE last >= ?1 ORDER BY last LIMIT 256), \
                  until AS (SELECT max(last) AS last FROM heads WHERE start < (SELECT min(start) FROM heads) + 65536) \

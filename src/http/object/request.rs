@@ -1,8 +1,8 @@
 //! The protocol between the Worker and the object of a channel. Pure.
 //!
-//! The Worker encodes an [`ObjectRequest`] as a request of its own, and the object decodes it. Nothing that a client sends
-//! reaches an object unread. For some minutes after a deploy, the Worker and an object may run different versions, so each
-//! version has to decode what the previous version encodes, and the reverse.
+//! The Worker encodes an [`ObjectRequest`] as a request of its own, and the object decodes it. Nothing that a client
+//! sends reaches an object unread. For some minutes after a deploy, the Worker and an object may run different
+//! versions, so each version has to decode what the previous version encodes, and the reverse.
 
 use std::borrow::Cow;
 

@@ -34,7 +34,8 @@ impl Problem {
     }
 }
 
-/// The failure of the storage that a response of an object describes, if it describes one. `json` is the body of the response.
+/// The failure of the storage that a response of an object describes, if it describes one. `json` is the body of the
+/// response.
 pub fn storage_failure(json: &str) -> Option<StorageFailure> {
     let document: Document = serde_json::from_str(json).ok()?;
     // The detail contains the message of SQLite, from which the kind of the failure follows.

@@ -14,8 +14,8 @@ use crate::http::problem::Problem;
 use crate::isolate::memory::Admission;
 use sse_hub::Millis;
 
-/// Reads the body within `time` milliseconds. Returns `None` if it is larger than `max` bytes. `declared` is its length, if
-/// the request has a `Content-Length`; otherwise `admission` grows while the body is read.
+/// Reads the body within `time` milliseconds. Returns `None` if it is larger than `max` bytes. `declared` is its
+/// length, if the request has a `Content-Length`; otherwise `admission` grows while the body is read.
 pub(super) async fn read(
     request: &Request,
     declared: Option<usize>,
@@ -64,8 +64,8 @@ extern "C" {
     fn next(this: &PieceReader, bytes: u32) -> Promise;
 }
 
-/// Reads the body of a request that has a `Content-Length`. The server makes sure that the body has this length. This takes
-/// one call into the runtime, instead of several for each piece.
+/// Reads the body of a request that has a `Content-Length`. The server makes sure that the body has this length. This
+/// takes one call into the runtime, instead of several for each piece.
 async fn read_declared(request: &Request, time: Millis) -> Result<Vec<u8>, Problem> {
     let read = JsFuture::from(body_within(request, time as f64)).await;
     let buffer = read.map_err(|_| Problem::BrokenBody)?;
@@ -75,12 +75,12 @@ async fn read_declared(request: &Request, time: Millis) -> Result<Vec<u8>, Probl
     Ok(Uint8Array::new(&buffer).to_vec())
 }
 
-/// The size of the pieces in which a body without a `Content-Length` is read. The runtime joins smaller pieces, so a body that
-/// arrives byte by byte does not cost a loop turn for each byte.
+/// The size of the pieces in which a body without a `Content-Length` is read. The runtime joins smaller pieces, so a
+/// body that arrives byte by byte does not cost a loop turn for each byte.
 const PIECE_BYTES: u32 = 4_096;
 
-/// Reads the body of a request that has no `Content-Length`. Returns `None` if it is larger than `max` bytes. The memory of
-/// each piece is counted before the piece is read.
+/// Reads the body of a request that has no `Content-Length`. Returns `None` if it is larger than `max` bytes. The
+/// memory of each piece is counted before the piece is read.
 async fn read_pieces(
     request: &Request,
     max: usize,

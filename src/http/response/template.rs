@@ -1,5 +1,5 @@
-//! The headers of frequent responses. They are made once and used again, because each header costs a call into JavaScript,
-//! and garbage. The runtime copies them into each response.
+//! The headers of frequent responses. They are made once and used again, because each header costs a call into
+//! JavaScript, and garbage. The runtime copies them into each response.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -39,7 +39,8 @@ impl Template {
         }
     }
 
-    /// The status 200 with the headers of this kind, and with those that `headers` makes. These may depend only on `cors`.
+    /// The status 200 with the headers of this kind, and with those that `headers` makes. These may depend only on
+    /// `cors`.
     pub fn init(
         self,
         cors: &Cors,

@@ -31,8 +31,8 @@ pub struct ChannelRequest<'a> {
 }
 
 impl<'a> ChannelRequest<'a> {
-    /// Counts the request for the limits of its address, and checks that it has `permission`. Before this, the Worker does
-    /// nothing that is expensive, and calls no object.
+    /// Counts the request for the limits of its address, and checks that it has `permission`. Before this, the Worker
+    /// does nothing that is expensive, and calls no object.
     pub async fn authorize(self, permission: Permission) -> Result<Authorized<'a>, Problem> {
         let limit = match permission {
             Permission::Publish => PUBLISH_LIMIT,

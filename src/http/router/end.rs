@@ -20,8 +20,8 @@ struct Ended {
 }
 
 impl Authorized<'_> {
-    /// Ends the channel. If its database is broken, removes the database. If the disk is full, also removes the database once
-    /// the channel has ended, because SQLite does not give the space of deleted rows back.
+    /// Ends the channel. If its database is broken, removes the database. If the disk is full, also removes the
+    /// database once the channel has ended, because SQLite does not give the space of deleted rows back.
     pub async fn end_channel(&self) -> Result<Response, Failure> {
         let mut ended = self.end_once().await?;
         if matches!(ended.failure, Some(StorageFailure::Full(_))) {
@@ -81,8 +81,9 @@ impl Authorized<'_> {
         })
     }
 
-    /// Removes the database of the channel's object. An object that has it open would keep writing to the removed files, so
-    /// the object is aborted before, and again afterwards, in case a new object has opened the files meanwhile.
+    /// Removes the database of the channel's object. An object that has it open would keep writing to the removed
+    /// files, so the object is aborted before, and again afterwards, in case a new object has opened the files
+    /// meanwhile.
     async fn remove_database(&self, disk: &Disk) -> Result<(), Failure> {
         let location = self.location()?;
         let abort = self.prepare(ObjectRequest::Abort)?;

@@ -1,7 +1,7 @@
 //! Explains why a call to the channel's object failed.
 //!
-//! If an object cannot store something, or cannot open its database, the runtime gives up the object, and the Worker gets an
-//! error that often does not name the reason.
+//! If an object cannot store something, or cannot open its database, the runtime gives up the object, and the Worker
+//! gets an error that often does not name the reason.
 
 use super::authorized::Authorized;
 use crate::http::object::request::ObjectRequest;
@@ -40,7 +40,8 @@ impl Authorized<'_> {
         }
     }
 
-    /// The problem behind an error whose reason the runtime hides. Tests the disk, and whether the object can be opened.
+    /// The problem behind an error whose reason the runtime hides. Tests the disk, and whether the object can be
+    /// opened.
     async fn explain_internal(&self, disk: &Disk, bytes: usize) -> Result<Problem, Failure> {
         match disk_space::test_room(disk, bytes as u64).await {
             Room::Enough => {}

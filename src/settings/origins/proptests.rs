@@ -30,8 +30,8 @@ fn origin() -> impl Strategy<Value = String> {
         .prop_map(|(scheme, host, port)| format!("{scheme}://{host}{port}"))
 }
 
-/// Whether `text` is exactly the origin that a URL library finds in it. The library accepts some hosts that DNS does not
-/// allow, so this checks their characters, too.
+/// Whether `text` is exactly the origin that a URL library finds in it. The library accepts some hosts that DNS does
+/// not allow, so this checks their characters, too.
 fn is_origin_of_a_url(text: &str) -> bool {
     let host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:/[]".contains(&byte);
     Url::parse(text).is_ok_and(|url| {
@@ -40,8 +40,8 @@ fn is_origin_of_a_url(text: &str) -> bool {
     })
 }
 
-/// Whether `text` has the form of an origin. Some texts of this form are of schemes that no browser knows, and no browser
-/// sends them.
+/// Whether `text` has the form of an origin. Some texts of this form are of schemes that no browser knows, and no
+/// browser sends them.
 fn has_the_form_of_an_origin(text: &str) -> bool {
     let (scheme, rest) = text.split_once("://").unwrap_or_default();
     let small = |text: &str| {

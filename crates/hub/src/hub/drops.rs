@@ -61,8 +61,9 @@ impl DropAccounting {
         self.count(events);
     }
 
-    /// Notes that a chunk moved a cursor from event `from` to event `to`. The log begins at `tail`. If the cursor enters the
-    /// log, the subscriber has got the notice of the events that it dropped, or has read them from the history.
+    /// Notes that a chunk moved a cursor from event `from` to event `to`. The log begins at `tail`. If the cursor
+    /// enters the log, the subscriber has got the notice of the events that it dropped, or has read them from the
+    /// history.
     pub fn note_move(&mut self, from: u64, to: u64, missed: MissedEvents, tail: u64) {
         if from < tail && to >= tail {
             if missed == MissedEvents::Dropped {

@@ -8,8 +8,8 @@ use crate::subscriber::Subscriber;
 /// Which events of the log an eviction removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evict {
-    /// The events that no stream needs from the log, because each stream was given them or can read them from the history.
-    /// Nothing is dropped.
+    /// The events that no stream needs from the log, because each stream was given them or can read them from the
+    /// history. Nothing is dropped.
     Unneeded,
     /// All events. Before, [`Hub::readiness_to_empty`] has to return `Ready`, so that only unresponsive subscribers
     /// still need events. These subscribers read the events from the history, or else drop them, and the next receipt
@@ -37,8 +37,8 @@ impl<S: Stream> Hub<S> {
         self.log.shrink();
     }
 
-    /// Ends the streams that are not ready in the middle of an event, and whose subscribers are unresponsive: each keeps
-    /// that event in memory. Their clients resume.
+    /// Ends the streams that are not ready in the middle of an event, and whose subscribers are unresponsive: each
+    /// keeps that event in memory. Their clients resume.
     pub fn end_streams_with_partial_events(&mut self) -> Output<S> {
         let mut output = Output::new();
         for (conn, subscriber) in &self.subscribers {

@@ -77,7 +77,8 @@ impl<S: Stream> Hub<S> {
         let mut heartbeat = None;
         let head = self.log.head();
         for (conn, subscriber) in &mut self.subscribers {
-            // The next flush writes to a subscriber that is behind, and its last chunk may end in the middle of an event.
+            // The next flush writes to a subscriber that is behind, and its last chunk may end in the middle of an
+            // event.
             if !subscriber.cursor.is_behind(head)
                 && self
                     .liveness

@@ -23,7 +23,8 @@ pub enum Mode {
     Responsive(CatchUp),
     /// The subscriber did not take a chunk in a whole loop turn. Publishers do not wait for it until it is level again.
     Unresponsive(CatchUp),
-    /// The subscriber has dropped events since it was last level. Publishers do not wait for it until it is level again.
+    /// The subscriber has dropped events since it was last level. Publishers do not wait for it until it is level
+    /// again.
     Dropping {
         /// The number of dropped events that its notices have counted.
         notified: u64,

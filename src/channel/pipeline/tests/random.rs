@@ -128,8 +128,8 @@ impl Run {
     }
 }
 
-/// Checks the outcomes: ids are dense and in the order of the submissions, and everything that has a receipt since the last
-/// end is stored, with the right events.
+/// Checks the outcomes: ids are dense and in the order of the submissions, and everything that has a receipt since the
+/// last end is stored, with the right events.
 fn check(mut run: Run) -> Result<(), TestCaseError> {
     run.finish();
     let aborted = run.test.object.aborted.get();

@@ -1,5 +1,5 @@
-//! Thousands of streams in virtual time: fast streams, slow streams, stalled streams, and streams that leave. Each write
-//! takes time of the one thread. The simulation measures how long events wait.
+//! Thousands of streams in virtual time: fast streams, slow streams, stalled streams, and streams that leave. Each
+//! write takes time of the one thread. The simulation measures how long events wait.
 
 mod pacing;
 
@@ -148,8 +148,8 @@ impl Simulation {
         }
     }
 
-    /// Does what is due until `end`. If `end` has passed, the event loop makes one turn, because a publish runs between the
-    /// groups of a flush.
+    /// Does what is due until `end`. If `end` has passed, the event loop makes one turn, because a publish runs between
+    /// the groups of a flush.
     fn run_until(&mut self, end: u64) {
         loop {
             let poll = self.hub.next_poll().map(|ms| ms * 1_000);

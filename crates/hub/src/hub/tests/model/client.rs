@@ -38,8 +38,8 @@ pub struct Account {
 }
 
 impl Client {
-    /// Reads the bytes of a stream as a client would. Checks that ids and notices leave no hole, and that every event is
-    /// the one that was published with its id.
+    /// Reads the bytes of a stream as a client would. Checks that ids and notices leave no hole, and that every event
+    /// is the one that was published with its id.
     pub fn account(&self, bytes: Vec<u8>, published: &Published) -> Account {
         let bytes = String::from_utf8(bytes).unwrap();
         let mut account = Account::default();

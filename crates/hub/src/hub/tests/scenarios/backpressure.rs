@@ -184,8 +184,8 @@ fn a_stream_that_joins_in_the_log_gets_its_events_before_they_leave_the_log() {
     model.drain();
 }
 
-/// A model with one client that is lagging and takes nothing, in a full log of 8 events. The hub knows of no position in
-/// the log.
+/// A model with one client that is lagging and takes nothing, in a full log of 8 events. The hub knows of no position
+/// in the log.
 fn with_lagging_client() -> Model {
     let mut model = Model::new(8, 10_000);
     model.join_and_take(false);

@@ -44,8 +44,8 @@ fn the_end_of_the_channel_removes_all_events_and_begins_another_epoch() {
     model.drain();
 }
 
-/// Clients 0 and 1 are level. Clients 2 and 3 are at event 1: client 2 drops the events, and client 3 reads the history.
-/// The model checks the notices of each.
+/// Clients 0 and 1 are level. Clients 2 and 3 are at event 1: client 2 drops the events, and client 3 reads the
+/// history. The model checks the notices of each.
 #[test]
 fn streams_share_their_last_chunk_only_if_they_miss_the_same_events_for_the_same_reason() {
     let mut model = Model::with_history(8, 10_000, Some(100));
