@@ -182,7 +182,7 @@ impl Channel {
             return Ok(());
         };
         Level::Error.log(|| {
-            let line = Line::new("channel starts anew, its rows were malformed");
+            let line = Line::new("all rows are removed, because some are malformed");
             self.database.location().name_in(line).error(&error)
         });
         let removed = self.database.delete_all().await;

@@ -98,7 +98,7 @@ for (const name of Object.keys(BREAK)) {
     assert.deepEqual([browser.status, browser.events[0]?.event], [200, "hub.error"]);
 
     await channel.end();
-    await eventually(() => hub.log.includes(`channel starts anew, its database was removed: id=broken file=${file}`));
+    await eventually(() => hub.log.includes(`database was removed: id=broken file=${file}`));
     assert.equal((await fetch(url)).status, 204, "the channel has ended");
     const { id } = await channel.publish("anew");
     assert.equal(parseId(id).seq, 1);

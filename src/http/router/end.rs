@@ -93,14 +93,14 @@ impl Authorized<'_> {
         match removed {
             Ok(()) => {
                 Level::Warn.log(|| {
-                    let line = Line::new("channel starts anew, its database was removed");
+                    let line = Line::new("database was removed");
                     location.name_in(line)
                 });
                 Ok(())
             }
             Err(error) => {
                 Level::Error.log(|| {
-                    let line = Line::new("channel cannot start anew");
+                    let line = Line::new("database cannot be removed");
                     location.name_in(line).error(&error)
                 });
                 let failure = StorageFailure::from_message(&error);
