@@ -126,7 +126,7 @@ impl Shared {
     }
 
     /// Before events leave the log: writes them to the streams that keep up and do not have them yet, and waits for
-    /// turns of the event loop in which these streams take them. Does not wait for streams with backpressure.
+    /// loop turns in which these streams take them. Does not wait for unresponsive streams.
     pub(super) async fn let_streams_keep_up(
         &self,
         readiness: impl Fn(&mut Hub<EventStream>) -> Readiness,

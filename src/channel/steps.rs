@@ -61,7 +61,7 @@ impl Steps for Rc<Shared> {
     fn deliver(&self) {
         let is_flushing = self.with(|state| state.hub.is_flushing());
         if is_flushing.unwrap_or_default() {
-            // The flush goes on in the next turn of the event loop.
+            // The flush in progress continues in the next loop turn.
             self.set_timer();
         } else {
             self.poll();

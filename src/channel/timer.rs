@@ -46,7 +46,7 @@ impl Clock {
     }
 }
 
-/// A timer, of which at most one timeout is set. A timer that is not set does not keep the object awake.
+/// A timer with at most one timeout. A timer that is not set does not keep the object awake.
 pub struct Timer {
     /// The function that the runtime calls. It aborts the object if `_callback` cannot be called any more.
     guarded: Function,

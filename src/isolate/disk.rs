@@ -24,7 +24,7 @@ pub enum Room {
 /// The service that gives access to the files.
 pub struct Disk(Fetcher);
 
-/// Why the service did not do what was asked.
+/// Why the service refused a request.
 struct Refusal {
     status: u16,
     reason: String,

@@ -10,7 +10,7 @@ const MAX_REASON_CHARS: usize = 200;
 pub enum StorageFailure {
     /// The storage takes no more data: the disk is full, or a limit of the file system is reached.
     Full(String),
-    /// The channel's database cannot be opened, or what is in it cannot be read.
+    /// The channel's database cannot be opened, or its content cannot be read.
     Broken(String),
     /// Anything else.
     Other(String),

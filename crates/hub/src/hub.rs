@@ -112,7 +112,7 @@ impl<S: Stream> Hub<S> {
         self.subscribers.insert(conn, subscriber);
     }
 
-    /// Removes a stream whose client has gone. Returns whether the hub still had it.
+    /// Removes a stream whose client has disconnected. Returns whether the hub still had the stream.
     pub fn leave(&mut self, conn: ConnId) -> bool {
         let Some(subscriber) = self.subscribers.remove(&conn) else {
             return false;
@@ -141,8 +141,8 @@ impl<S: Stream> Hub<S> {
         self.subscribers.len()
     }
 
-    /// Notes that the event loop makes a turn, in which streams can take the chunks that were written so far. To be
-    /// called when a publisher begins to wait for a turn, and when the caller's timer is due.
+    /// Notes that the event loop makes a turn, in which streams can take the chunks that were written so far. Call
+    /// this when a publisher begins to wait for a turn, and when the caller's timer is due.
     pub fn begin_loop_turn(&mut self) {
         self.loop_turn = self.loop_turn.next();
     }
@@ -168,7 +168,7 @@ impl<S: Stream> Hub<S> {
         }
     }
 
-    /// Removes all streams and events. To be called after the streams have been cancelled by other means.
+    /// Removes all streams and events. Call this after the streams have been cancelled by other means.
     pub fn clear(&mut self) {
         let next = self.next_id();
         self.subscribers.clear();

@@ -74,7 +74,7 @@
 //! # Flushes
 //!
 //! An append writes nothing. A *flush* makes the writes to all streams that are *behind*: there are events in the
-//! channel that they were not given. [`Hub::next_poll`] says when it is due. A flush passes over streams that are not
+//! channel that they were not given. [`Hub::next_poll`] says when it is due. A flush skips streams that are not
 //! ready, because the runtime has not taken their last chunk. Streams at the same position share one chunk. A flush
 //! works in groups of streams, and the event loop makes a turn after each group.
 //!
@@ -102,8 +102,8 @@
 //! unless it asked for [`catch_up`](JoinOptions::catch_up): then it reads the history whenever it is behind the log,
 //! and never drops.
 //!
-//! A subscriber that reads the history is served by the same flushes. Only its chunks are made of pages of the history.
-//! If the history does not hold its next events any more, it gets a `hub.gap` notice.
+//! A subscriber that reads the history gets its chunks in the same flushes. The chunks are made of pages of the
+//! history. If the history does not hold its next events any more, it gets a `hub.gap` notice.
 //!
 //! # Memory
 //!

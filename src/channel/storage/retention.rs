@@ -174,7 +174,7 @@ impl Retention {
     }
 
     /// Returns the table for the next rows, and whether it has to be emptied before. That is the case when the oldest
-    /// event that is held, `held_from`, is in the newer table behind its first event: the older table then holds
+    /// event that is held, `held_from`, is in the newer table and is not its first event: the older table then holds
     /// nothing.
     pub fn target(&self, held_from: u64) -> (Table, bool) {
         let (table, first) = self.newer;

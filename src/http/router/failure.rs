@@ -14,7 +14,7 @@ use crate::isolate::storage_failure::{self, StorageFailure};
 use crate::logging::{Level, Line};
 
 impl Authorized<'_> {
-    /// The problem behind the error of a call that had `bytes` to store.
+    /// Finds the problem that caused the error of a call that had `bytes` to store.
     pub(super) async fn explain(
         &self,
         error: &CallError,
@@ -40,8 +40,8 @@ impl Authorized<'_> {
         }
     }
 
-    /// The problem behind an error whose reason the runtime hides. Tests the disk, and whether the object can be
-    /// opened.
+    /// Finds the problem that caused an error whose reason the runtime hides. Tests the disk, and whether the object
+    /// can be opened.
     async fn explain_internal(&self, disk: &Disk, bytes: usize) -> Result<Problem, Failure> {
         match disk_space::test_room(disk, bytes as u64).await {
             Room::Enough => {}

@@ -19,7 +19,7 @@ pub struct Chunk {
 /// What a chunk changes for each subscriber that gets it.
 #[derive(Debug)]
 pub struct AfterChunk {
-    /// The position behind the chunk.
+    /// The position after the chunk.
     pub cursor: Cursor,
     /// The number of dropped events that the notice in the chunk counts.
     pub notified: u64,
@@ -32,7 +32,7 @@ pub struct AfterChunk {
 pub struct ChunkBuilder {
     bytes: Vec<u8>,
     max_bytes: usize,
-    /// The position behind the bytes.
+    /// The position after the bytes.
     cursor: Cursor,
     notified: u64,
 }

@@ -49,7 +49,7 @@ fn all_events_come_in_chunks_of_at_most_64_kib() {
 
 #[test]
 fn a_notice_comes_after_the_rest_of_a_partial_event() {
-    // With the second size, the chunk has not enough room for the notice behind the rest of the event.
+    // With the second size, the chunk has too little room for the notice after the rest of the event.
     for size in [100_000, 2 * MAX_CHUNK - 60] {
         let first = next_chunk(&Cursor::new(1), &mut log_of(&[size]));
         assert_eq!(first.bytes.len(), MAX_CHUNK);

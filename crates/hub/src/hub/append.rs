@@ -13,18 +13,18 @@ impl<S: Stream> Hub<S> {
     /// Returns what has to be done before `batch` is appended, so that responsive subscribers drop no events. The batch
     /// may need the room of events that a subscriber was not given yet.
     ///
-    /// To be called again after each step, until it returns [`Readiness::Ready`]. The number of steps is limited.
+    /// Call this again after each step, until it returns [`Readiness::Ready`]. The number of steps is limited.
     pub fn readiness_to_append(&mut self, batch: &Batch) -> Readiness {
         self.readiness_to_remove_before(self.log.tail_with_room_for(batch))
     }
 
-    /// The same before all events are removed: before [`end`](Self::end) and before an [`evict`](Self::evict) of all
-    /// events.
+    /// Like [`readiness_to_append`](Self::readiness_to_append), before all events are removed: before
+    /// [`end`](Self::end) and before an [`evict`](Self::evict) of all events.
     pub fn readiness_to_empty(&mut self) -> Readiness {
         self.readiness_to_remove_before(self.log.head())
     }
 
-    /// The same before the events before `tail` are removed.
+    /// Returns what has to be done before the events before `tail` are removed.
     fn readiness_to_remove_before(&mut self, tail: u64) -> Readiness {
         let old_tail = self.log.tail();
         let nothing_is_lost = tail == old_tail

@@ -55,7 +55,7 @@ impl DropAccounting {
         self.cursor_lower_bound < tail
     }
 
-    /// Notes that a subscriber starts to lag, and counts the events that it drops at once.
+    /// Notes that a subscriber starts to lag because it drops `events` events, and counts these.
     pub fn start_lagging(&mut self, events: u64) {
         self.lagging = self.lagging.saturating_add(1);
         self.count(events);

@@ -11,7 +11,7 @@ impl Model {
         self.join_from(ReplayFrom::Now, keeps_up, false);
     }
 
-    /// Adds a client at the next event, which takes its opening block at once.
+    /// Adds a client at the next event. The client takes its opening block immediately.
     pub fn join_and_take(&mut self, keeps_up: bool) {
         self.join(keeps_up);
         self.clients.last().unwrap().stream.take();

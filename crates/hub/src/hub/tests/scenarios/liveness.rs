@@ -95,7 +95,7 @@ fn a_stream_that_is_ready_is_not_ended_however_long_it_is_silent() {
     assert!(model.clients[0].open);
 }
 
-/// The runtime may never take the opening block if the client has gone before the stream opened.
+/// The runtime may never take the opening block if the client disconnected before the stream opened.
 #[test]
 fn a_stream_whose_opening_block_is_not_taken_is_ended() {
     let mut model = Model::new(8, 10_000);
