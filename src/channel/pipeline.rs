@@ -78,6 +78,8 @@ struct Queues {
     /// It is notified when no publish is left to append.
     when_appended: Option<oneshot::Sender<()>>,
     in_flight: InFlightKeys,
+    /// Whether a sync has failed. Memory and storage may then differ, and the object is about to be aborted.
+    has_failed: bool,
 }
 
 /// The commands of a channel that are waiting or in flight.
@@ -104,15 +106,20 @@ impl Pipeline {
     }
 
     /// Returns a receiver of the outcome of the publish in flight with this key, or `None` if no publish in flight has
-    /// the key. Fails with [`Problem::IdempotencyKeyReused`] if that publish has other events.
+    /// the key. Fails with [`Problem::IdempotencyKeyReused`] if that publish has other events, and with
+    /// [`Problem::ChannelUnavailable`] after a failed sync.
     pub fn repeat(
         &self,
         key: &str,
         fingerprint: &Fingerprint,
     ) -> Result<Option<oneshot::Receiver<Outcome>>, Problem> {
-        let repeated = self
-            .0
-            .with(|queues| queues.in_flight.repeat(key, fingerprint));
+        let repeated = self.0.with(|queues| {
+            if queues.has_failed {
+                // The stored receipts in memory may not be in the storage.
+                return Err(Problem::ChannelUnavailable);
+            }
+            queues.in_flight.repeat(key, fingerprint)
+        });
         repeated.ok_or(Problem::Internal)?
     }
 
@@ -154,7 +161,7 @@ impl Pipeline {
         if commit.wrote && steps.make_durable().await.is_err() {
             // The Worker must not report that nothing was published: some of the group may be stored.
             self.fail(group, &Problem::ChannelUnavailable);
-            return steps.abort("the published events could not be stored");
+            return self.abort("the published events could not be stored", steps);
         }
         let planned = group.into_iter().zip(commit.publishes);
         let must_start = self.0.with(|queues| {
@@ -165,6 +172,12 @@ impl Pipeline {
         if must_start.unwrap_or_default() {
             steps.start_appending();
         }
+    }
+
+    /// Aborts the object after a failed sync.
+    fn abort(&self, reason: &str, steps: &impl Steps) {
+        self.0.with(|queues| queues.has_failed = true);
+        steps.abort(reason);
     }
 
     fn fail(&self, group: Vec<Submission>, problem: &Problem) {
@@ -226,7 +239,7 @@ impl Pipeline {
         steps.prepare_end().await;
         steps.store_end()?;
         if let Err(problem) = steps.make_durable().await {
-            steps.abort("the channel's end could not be stored");
+            self.abort("the channel's end could not be stored", steps);
             return Err(problem);
         }
         steps.end_streams()

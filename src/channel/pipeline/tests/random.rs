@@ -51,7 +51,10 @@ struct Published {
 struct Run {
     test: Test,
     published: Vec<Published>,
+    /// The repeats that got the outcome of a publish in flight.
     repeats: Vec<(u8, oneshot::Receiver<Outcome>)>,
+    /// The repeats that got a stored receipt.
+    replayed: Vec<(u8, String)>,
     ends: Vec<oneshot::Receiver<Result<EndReceipt, Problem>>>,
 }
 
@@ -61,6 +64,7 @@ impl Run {
             test: Test::new(),
             published: Vec::new(),
             repeats: Vec::new(),
+            replayed: Vec::new(),
             ends: Vec::new(),
         }
     }
@@ -79,16 +83,16 @@ impl Run {
             }
             Step::PublishWithKey(key) => {
                 let (name, data) = (format!("key {key}"), format!("keyed {key}"));
-                if let Some(receipt) = test.stored_receipt(&name) {
-                    // It is either committed and in flight, or complete; both are answered without a second publish.
-                    assert!(receipt.starts_with('{'));
-                }
                 let fingerprint = PublishKey::new(name.clone(), &batch(&data)).fingerprint;
-                let in_flight = test.object.pipeline.repeat(&name, &fingerprint).unwrap();
-                match in_flight {
-                    Some(outcome) => self.repeats.push((key, outcome)),
-                    None if test.stored_receipt(&name).is_some() => {}
-                    None => {
+                let in_flight = test.object.pipeline.repeat(&name, &fingerprint);
+                match (in_flight, test.stored_receipt(&name)) {
+                    (Err(problem), _) => {
+                        assert_eq!(problem, Problem::ChannelUnavailable);
+                        assert!(test.object.aborted.get());
+                    }
+                    (Ok(Some(outcome)), _) => self.repeats.push((key, outcome)),
+                    (Ok(None), Some(receipt)) => self.replayed.push((key, receipt)),
+                    (Ok(None), None) => {
                         let outcome = test.publish_with_key(&name, &data).unwrap();
                         self.published.push(Published {
                             data,
@@ -116,7 +120,7 @@ impl Run {
         }
     }
 
-    /// Lets everything come to its end.
+    /// Lets all commands come to their end.
     fn finish(&mut self) {
         if self.test.object.sync.get() == SyncMode::Waits {
             self.test.object.sync.set(SyncMode::Succeeds);
@@ -156,8 +160,15 @@ fn check(mut run: Run) -> Result<(), TestCaseError> {
         let firsts = by_key.get(&key).cloned().unwrap_or_default();
         prop_assert!(repeat.is_none_or(|repeat| firsts.contains(&repeat)));
     }
-    for ends in receipts.windows(2) {
-        let ((before, _), (after, _)) = (&ends[0], &ends[1]);
+    for (key, receipt) in run.replayed {
+        let firsts = by_key.get(&key).cloned().unwrap_or_default();
+        prop_assert!(
+            firsts.contains(&Ok(receipt)),
+            "a replay is the receipt of the first publish"
+        );
+    }
+    for neighbours in receipts.windows(2) {
+        let ((before, _), (after, _)) = (&neighbours[0], &neighbours[1]);
         let is_next = before.epoch == after.epoch && before.seq + 1 == after.seq;
         let is_first = before.epoch < after.epoch && after.seq == 1;
         prop_assert!(is_next || is_first || aborted, "{before} -> {after}");

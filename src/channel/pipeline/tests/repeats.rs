@@ -56,4 +56,8 @@ fn a_repeat_after_a_failed_sync_is_not_answered_with_a_receipt() {
     let outcome = Err(Problem::ChannelUnavailable);
     assert_eq!(now_or_never(first), Some(outcome.clone()));
     assert_eq!(now_or_never(repeat), Some(outcome));
+    // The object is not aborted yet, and its memory still has a receipt that may not be in the storage.
+    assert!(test.stored_receipt("k").is_some());
+    let later = test.publish_with_key("k", "a");
+    assert_eq!(later.unwrap_err(), Problem::ChannelUnavailable);
 }
