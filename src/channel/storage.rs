@@ -1,8 +1,8 @@
 //! A channel's data in the storage of its object: the epoch, the history, the idempotency keys and, for an hour after
 //! the channel was ended, that it was ended.
 //!
-//! [`Store`] holds the rules and talks to SQL through the trait [`Sql`](engine::Sql), so that the tests run the same
-//! statements on a SQLite of their own.
+//! [`Store`] holds the rules, and uses SQL through the trait [`Sql`], so that the tests run the same statements on a
+//! SQLite of their own.
 
 mod commit;
 pub mod database;

@@ -71,8 +71,8 @@ impl Timer {
         }
     }
 
-    /// Has the callback run at `at`, or not at all. A timeout that is set for an earlier time stays: its callback sets
-    /// the next one.
+    /// Sets the timer to `at`, or clears it if that is `None`. A timeout that is set for an earlier time stays: its
+    /// callback sets the next one.
     pub fn set(&self, at: Option<Millis>, now: Millis) -> Result<()> {
         let global: WorkerGlobalScope = js_sys::global().unchecked_into();
         if let Some((handle, set_for)) = self.set.get() {

@@ -93,7 +93,8 @@ impl Responder {
         self.json_text(&serde_json::to_string(value)?)
     }
 
-    /// The same for a large value. It is passed as bytes, because V8 counts their memory and collects them in time.
+    /// Like [`json`](Self::json), for a large value. It is passed as bytes, because V8 counts their memory and collects
+    /// them in time.
     pub fn json_bytes<T: Serialize>(&self, value: &T) -> Result<Response> {
         let json = serde_json::to_vec(value)?;
         let bytes = Uint8Array::from(json.as_slice());
@@ -108,7 +109,7 @@ impl Responder {
         Ok(Response::new_with_opt_str_and_init(Some(text), &init)?)
     }
 
-    /// The same for a publish that repeats an earlier one.
+    /// Like [`json_text`](Self::json_text), for a publish that repeats an earlier one.
     pub fn replayed(&self, text: &str) -> Result<Response> {
         let response = self.json_text(text)?;
         response.headers().set(REPLAYED_HEADER, "true")?;
