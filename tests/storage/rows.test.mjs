@@ -36,7 +36,7 @@ test("a batch larger than 1 MiB is stored in rows of at most 1 MiB", async () =>
   );
   const found = editStorage(hub, (database) => {
     const tables = database.prepare("SELECT name FROM sqlite_master WHERE name LIKE 'history%'").all();
-    const all = tables.map(({ name }) => `SELECT length(wire) AS bytes FROM ${name}`).join(" UNION FULL_ACCESS ");
+    const all = tables.map(({ name }) => `SELECT length(wire) AS bytes FROM ${name}`).join(" UNION ALL ");
     return database.prepare(`SELECT count(*) AS rows, max(bytes) AS largest FROM (${all})`).get();
   });
   const [rows, largest] = [Number(found.rows), Number(found.largest)];
