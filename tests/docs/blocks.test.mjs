@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { basename } from "node:path";
 import { test } from "node:test";
-import { blocksOf, filesBelow, PAGES, read } from "../support/markdown.mjs";
+import { blocksOf, filesBelow, PAGES } from "../support/markdown.mjs";
 import { OUTPUTS, SNIPPETS } from "../support/snippets.mjs";
+import { read } from "../support/sources.mjs";
 
 const blocks = PAGES.flatMap(blocksOf);
 const tests = filesBelow("tests", ".mjs");
@@ -22,7 +23,7 @@ test("a code block without a mark is a snippet that tests/docs runs, or the outp
 });
 
 test("a test looks for each code block that is marked with the name of a test", () => {
-  const code = tests.map(read).join("\n");
+  const code = tests.map((path) => read(path)).join("\n");
   const names = blocks.filter(({ mark }) => mark?.kind === "test").map(({ mark }) => mark?.text);
   assert.equal(new Set(names).size, names.length, "every name is unique");
   for (const name of names) assert.ok(code.includes(`namedBlock("${name}")`), `no test looks for "${name}"`);

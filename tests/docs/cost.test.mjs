@@ -1,7 +1,8 @@
 // Computes the numbers of docs/cost.md again, from the prices and the applications that the page states.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { read, tableOf } from "../support/markdown.mjs";
+import { tableOf } from "../support/markdown.mjs";
+import { read } from "../support/sources.mjs";
 
 const PAGE = "docs/cost.md";
 const GB = 0.128;

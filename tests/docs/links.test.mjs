@@ -4,7 +4,8 @@ import { existsSync, statSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
 import { root } from "../../scripts/install.mjs";
-import { filesBelow, read } from "../support/markdown.mjs";
+import { filesBelow } from "../support/markdown.mjs";
+import { read } from "../support/sources.mjs";
 
 /** A page's text without its code, in which nothing is a link. */
 const proseOf = (page) =>

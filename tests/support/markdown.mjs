@@ -5,9 +5,10 @@
 //   <!-- run by: FILES -->   these test files run the same commands, with other ports and options
 //   <!-- not run: REASON --> no test can run it
 // tests/docs runs all blocks without a mark.
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { root } from "../../scripts/install.mjs";
+import { read } from "./sources.mjs";
 
 const NOT_OURS = ["node_modules", "target", "build", "state"];
 
@@ -35,11 +36,6 @@ export function filesBelow(folder, suffix) {
 
 /** The pages whose blocks tests run. */
 export const PAGES = ["README.md", "SECURITY.md", ...filesBelow("docs", ".md")];
-
-/** The text of a file of the project. */
-export function read(path) {
-  return readFileSync(join(root, path), "utf8");
-}
 
 /**
  * The blocks of a page, in order.
