@@ -1,6 +1,7 @@
 // Builds the Worker into build/ with worker-build in release mode, and installs the tools for that. Does nothing if
 // build/ was built from the same sources. wrangler runs this script before it serves or deploys, and whenever a file in
-// src/ changes. The benchmark calls `build` for the Workers that are other members of the Cargo workspace.
+// src/ or crates/hub/src/ changes. The benchmark calls `build` for the Workers that are other members of the Cargo
+// workspace.
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

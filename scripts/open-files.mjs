@@ -2,14 +2,14 @@
 import { spawnSync } from "node:child_process";
 
 /** How many files workerd keeps open when nobody is connected, as measured, with a reserve for its own requests. */
-const PROCESS = 40;
+const PROCESS_FILES = 40;
 /** How many files a connection takes: workerd duplicates its file descriptor. */
-const CONNECTION = 2;
+const CONNECTION_FILES = 2;
 /**
  * How many files a channel's object takes while it is in memory: its database, the write-ahead log, and the log's
  * index.
  */
-const OBJECT = 3;
+export const OBJECT_FILES = 3;
 /** How long the runtime keeps an unused object in memory, with a reserve, in milliseconds. */
 const OBJECT_MS = 11_000;
 
@@ -26,13 +26,13 @@ export function openFilesLimit() {
 
 /** Returns how many connections the limit allows if no channel is active. */
 export function connectionsThatFit(limit) {
-  return Math.max(0, Math.floor((limit - PROCESS) / CONNECTION));
+  return Math.max(0, Math.floor((limit - PROCESS_FILES) / CONNECTION_FILES));
 }
 
 /** Describes what the limit allows, for the log. */
 export function describeRoom(limit) {
   if (limit === Infinity) return "there is no limit of open files";
-  const costs = `a connection takes ${CONNECTION}, an active channel ${OBJECT} more`;
+  const costs = `a connection takes ${CONNECTION_FILES}, an active channel ${OBJECT_FILES} more`;
   return `the limit of open files is ${limit}: enough for ${connectionsThatFit(limit)} connections (${costs})`;
 }
 
@@ -41,5 +41,5 @@ export function describeRoom(limit) {
  * `share` of the limit.
  */
 export function objectIntervalMs(limit, share) {
-  return (OBJECT_MS * OBJECT) / Math.max(OBJECT, (limit - PROCESS) * share);
+  return (OBJECT_MS * OBJECT_FILES) / Math.max(OBJECT_FILES, (limit - PROCESS_FILES) * share);
 }

@@ -7,7 +7,7 @@ import { totalmem } from "node:os";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fail, root } from "./install.mjs";
-import { openFilesLimit } from "./open-files.mjs";
+import { OBJECT_FILES, openFilesLimit } from "./open-files.mjs";
 import { settingsIn } from "./settings.mjs";
 
 const { HOST: hostVariable, PORT: portVariable, STATE_DIR: folderVariable } = process.env;
@@ -19,10 +19,10 @@ const MAX_PORT = 65_535;
 /** How long to wait for the port, in milliseconds: a workerd that was just killed may still use it. */
 const PORT_PATIENCE_MS = 2_000;
 
-/** The memory that the object of an open channel takes. Open channels may take a quarter of the machine's memory. */
+/** The memory that the object of an open channel takes, in bytes. */
 const OBJECT_BYTES = 300_000;
-/** The files that the object of an open channel takes. Open channels may take half of the limit. */
-const OBJECT_FILES = 3;
+/** The shares of the limit of open files and of the machine's memory that open channels may take. */
+const OPEN_CHANNELS_SHARE = { files: 1 / 2, memory: 1 / 4 };
 const MIN_OPEN_CHANNELS = 16;
 
 const MIN_MEMORY_BYTES = 128 * 2 ** 20;
@@ -104,7 +104,7 @@ function memoryBytes() {
 }
 
 function maxOpenChannels() {
-  const byFiles = openFilesLimit() / 2 / OBJECT_FILES;
-  const byMemory = totalmem() / 4 / OBJECT_BYTES;
+  const byFiles = (openFilesLimit() * OPEN_CHANNELS_SHARE.files) / OBJECT_FILES;
+  const byMemory = (totalmem() * OPEN_CHANNELS_SHARE.memory) / OBJECT_BYTES;
   return Math.max(MIN_OPEN_CHANNELS, Math.floor(Math.min(byFiles, byMemory)));
 }
