@@ -90,7 +90,7 @@ impl Herd {
 }
 
 /// The state that the streams of a herd share.
-struct Shared {
+struct HerdState {
     plan: Plan,
     begun: Instant,
     /// The buffer into which all streams read, one after the other.
@@ -113,7 +113,7 @@ async fn run(
     end: oneshot::Receiver<u64>,
 ) -> Result<HerdResult> {
     let all = async {
-        let shared = Rc::new(Shared {
+        let shared = Rc::new(HerdState {
             plan,
             begun: Instant::now(),
             buffer: RefCell::new(vec![0; READ]),
@@ -153,7 +153,7 @@ async fn run(
 }
 
 /// Waits until all streams have their first `events` events, or no more events arrive, or the server refused a stream.
-async fn until_received(shared: &Shared, checks: &[Rc<RefCell<Check>>], events: u64) {
+async fn until_received(shared: &HerdState, checks: &[Rc<RefCell<Check>>], events: u64) {
     let due = checks.len() as u64 * events;
     let received = || {
         let each = checks
@@ -172,7 +172,7 @@ async fn until_received(shared: &Shared, checks: &[Rc<RefCell<Check>>], events: 
 }
 
 /// Opens a stream and reads it to its end.
-async fn stream(shared: Rc<Shared>, check: Rc<RefCell<Check>>) {
+async fn stream(shared: Rc<HerdState>, check: Rc<RefCell<Check>>) {
     let mut events = EventReader::default();
     let error = match read_all(&shared, &check, &mut events).await {
         Err(error) => error,
@@ -187,7 +187,7 @@ async fn stream(shared: Rc<Shared>, check: Rc<RefCell<Check>>) {
 }
 
 async fn read_all(
-    shared: &Shared,
+    shared: &HerdState,
     check: &RefCell<Check>,
     events: &mut EventReader,
 ) -> Result<std::convert::Infallible> {
