@@ -125,6 +125,19 @@ export function bearer(token) {
 }
 
 /**
+ * Returns the status of a response, and for a failure also the last part of the problem's type: "401 missing-token".
+ * @param {Response} response
+ */
+export async function outcomeOf(response) {
+  if (response.status < 400) {
+    await response.body?.cancel();
+    return response.status;
+  }
+  const { type } = await response.json();
+  return `${response.status} ${type.split(":").at(-1)}`;
+}
+
+/**
  * Returns a channel whose requests carry `token`.
  * @param {Channel} channel
  * @param {string} token

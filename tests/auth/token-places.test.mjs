@@ -1,0 +1,191 @@
+// The places of a request in which the hub finds a token, and which of several tokens it uses.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { EventSource } from "eventsource";
+import { cases } from "../support/cases.mjs";
+import { FULL_ACCESS, mint, now, OTHER_SECRET, outcomeOf, PLACES, SECRET, secretKey } from "../support/tokens.mjs";
+import { startTokenHub } from "../support/workerd.mjs";
+
+const PATH = "/channels/foo";
+const INVALID = "401 invalid-token";
+const MISSING = "401 missing-token";
+
+/** Sends a request, and returns the outcome. */
+async function ask(hub, { path = PATH, method = "GET", query = "", headers = {} }) {
+  const body = method === "POST" ? "x" : undefined;
+  return outcomeOf(await fetch(hub.origin + path + query, { method, headers, body }));
+}
+
+test("the token in the header has precedence over the query, and the query over the cookie, valid or not", async () => {
+  const hub = await startTokenHub({ JWT_SECRET: SECRET });
+  const good = await mint();
+  const bad = await mint(FULL_ACCESS, secretKey(OTHER_SECRET));
+  const forbidden = await mint({ subscribe: ["bar"], publish: ["bar"] });
+  for (const [header, query, cookie, answer] of cases([
+    [good, undefined, undefined, 200],
+    [undefined, good, undefined, 200],
+    [undefined, undefined, good, 200],
+    [undefined, undefined, undefined, MISSING],
+    [good, bad, bad, 200],
+    [good, forbidden, bad, 200],
+    [bad, good, good, INVALID],
+    [forbidden, good, good, "403 forbidden"],
+    [undefined, good, bad, 200],
+    [undefined, bad, good, INVALID],
+    [undefined, forbidden, good, "403 forbidden"],
+    [undefined, "", good, 200],
+    [undefined, "", "", MISSING],
+    [undefined, "", bad, INVALID],
+    [good, "", "", 200],
+  ])) {
+    const request = { headers: {} };
+    if (header !== undefined) request.headers.Authorization = `Bearer ${header}`;
+    if (query !== undefined) request.query = `?token=${query}`;
+    if (cookie !== undefined) request.headers.Cookie = `sse_broadcaster_token=${cookie}`;
+    const names = new Map([
+      [good, "good"],
+      [bad, "bad"],
+      [forbidden, "forbidden"],
+      ["", "empty"],
+    ]);
+    const what = [header, query, cookie].map((token) => names.get(token)).join(", ");
+    assert.equal(await ask(hub, request), answer, what);
+  }
+});
+
+test("a token in a cookie permits subscribing only", async () => {
+  const hub = await startTokenHub({ JWT_SECRET: SECRET });
+  const token = await mint();
+  for (const [method, path] of [
+    ["POST", `${PATH}/broadcast`],
+    ["GET", `${PATH}/stats`],
+    ["GET", `${PATH}/events`],
+    ["DELETE", PATH],
+  ]) {
+    assert.equal(await ask(hub, { method, path, ...PLACES.cookie(token) }), MISSING, `${method} ${path}`);
+    assert.equal(await ask(hub, { method, path, ...PLACES.cookie("nonsense"), ...PLACES.query(token) }), 200);
+    assert.equal(await ask(hub, { method, path, ...PLACES.header(token) }), 200);
+  }
+  const head = await fetch(hub.origin + PATH, { method: "HEAD", ...PLACES.cookie(token) });
+  assert.equal(head.status, 200);
+});
+
+test("the hub finds tokens in different notations of header, query and cookie", async () => {
+  const hub = await startTokenHub({ JWT_SECRET: SECRET });
+  const token = await mint();
+  for (const [Authorization, answer] of cases([
+    [`Bearer ${token}`, 200],
+    [`bearer ${token}`, 200],
+    [`BEARER ${token}`, 200],
+    [`Bearer\t${token}`, 200],
+    [`Bearer  \t ${token}`, 200],
+    ["Basic dXNlcjpwYXNz", MISSING],
+    [`Basic ${token}`, MISSING],
+    [`Bearertoken ${token}`, MISSING],
+    [`DPoP ${token}`, MISSING],
+    [token, MISSING],
+    [`Bearer ${token} ${token}`, INVALID],
+    [`Bearer ${token}, Bearer ${token}`, INVALID],
+  ])) {
+    assert.equal(await ask(hub, { headers: { Authorization } }), answer, Authorization.replaceAll(token, "TOKEN"));
+  }
+  assert.match(String(await ask(hub, { headers: { Authorization: "Bearer" } })), /^401 /);
+  assert.equal(await ask(hub, { headers: { Authorization: "Basic dXNlcjpwYXNz" }, ...PLACES.query(token) }), 200);
+  for (const [query, answer] of cases([
+    [`?catch_up=1&token=${token}`, 200],
+    [`?token=${token}&history=5`, 200],
+    [`?%74oken=${token}`, 200],
+    [`?token=${token.replaceAll(".", "%2E")}`, 200],
+    [`?Token=${token}`, MISSING],
+    [`?tokens=${token}`, MISSING],
+    [`?token`, MISSING],
+    [`?token=${token}&token=${token}`, "400 invalid-query"],
+    [`?token=${token}&token=`, "400 invalid-query"],
+    [`?token=%20${token}`, INVALID],
+    [`?token=${token}+`, INVALID],
+  ])) {
+    assert.equal(await ask(hub, { query }), answer, query.replaceAll(token, "TOKEN"));
+  }
+  assert.match(String(await ask(hub, { query: "?token=%ff" })), /^40[01] invalid-/);
+  for (const [Cookie, answer] of cases([
+    [`sse_broadcaster_token=${token}`, 200],
+    [`a=b; sse_broadcaster_token=${token}; c=d`, 200],
+    [`a=b;sse_broadcaster_token=${token};c=d`, 200],
+    [`a="x=y"; sse_broadcaster_token=${token}`, 200],
+    [`Sse_Broadcaster_Token=${token}`, MISSING],
+    [`xsse_broadcaster_token=${token}`, MISSING],
+    [`sse_broadcaster_tokens=${token}`, MISSING],
+    [`a=sse_broadcaster_token=${token}`, MISSING],
+    [`sse_broadcaster_token`, MISSING],
+    [`sse_broadcaster_token=x${token}`, INVALID],
+  ])) {
+    assert.equal(await ask(hub, { headers: { Cookie } }), answer, Cookie.replaceAll(token, "TOKEN"));
+  }
+});
+
+test("a valid cookie counts beside up to three invalid ones of the same name", async () => {
+  const hub = await startTokenHub({ JWT_SECRET: SECRET });
+  const good = await mint();
+  const bad = {
+    nonsense: "nonsense",
+    forged: await mint(FULL_ACCESS, secretKey(OTHER_SECRET)),
+    expired: await mint({ ...FULL_ACCESS, exp: now() - 1 }),
+    elsewhere: await mint({ subscribe: ["bar"] }),
+    publisher: await mint({ publish: ["*"], subscribe: [] }),
+  };
+  const cookies = (...tokens) => {
+    const pairs = tokens.map((token) => `sse_broadcaster_token=${token}`);
+    return ask(hub, { headers: { Cookie: pairs.join("; ") } });
+  };
+  for (const [name, token] of Object.entries(bad)) {
+    assert.equal(await cookies(token, good), 200, name);
+    assert.equal(await cookies("", token, token, token, good), 200, name);
+    assert.equal(await cookies(good, token), 200, name);
+  }
+  // The hub also tries the next cookie if a valid token does not permit the request.
+  assert.equal(await cookies(bad.elsewhere, bad.publisher, good), 200);
+  // The refusal is about the first cookie.
+  assert.equal(await cookies(bad.elsewhere, bad.forged), "403 forbidden");
+  assert.equal(await cookies(bad.forged, bad.elsewhere), INVALID);
+  // The hub tries four cookies, so that a header costs at most four signature checks.
+  const four = [bad.forged, bad.expired, bad.elsewhere, bad.nonsense];
+  assert.equal(await cookies(...four.slice(1), good), 200);
+  assert.equal(await cookies(...four, good), INVALID);
+  // An invalid token in another place has precedence over a valid cookie.
+  const headers = { Cookie: `sse_broadcaster_token=${good}` };
+  assert.equal(await ask(hub, { headers, ...PLACES.query(bad.forged) }), INVALID);
+});
+
+test("an EventSource with a token in its URL subscribes, and does not reconnect if the token is refused", async (t) => {
+  const hub = await startTokenHub({ JWT_SECRET: SECRET });
+  const connect = (token) => {
+    const source = new EventSource(`${hub.channel("foo").url}?token=${token}`);
+    t.after(() => source.close());
+    return new Promise((resolve) => {
+      source.onopen = () => resolve("open");
+      source.onerror = ({ code }) => resolve([code, source.readyState]);
+    });
+  };
+  assert.equal(await connect(await mint()), "open");
+  assert.deepEqual(await connect(await mint({ ...FULL_ACCESS, exp: now() - 1 })), [401, EventSource.CLOSED]);
+  assert.deepEqual(await connect(await mint({ subscribe: ["bar"] })), [403, EventSource.CLOSED]);
+});
+
+test("a channel's URL in the address bar redirects to the console with the channel and the token", async () => {
+  const hub = await startTokenHub({ JWT_SECRET: SECRET });
+  const redirect = async (query) => {
+    const headers = { "Sec-Fetch-Dest": "document" };
+    const response = await fetch(hub.origin + PATH + query, { headers, redirect: "manual" });
+    await response.arrayBuffer();
+    assert.equal(response.status, 302);
+    const { origin, pathname, hash, searchParams } = new URL(response.headers.get("location"), hub.origin);
+    assert.deepEqual([origin, pathname, hash], [hub.origin, "/", ""]);
+    return Object.fromEntries(searchParams);
+  };
+  const token = await mint();
+  assert.deepEqual(await redirect(""), { channel: "foo" });
+  assert.deepEqual(await redirect(`?token=${token}`), { channel: "foo", token });
+  assert.deepEqual(await redirect("?token=nonsense"), { channel: "foo", token: "nonsense" });
+  const odd = 'a&b\r\nX: y#c"é%2E+ channel=x';
+  assert.deepEqual(await redirect(`?token=${encodeURIComponent(odd)}`), { channel: "foo", token: odd });
+});
