@@ -46,7 +46,7 @@ test("an event has the documented bytes, and the receipt has its id", async () =
   );
 });
 
-test("a subscriber receives any payload unchanged but for line ends", async () => {
+test("a subscriber receives any payload unchanged except for line ends", async () => {
   const channel = hub.channel("payloads");
   const subscriber = await subscribe(channel);
   const payloads = [

@@ -28,7 +28,7 @@ const hub = await startWorkerd({ ACCESS: "token", JWT_SECRET: SECRET, JWT_KEYS: 
 const SIGNATURE_BYTES = { HS256: 32, ES256: 64, RS256: 256, EdDSA: 64 };
 
 /**
- * Returns a token that is valid but for its signature. The signature has plausible bytes (its numbers are smaller than
+ * Returns a token that is valid except for its signature. The signature has plausible bytes (its numbers are smaller than
  * those of the key), so that the hub has to compute the whole check.
  */
 function forged(alg) {

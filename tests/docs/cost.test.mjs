@@ -11,13 +11,13 @@ const DAYS = 30;
 const MILLION = 1_000_000;
 const CPU_MS = 0.5;
 
-/** A cell as a number; undefined if it is none. */
+/** Returns the number in a cell, or undefined if the cell has no number. */
 function number(cell) {
   const text = cell.replaceAll(/[,*]/g, "");
   return text && Number.isFinite(Number(text)) ? Number(text) : undefined;
 }
 
-/** A table as a map from the first cell of each row to the others. */
+/** Returns a table as a map from the first cell of each row to the other cells. */
 const rowsOf = (first) => new Map(tableOf(PAGE, first).map(([name, ...cells]) => [name.replaceAll("*", ""), cells]));
 
 const prices = new Map([...rowsOf("Usage")].slice(1).map(([name, cells]) => [name, cells.map(number)]));
@@ -26,7 +26,7 @@ const usage = rowsOf("A month");
 const costs = rowsOf("USD a month");
 const names = applications.get("A day, all channels together");
 
-/** The assumptions of the application in a column. */
+/** Returns the assumptions about the application in a column. */
 function assumptions(column) {
   const value = (row) => number(applications.get(row)[column]) ?? Number.NaN;
   return {
@@ -37,7 +37,7 @@ function assumptions(column) {
   };
 }
 
-/** What an application uses in `days`. */
+/** Returns the usage of an application in `days`. */
 function used({ channels, hours, publishes, streams }, days) {
   const requests = (publishes + streams) * days;
   return new Map([
@@ -49,7 +49,7 @@ function used({ channels, hours, publishes, streams }, days) {
   ]);
 }
 
-/** What exceeds the included usage costs, in USD. */
+/** Returns the cost of the usage beyond the included one, in USD. */
 function cost(name, amount, round = (millions) => millions) {
   const [included, price] = prices.get(name);
   return round(Math.max(0, amount - included) / MILLION) * price;

@@ -12,7 +12,7 @@ import { resume, subscribe } from "../support/subscriber.mjs";
 import { authorized, bearer, mint, SECRET } from "../support/tokens.mjs";
 import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 
-/** A block with the epoch of a real id. */
+/** Replaces the epoch in a block by that of a real id. */
 const withEpoch = (block, id) => block.replace(/\d{13}(?=-\d)/g, id.split("-")[0]);
 
 test("the hub.gap notice of docs/delivery.md is sent for events 8 to 19 that are gone", {

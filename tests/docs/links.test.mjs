@@ -7,13 +7,13 @@ import { root } from "../../scripts/install.mjs";
 import { filesBelow } from "../support/markdown.mjs";
 import { read } from "../support/sources.mjs";
 
-/** A page's text without its code, in which nothing is a link. */
+/** Returns a page's text without its code, which has no links. */
 const proseOf = (page) =>
   read(page)
     .replace(/^```.*?^```$/gms, "")
     .replace(/`[^`\n]*`/g, "`code`");
 
-/** What the links, pictures and sources of a page point to. */
+/** Returns the targets of the links and pictures of a page. */
 function targetsOf(page) {
   const prose = proseOf(page);
   const inline = [...prose.matchAll(/\]\(<?([^)\s>]+)>?(?:\s+"[^"]*")?\)/g)];
@@ -22,7 +22,7 @@ function targetsOf(page) {
   return [...inline, ...references, ...html].map(([, target]) => target);
 }
 
-/** The anchors of a page, as GitHub makes them of headings. */
+/** Returns the anchors of a page, as GitHub makes them from headings. */
 function anchorsOf(page) {
   const seen = new Map();
   const headings = [

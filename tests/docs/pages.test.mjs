@@ -14,7 +14,7 @@ const ELSEWHERE = "docs/publishing.md";
 /** A block that starts a hub itself. */
 const STARTS_HUB = "npm run serve";
 
-/** What runs the block: a shell of the page's hub, or one whose environment makes `npm run serve` serve elsewhere. */
+/** Returns the shell for a block: the shared one, or one of its own if the block starts a hub, on a free port. */
 async function shellFor(text, shared) {
   if (!text.includes(STARTS_HUB)) return shared;
   const PORT = String(await freePort());

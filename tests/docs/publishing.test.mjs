@@ -1,4 +1,4 @@
-// Each snippet of docs/publishing.md publishes to a hub that wants tokens, prints the receipt, and fails without a token.
+// Each snippet of docs/publishing.md publishes to a hub that needs tokens, prints the receipt, and fails without a token.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { blocksOf } from "../support/markdown.mjs";

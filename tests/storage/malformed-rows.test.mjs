@@ -1,5 +1,5 @@
-// A row of a channel's database that the hub cannot have written. The hub refuses the channel instead of reading it without
-// the row. DELETE removes all rows.
+// A row of a channel's database that the hub cannot have written. The hub refuses requests for the channel instead of
+// ignoring the row, and DELETE makes the channel work again.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseId } from "../support/subscriber.mjs";
@@ -12,7 +12,9 @@ const DAMAGE = {
 };
 
 for (const [damage, [statement, table]] of Object.entries(DAMAGE)) {
-  test(`a channel with ${damage} is refused until DELETE removes its rows`, { timeout: 60_000 }, async () => {
+  test(`a channel with ${damage} is answered with 503, and DELETE makes it work again`, {
+    timeout: 60_000,
+  }, async () => {
     const hub = await startWorkerd({ LOG_LEVEL: "error" }, { withLog: true });
     const channel = hub.channel("malformed");
     const headers = { "Idempotency-Key": "key" };

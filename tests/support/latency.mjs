@@ -1,4 +1,4 @@
-// How long publishes take while the hub has something else to do.
+// Measures how long publishes take while the hub has other work.
 import { sleep } from "./wait.mjs";
 
 /**

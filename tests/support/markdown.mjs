@@ -15,14 +15,14 @@ const NOT_OURS = ["node_modules", "target", "build", "state"];
 /**
  * A fenced code block of a page.
  * @typedef {object} Block
- * @property {string} page the Markdown file, seen from the project's folder
+ * @property {string} page the path of the Markdown file, relative to the project's folder
  * @property {number} line the line of the opening fence
- * @property {string} language the word behind the fence
- * @property {string} text what is between the fences
+ * @property {string} language the word after the opening fence
+ * @property {string} text the text between the fences
  * @property {{ kind: string, text: string } | undefined} mark the comment before it
  */
 
-/** All files below `folder` whose name ends in `suffix`, as paths seen from the project's folder. */
+/** Returns the paths of all files below `folder` whose names end in `suffix`, relative to the project's folder. */
 export function filesBelow(folder, suffix) {
   const found = [];
   for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
@@ -38,7 +38,7 @@ export function filesBelow(folder, suffix) {
 export const PAGES = ["README.md", "SECURITY.md", ...filesBelow("docs", ".md")];
 
 /**
- * The blocks of a page, in order.
+ * Returns the blocks of a page, in order.
  * @returns {Block[]}
  */
 export function blocksOf(page) {
@@ -65,14 +65,14 @@ export function blocksOf(page) {
   return blocks;
 }
 
-/** The text of the only block with the mark `<!-- test: name -->`. */
+/** Returns the text of the only block with the mark `<!-- test: name -->`. */
 export function namedBlock(name) {
   const found = PAGES.flatMap(blocksOf).filter(({ mark }) => mark?.kind === "test" && mark.text === name);
   if (found.length !== 1) throw new Error(`${found.length} blocks are marked <!-- test: ${name} -->, not one`);
   return found[0].text;
 }
 
-/** The rows of the table of a page whose header row begins with `first`: lists of cells, the header row first. */
+/** Returns the rows of the table of a page whose header row begins with `first`, as lists of cells, the header row first. */
 export function tableOf(page, first) {
   const rows = [];
   for (const line of read(page).split("\n")) {

@@ -56,7 +56,7 @@ HTTPAdapter.send = send
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Applies what OpenAPI cannot describe: a batch has no `event` and needs a body, and `*/*` does not include it."""
+    """Makes a batch valid in ways that OpenAPI cannot describe: it has no parameter `event`, and at least one event."""
     if case.media_type != EVENT_STREAM:
         return
     case.query.pop("event", None)

@@ -45,7 +45,7 @@ class Disk {
     return bavail * bsize;
   }
 
-  /** Fills the disk with a file, but for `bytes`. */
+  /** Fills the disk with a file, except for `bytes`. */
   fill(bytes = 0) {
     const file = openSync(this.filler, "a");
     try {

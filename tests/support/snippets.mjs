@@ -17,7 +17,7 @@ const MADE_BY_COMMANDS = ["hub.log", "key.pem", "state"];
 /** The address in the documentation. */
 const SHOWN_ORIGIN = "http://127.0.0.1:8080";
 
-/** How the snippets of each language are run: { command, packageName, file, run }. */
+/** How the snippets of each language are run: { command, packageName, file, args, run }. */
 export const SNIPPETS = {
   js: { command: "node", packageName: "nodejs", file: "snippet.mjs" },
   python: { command: "python3", packageName: "python3", file: "snippet.py" },
@@ -66,7 +66,7 @@ async function runRust(text, env) {
   return stdout;
 }
 
-/** What the shell runs before each block: curl fails at an error, and reads a stream (-N) for a second only. */
+/** Defines the `curl` of the blocks: it fails at an error, and reads a stream (-N) for only a second. */
 const PRELUDE = `
 set -euo pipefail
 curl() {
@@ -93,7 +93,7 @@ export class Shell {
   #variables = join(temporaryFolder(), "variables");
   #epoch = "";
 
-  /** `origin` is that of a hub, which stands for the address in the documentation; `env` has further variables. */
+  /** `origin` replaces the address in the documentation; `env` has further variables. */
   constructor(origin, env = {}) {
     this.origin = origin;
     this.env = env;
@@ -114,8 +114,8 @@ export class Shell {
 }
 
 /**
- * Output without what differs from run to run: epochs, reconnection times, counts of streams and seconds. Without white
- * space, because the hub's JSON has no line end, so the output of two commands may share a line.
+ * Masks the parts of an output that differ from run to run: epochs, reconnection times, counts of streams and seconds.
+ * Also removes white space: the hub's JSON has no line end, so the outputs of two commands may share a line.
  */
 export function masked(output) {
   return output

@@ -1,4 +1,7 @@
-"""Opens streams and never reads them. Usage: stalled.py PORT CHANNEL COUNT. Prints a line when all are open. Ends when stdin ends."""
+"""Opens streams and never reads them. Usage: stalled.py PORT CHANNEL COUNT.
+
+Prints a line when all streams are open. Ends when stdin ends.
+"""
 
 import socket
 import sys
