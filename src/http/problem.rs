@@ -25,7 +25,8 @@ pub enum Problem {
     InvalidTarget,
     /// Nothing has this path.
     #[error(
-        "There is nothing at this path. Channels are at /channels/{{id}}, and below that are /broadcast, /events and /stats."
+        "There is nothing at this path. Channels are at /channels/{{id}}, and below that are {}.",
+        crate::http::route::actions_of_channels()
     )]
     NotFound,
     /// The path does not take this method.

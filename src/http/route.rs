@@ -163,6 +163,20 @@ fn list(methods: impl Iterator<Item = Method<'static>>) -> String {
     names.join(", ")
 }
 
+/// The paths below that of a channel, as a list in a sentence.
+pub fn actions_of_channels() -> String {
+    let below = |path: &ApiPath| path.pattern.strip_prefix("/channels/{id}/");
+    let mut actions: Vec<_> = API
+        .iter()
+        .filter_map(below)
+        .map(|it| format!("/{it}"))
+        .collect();
+    match actions.pop() {
+        Some(last) if !actions.is_empty() => format!("{} and {last}", actions.join(", ")),
+        last => last.unwrap_or_default(),
+    }
+}
+
 #[cfg(test)]
 mod proptests;
 

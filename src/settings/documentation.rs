@@ -135,7 +135,7 @@ fn bound(bound: Bound) -> Vec<String> {
 fn the_documentation_has_a_row_for_each_setting_with_its_default_and_range() {
     let documented = Rows::read();
     let found: BTreeSet<String> = documented.rows.iter().map(|row| row[0].clone()).collect();
-    assert_complete("the documentation", &found);
+    assert_complete("docs/settings.md", &found);
     for setting in NUMBERS {
         let row = documented.of(setting.name);
         assert_eq!(row[1], setting.default.to_string(), "{}", setting.name);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { apiTable } from "../support/sources.mjs";
 import { bearer, mint, now, PLACES, SECRET, secretKey } from "../support/tokens.mjs";
 import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 
@@ -114,6 +115,15 @@ for (const ACCESS of Object.keys(WITHOUT_TOKEN)) {
     assert.ok(objects(hub).length > 0, "permitted requests have made objects");
   });
 }
+
+test("the tests of access cover every path and method of the API", () => {
+  const covered = REQUESTS.filter(([, path]) => path !== "/").map(([method, path]) => `${method} ${path}`);
+  const table = apiTable().flatMap(({ path, methods }) =>
+    [...methods, "OPTIONS"].map((method) => `${method} ${path.replace("{id}", "CHANNEL")}`),
+  );
+  assert.ok(table.length > 10);
+  assert.deepEqual(covered.toSorted(), table.toSorted());
+});
 
 test("a request that is refused makes no object", async () => {
   const hub = await startTokenHub({ ACCESS: "", JWT_SECRET: SECRET });
