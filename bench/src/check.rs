@@ -6,14 +6,14 @@ use serde::Serialize;
 use crate::event::{Event, number};
 use crate::stream::field;
 
-/// The position at which a stream resumes: an id, `<epoch>-<seq>`.
+/// The id after which a stream starts: `<epoch>-<seq>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor {
+pub struct StartId {
     epoch: String,
     seq: u64,
 }
 
-impl Cursor {
+impl StartId {
     /// Parses an id.
     pub fn read(id: &[u8]) -> Result<Self> {
         let (epoch, seq) = std::str::from_utf8(id)?
@@ -25,13 +25,13 @@ impl Cursor {
         })
     }
 
-    /// Formats the cursor as an id.
-    pub fn id(&self) -> String {
+    /// Formats the id.
+    pub fn text(&self) -> String {
         format!("{}-{}", self.epoch, self.seq)
     }
 
-    /// How many events after this cursor the event with `id` is, counted from 1. `None` for an id of another epoch or
-    /// before the cursor.
+    /// How many events after this id the event with `id` is, counted from 1. `None` for an id of another epoch or an
+    /// earlier one.
     fn steps_to(&self, id: &[u8]) -> Option<u64> {
         let seq = id.strip_prefix(self.epoch.as_bytes())?.strip_prefix(b"-")?;
         number(seq)?.checked_sub(self.seq)
@@ -61,11 +61,11 @@ impl Faults {
     }
 }
 
-/// Checks one stream. The publishers of all events after the cursor begin to count their events at the cursor.
+/// Checks one stream. Each publisher numbers its events from 0, beginning with its first event after the start id.
 #[derive(Debug)]
 pub struct Check {
-    from: Cursor,
-    /// How many events after the cursor the newest event is that arrived. Missed events count as well.
+    from: StartId,
+    /// How many events lie between the start id and the newest event that arrived, including that event and missed ones.
     pub reached: u64,
     /// The expected number of the next event of each publisher.
     next: Vec<u32>,
@@ -74,13 +74,13 @@ pub struct Check {
     pub faults: Faults,
     /// The event in the block that is being read.
     event: Option<Event>,
-    /// How many events after the cursor the id in that block is.
+    /// How many events after the start id the id in that block is.
     steps: Option<u64>,
 }
 
 impl Check {
     /// A check of a stream that resumes at `from`.
-    pub fn new(from: Cursor, publishers: usize) -> Self {
+    pub fn new(from: StartId, publishers: usize) -> Self {
         Self {
             from,
             reached: 0,
@@ -150,7 +150,7 @@ mod tests {
     /// Checks blocks of an id and an event's number after the id `7-100`. Numbers from 1,000 on are of a second
     /// publisher.
     fn check(blocks: &[(&str, u32)]) -> Check {
-        let mut check = Check::new(Cursor::read(b"7-100").unwrap(), 2);
+        let mut check = Check::new(StartId::read(b"7-100").unwrap(), 2);
         for line in ["retry: 3000", ": hello", "id: 7-100", ""] {
             check.line(line.as_bytes());
         }
@@ -226,10 +226,10 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_parsed_from_an_id() {
-        assert_eq!(Cursor::read(b"7-100").unwrap().id(), "7-100");
-        assert_eq!(Cursor::read(b"a-b-0").unwrap().id(), "a-b-0");
-        assert!(Cursor::read(b"7").is_err());
-        assert!(Cursor::read(b"7-x").is_err());
+    fn a_start_id_is_formatted_as_it_was_parsed() {
+        assert_eq!(StartId::read(b"7-100").unwrap().text(), "7-100");
+        assert_eq!(StartId::read(b"a-b-0").unwrap().text(), "a-b-0");
+        assert!(StartId::read(b"7").is_err());
+        assert!(StartId::read(b"7-x").is_err());
     }
 }

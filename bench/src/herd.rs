@@ -13,7 +13,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::sleep;
 use url::Url;
 
-use crate::check::{Check, Cursor, Faults};
+use crate::check::{Check, Faults, StartId};
 use crate::stream::{EventReader, field};
 use crate::subscriber::{READ, read, request_stream};
 
@@ -32,9 +32,9 @@ pub struct Plan {
     pub address: SocketAddr,
     /// How many streams the herd has.
     pub streams: usize,
-    /// The cursor at which they resume.
-    pub from: Cursor,
-    /// How many events the history has after this cursor when they resume.
+    /// The id after which they resume.
+    pub from: StartId,
+    /// How many events the history has after this id when they resume.
     pub events: u64,
     /// How many publishers have published these events.
     pub publishers: usize,
@@ -192,7 +192,7 @@ async fn read_all(
     events: &mut EventReader,
 ) -> Result<std::convert::Infallible> {
     let Plan { url, address, .. } = &shared.plan;
-    let stream = request_stream(url, *address, Some(&shared.plan.from.id())).await?;
+    let stream = request_stream(url, *address, Some(&shared.plan.from.text())).await?;
     loop {
         let take = |bytes: &[u8]| {
             let mut check = check.borrow_mut();
@@ -208,21 +208,19 @@ async fn read_all(
     }
 }
 
-/// The current cursor of a channel: the first id that a new stream sends.
-pub async fn current_cursor(url: &Url, address: SocketAddr) -> Result<Cursor> {
+/// The current id of a channel: the first id that a new stream sends.
+pub async fn current_id(url: &Url, address: SocketAddr) -> Result<StartId> {
     let stream = request_stream(url, address, None).await?;
     let buffer = RefCell::new(vec![0; READ]);
     let mut events = EventReader::default();
-    let mut cursor = None;
-    while cursor.is_none() {
+    let mut id = None;
+    while id.is_none() {
         let take = |bytes: &[u8]| {
             events.read(bytes, |line| {
-                cursor = cursor
-                    .take()
-                    .or_else(|| field(line, "id:").map(Cursor::read));
+                id = id.take().or_else(|| field(line, "id:").map(StartId::read));
             })
         };
         read(&stream, &buffer, take).await?;
     }
-    cursor.unwrap_or_else(|| Err(anyhow!("the stream begins without an id")))
+    id.unwrap_or_else(|| Err(anyhow!("the stream begins without an id")))
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use tokio::task::JoinSet;
 use tokio::try_join;
 
-use crate::herd::{Herd, Plan, current_cursor};
+use crate::herd::{Herd, Plan, current_id};
 use crate::options::{Options, target};
 use crate::process::ProcessTree;
 use crate::report::{Latency, Replay};
@@ -33,7 +33,7 @@ pub async fn run(options: &Options) -> Result<Replay> {
     let filler = publishers.first().context("--herd needs a publisher")?;
 
     let (url, address) = target(&options.subscribe, 0)?;
-    let from = current_cursor(&url, address).await?;
+    let from = current_id(&url, address).await?;
     // Only one publisher fills the history, so that each event is stored in its own row.
     filler.publish(0, filled, Instant::now(), None).await?;
     let _stalled = open(options, &shared).await?;
