@@ -90,10 +90,8 @@ fn a_choice_accepts_exactly_its_words() {
     }
 }
 
-/// The rows of the documentation whose first cell is a setting. The cells have no backticks.
-struct Rows {
-    rows: Vec<Vec<String>>,
-}
+/// The rows of docs/settings.md whose first cell is a setting. The cells have no backticks.
+struct Rows(Vec<Vec<String>>);
 
 impl Rows {
     fn read() -> Self {
@@ -109,14 +107,12 @@ impl Rows {
         let rows = rows.into_iter();
         let is_setting =
             |row: &Vec<String>| row[0].chars().all(|c| c.is_ascii_uppercase() || c == '_');
-        Self {
-            rows: rows.filter(is_setting).collect(),
-        }
+        Self(rows.filter(is_setting).collect())
     }
 
     fn of(&self, name: &str) -> &[String] {
-        let found: Vec<_> = self.rows.iter().filter(|row| row[0] == name).collect();
-        assert_eq!(found.len(), 1, "rows of {name} in the documentation");
+        let found: Vec<_> = self.0.iter().filter(|row| row[0] == name).collect();
+        assert_eq!(found.len(), 1, "rows of {name} in docs/settings.md");
         found[0]
     }
 }
@@ -134,7 +130,7 @@ fn bound(bound: Bound) -> Vec<String> {
 #[test]
 fn the_documentation_has_a_row_for_each_setting_with_its_default_and_range() {
     let documented = Rows::read();
-    let found: BTreeSet<String> = documented.rows.iter().map(|row| row[0].clone()).collect();
+    let found: BTreeSet<String> = documented.0.iter().map(|row| row[0].clone()).collect();
     assert_complete("docs/settings.md", &found);
     for setting in NUMBERS {
         let row = documented.of(setting.name);
