@@ -5,7 +5,7 @@ import { figuresOf, wrongOf } from "../../bench/figures.mjs";
 import { buildGenerator, measure } from "../../bench/generator.mjs";
 import { missingServers, serverOf } from "../../bench/servers.mjs";
 
-/** The generator is built with the profile of `cargo test`, which shares what it builds. */
+/** Builds the generator with the profile of `cargo test`, which has already built its crates. */
 const generator = () => buildGenerator("test");
 
 for (const id of ["ours", "history", "js-object", "nchan"]) {

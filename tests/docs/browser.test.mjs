@@ -1,4 +1,4 @@
-// The code that the documentation has for pages does in Chromium what the documentation says.
+// Runs the documentation's scripts for pages in Chromium.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";

@@ -1,4 +1,4 @@
-// What the documentation shows of streams, logs and configurations is what the hub sends, writes and needs.
+// Compares the notices, log lines and configurations that the documentation shows with those of the hub.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";

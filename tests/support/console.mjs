@@ -1,4 +1,4 @@
-// The console in Chromium, on a hub that needs tokens: how a test uses the page, and what it reads from it.
+// Helpers for tests of the console in Chromium, on a hub that needs tokens.
 import { openBrowser } from "./browser.mjs";
 import { authorized, mint, SECRET } from "./tokens.mjs";
 import { startTokenHub } from "./workerd.mjs";
