@@ -65,7 +65,7 @@ impl Faults {
 #[derive(Debug)]
 pub struct Check {
     from: StartId,
-    /// How many events lie between the start id and the newest event that arrived, including that event and missed ones.
+    /// How many events were published from the start id up to the newest event that arrived, including missed events.
     pub reached: u64,
     /// The expected number of the next event of each publisher.
     next: Vec<u32>,
