@@ -74,7 +74,11 @@ impl Authorized<'_> {
         if !may_retry || error.is_overloaded || storage_failure::is_out_of_space(&error.message) {
             return Ok(Err(error));
         }
-        self.send_and_log(call, 2).await
+        match self.send_and_log(call, 2).await {
+            // This refusal says that nothing was published, but the first call may have published something.
+            Err(Failure::Problem(Problem::TooManyOpenChannels { .. })) => Ok(Err(error)),
+            result => result,
+        }
     }
 
     async fn send_and_log(
