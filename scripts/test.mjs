@@ -13,7 +13,7 @@ import { build } from "./build.mjs";
 import { fail, installPackages, installToolchain, node, root, run, say } from "./install.mjs";
 
 /** How many files run side by side. Most of them wait most of the time. */
-const SIDE_BY_SIDE = 3;
+const SIDE_BY_SIDE = 4;
 /** The time for a whole file; each test has a timeout of its own. */
 const FILE_MS = 900_000;
 const BY_HAND_FILE_MS = 1_800_000;
