@@ -3,6 +3,7 @@
 //! The modules, in the order of their dependencies: each uses only those before it.
 //!
 //! - [`clock`]: the time
+//! - [`random`]: random numbers
 //! - [`exclusive`]: cells that report a nested borrow instead of panicking
 //! - [`instance`]: the loss of the instance
 //! - [`memory`]: how much memory bodies and logs take
@@ -20,4 +21,5 @@ pub mod exclusive;
 pub mod instance;
 pub mod memory;
 pub mod opening;
+pub mod random;
 pub mod storage_failure;

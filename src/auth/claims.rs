@@ -134,7 +134,7 @@ impl RequiredClaims {
     pub fn check(&self, claims: &Claims) -> Result<(), TokenError> {
         let issuer = ("iss", "JWT_ISSUER", &self.issuer, claims.issuers());
         let audience = ("aud", "JWT_AUDIENCE", &self.audience, claims.audiences());
-        let mut foreign = None;
+        let mut wrong = None;
         for (claim, setting, required, found) in [issuer, audience] {
             let Some(required) = required else {
                 continue;
@@ -145,10 +145,10 @@ impl RequiredClaims {
                 )));
             };
             if !found.contains(required) {
-                foreign = foreign.or(Some(TokenError::Foreign { claim, setting }));
+                wrong = wrong.or(Some(TokenError::WrongClaim { claim, setting }));
             }
         }
-        foreign.map_or(Ok(()), Err)
+        wrong.map_or(Ok(()), Err)
     }
 }
 

@@ -63,7 +63,7 @@ pub enum TokenError {
     Claims(String),
     /// `iss` or `aud` does not have the value that a setting requires.
     #[error("its claim \"{claim}\" does not match {setting}")]
-    Foreign {
+    WrongClaim {
         /// The name of the claim.
         claim: &'static str,
         /// The setting that requires another value.

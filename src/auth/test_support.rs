@@ -112,11 +112,11 @@ fn verify_with_library(access: &Access, token: &str) -> Result<Claims, TokenErro
             | ErrorKind::InvalidEddsaKey
             | ErrorKind::InvalidEcdsaKey
             | ErrorKind::InvalidRsaKey(_) => TokenError::Signature,
-            ErrorKind::InvalidIssuer => TokenError::Foreign {
+            ErrorKind::InvalidIssuer => TokenError::WrongClaim {
                 claim: "iss",
                 setting: "JWT_ISSUER",
             },
-            ErrorKind::InvalidAudience => TokenError::Foreign {
+            ErrorKind::InvalidAudience => TokenError::WrongClaim {
                 claim: "aud",
                 setting: "JWT_AUDIENCE",
             },

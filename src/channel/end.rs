@@ -7,10 +7,11 @@ use web_sys::Response;
 
 use super::pipeline::Command;
 use super::shared::Shared;
-use super::storage::Quiet;
+use super::storage::ClearResult;
 use super::storage::error::StorageError;
 use crate::http::problem::Problem;
-use crate::http::response::{self, Failure, Responder};
+use crate::http::response::{Failure, Responder};
+use crate::isolate::random::random_between;
 use sse_hub::Millis;
 
 impl Shared {
@@ -33,8 +34,8 @@ impl Shared {
         let now = self.clock.now();
         let quiet = self.with(|state| state.clear_if_quiet(now));
         match quiet.ok_or_else(StorageError::in_use)?? {
-            Quiet::NotYet(left) | Quiet::Cleared(left) => self.set_alarm(left).await,
-            Quiet::Over => self.database.delete_all().await,
+            ClearResult::NotYet(left) | ClearResult::Cleared(left) => self.set_alarm(left).await,
+            ClearResult::RemoveAll => self.database.delete_all().await,
         }
     }
 
@@ -67,7 +68,7 @@ impl Shared {
     /// same moment do not all start at the same moment.
     async fn set_alarm(&self, after: Millis) -> Result<(), StorageError> {
         let most = u32::try_from(self.alarm_spread()).unwrap_or(u32::MAX);
-        let delay = Millis::from(response::random_between(0, most));
+        let delay = Millis::from(random_between(0, most));
         self.database.set_alarm(after.saturating_add(delay)).await
     }
 

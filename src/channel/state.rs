@@ -2,7 +2,7 @@
 
 use super::pipeline::{Commit, CommitPlan, Committed, Position, Submission};
 use super::storage::error::StorageError;
-use super::storage::{Quiet, Store, engine::Sql};
+use super::storage::{ClearResult, Store, engine::Sql};
 use sse_hub::sse::{Batch, EventId};
 use sse_hub::{EndReceipt, Hub, Limits, Millis, Output, Stream};
 
@@ -86,7 +86,7 @@ impl<S: Stream, D: Sql> ChannelState<S, D> {
     }
 
     /// See [`Store::clear_if_quiet`].
-    pub fn clear_if_quiet(&mut self, now: Millis) -> Result<Quiet, StorageError> {
+    pub fn clear_if_quiet(&mut self, now: Millis) -> Result<ClearResult, StorageError> {
         self.store.clear_if_quiet(now, self.hub.subscribers() > 0)
     }
 }

@@ -23,7 +23,7 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
-pub use self::ends::Quiet;
+pub use self::ends::ClearResult;
 use self::engine::{Sql, SqlRow, SqlValue, Statement};
 use self::error::StorageError;
 use self::idempotency::IdempotencyKeys;

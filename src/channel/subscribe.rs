@@ -7,8 +7,9 @@ use super::shared::Shared;
 use super::state::ChannelState;
 use crate::http::object::request::SubscribeRequest;
 use crate::http::problem::Problem;
-use crate::http::response::{self, Failure, Responder};
+use crate::http::response::{Failure, Responder};
 use crate::http::subscribe::Subscription;
+use crate::isolate::random::random_between;
 use crate::logging::{Level, Line};
 use sse_hub::sse::{self, Notice};
 use sse_hub::{ConnId, JoinOptions, Millis, StartPosition};
@@ -93,7 +94,7 @@ impl Shared {
 /// The first block of a stream.
 fn opening(start: &StartPosition) -> String {
     let (least, most) = RETRY_MS;
-    let retry_ms = response::random_between(least, most);
+    let retry_ms = random_between(least, most);
     let mut opening = sse::opening(retry_ms, start.resume_id);
     if let Some(gap) = &start.gap {
         opening.push_str(&Notice::Gap.encode(gap));

@@ -12,6 +12,7 @@ use crate::http::cors::Cors;
 use crate::http::media_type::accepts_stream;
 use crate::http::method::Method;
 use crate::http::problem::Problem;
+use crate::isolate::random::random_between;
 use crate::settings::Settings;
 use sse_hub::sse;
 
@@ -194,12 +195,4 @@ pub fn is_replayed(response: &Response) -> bool {
 pub fn wants_stream(request: &Request) -> bool {
     let accept = || request.headers().get("Accept").ok().flatten();
     request.method() == Method::Get.name() && accept().is_some_and(|accept| accepts_stream(&accept))
-}
-
-/// A random whole number from `least` to `most`. Waiting times are random, so that clients whose streams were cut at
-/// the same time do not all reconnect at the same time.
-pub fn random_between(least: u32, most: u32) -> u32 {
-    let span = f64::from(most.saturating_sub(least).saturating_add(1));
-    // Below 2^32, and casts from floats saturate.
-    least.saturating_add((js_sys::Math::random() * span) as u32)
 }

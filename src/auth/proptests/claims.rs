@@ -51,7 +51,7 @@ fn expected(
     for name in ["iss", "aud"] {
         let matches = given(name)?.is_some_and(|claim| claim.names(required));
         if !required.is_empty() && !matches {
-            return Err("foreign");
+            return Err("wrong claim");
         }
     }
     if NOW * 1_000 >= expires {
@@ -87,7 +87,7 @@ fn a_token_is_granted_exactly_what_the_rules_for_claims_permit() {
         "forbidden",
         "expired",
         "not yet",
-        "foreign",
+        "wrong claim",
         "given twice",
         "no exp",
         "bad nbf",
@@ -116,13 +116,13 @@ fn a_token_is_granted_exactly_what_the_rules_for_claims_permit() {
                 Err("not yet") => prop_assert_eq!(found, Err(Denied::Invalid(TokenError::NotYet))),
                 Err(why) => {
                     let known = match &found {
-                        Err(Denied::Invalid(TokenError::Claims(_))) => why != "foreign",
-                        Err(Denied::Invalid(TokenError::Foreign { .. })) => why == "foreign",
+                        Err(Denied::Invalid(TokenError::Claims(_))) => why != "wrong claim",
+                        Err(Denied::Invalid(TokenError::WrongClaim { .. })) => why == "wrong claim",
                         _ => false,
                     };
                     // A required claim that is missing or has the wrong type is an error of its own.
                     prop_assert!(
-                        known || why == "foreign" && matches!(found, Err(Denied::Invalid(_))),
+                        known || why == "wrong claim" && matches!(found, Err(Denied::Invalid(_))),
                         "{why}: {found:?}"
                     );
                 }

@@ -145,20 +145,20 @@ fn iss_and_aud_must_match_the_settings_if_they_are_set() {
         let (strict, lax) = publish(good);
         assert!(strict.is_ok() && lax.is_ok());
     }
-    let foreign_issuer = TokenError::Foreign {
+    let wrong_issuer = TokenError::WrongClaim {
         claim: "iss",
         setting: "JWT_ISSUER",
     };
-    let foreign_audience = TokenError::Foreign {
+    let wrong_audience = TokenError::WrongClaim {
         claim: "aud",
         setting: "JWT_AUDIENCE",
     };
     for (bad, error) in [
-        (json!({"iss": "you", "aud": "hub"}), &foreign_issuer),
-        (json!({"iss": "you", "aud": "a"}), &foreign_issuer),
-        (json!({"iss": "me", "aud": "a"}), &foreign_audience),
-        (json!({"iss": "me", "aud": ["a"]}), &foreign_audience),
-        (json!({"iss": "me", "aud": []}), &foreign_audience),
+        (json!({"iss": "you", "aud": "hub"}), &wrong_issuer),
+        (json!({"iss": "you", "aud": "a"}), &wrong_issuer),
+        (json!({"iss": "me", "aud": "a"}), &wrong_audience),
+        (json!({"iss": "me", "aud": ["a"]}), &wrong_audience),
+        (json!({"iss": "me", "aud": []}), &wrong_audience),
     ] {
         let (strict, lax) = publish(bad);
         assert_eq!(token_error(strict), *error);

@@ -15,14 +15,14 @@ const STAYS_ENDED: Millis = 3_600_000;
 
 /// The result of [`Store::clear_if_quiet`].
 #[derive(Debug, PartialEq, Eq)]
-pub enum Quiet {
+pub enum ClearResult {
     /// The data is still needed, for this number of milliseconds at least.
     NotYet(Millis),
     /// History and keys are removed. The epoch stays, because the channel has subscribers; check again after this
     /// number of milliseconds.
     Cleared(Millis),
     /// Nothing is needed: the caller removes everything that is stored.
-    Over,
+    RemoveAll,
 }
 
 impl<D: Sql> Store<D> {
@@ -62,10 +62,10 @@ impl<D: Sql> Store<D> {
         &mut self,
         now: Millis,
         has_subscribers: bool,
-    ) -> Result<Quiet, StorageError> {
+    ) -> Result<ClearResult, StorageError> {
         let left = self.needed_until().saturating_sub(now);
         if left > 0 {
-            return Ok(Quiet::NotYet(left));
+            return Ok(ClearResult::NotYet(left));
         }
         // Without the channel's row nothing is stored, and there is no epoch to keep.
         let keeps_epoch = has_subscribers && self.keeps_history() && self.row_written_at.is_some();
@@ -79,12 +79,12 @@ impl<D: Sql> Store<D> {
                 self.ended_until = None;
             }
             self.row_written_at = Some(now);
-            return Ok(Quiet::Cleared(self.history.age));
+            return Ok(ClearResult::Cleared(self.history.age));
         }
         self.forget_history_and_keys();
         self.row_written_at = None;
         self.ended_until = None;
-        Ok(Quiet::Over)
+        Ok(ClearResult::RemoveAll)
     }
 
     /// Until when the stored data may be needed, if nothing is added.

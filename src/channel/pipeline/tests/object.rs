@@ -11,7 +11,7 @@ use crate::channel::pipeline::*;
 use crate::channel::state::{ChannelState, CommitError};
 use crate::channel::storage::error::StorageError;
 use crate::channel::storage::sqlite::Sqlite;
-use crate::channel::storage::{Quiet, Store};
+use crate::channel::storage::{ClearResult, Store};
 use crate::isolate::storage_failure::StorageFailure;
 use crate::settings::{HistoryLimits, IdempotencyLimits};
 use sse_hub::sse::EventId;
@@ -198,10 +198,10 @@ impl Steps for Rc<Object> {
         let now = self.now.get();
         let quiet = self.state.with(|state| state.clear_if_quiet(now)).unwrap();
         let quiet = quiet.map_err(|error| failed(&error))?;
-        if quiet == Quiet::Over {
+        if quiet == ClearResult::RemoveAll {
             self.database.delete_all();
         }
-        self.note(format!("clear: {}", quiet == Quiet::Over));
+        self.note(format!("clear: {}", quiet == ClearResult::RemoveAll));
         Ok(())
     }
 }

@@ -42,7 +42,7 @@ fn a_channel_is_needed_until_its_newest_event_or_key_is_too_old() {
     channel.commit_with_key("a", START + 900);
     assert_eq!(channel.store.needed_until(), START + 1_900);
     let quiet = channel.store.clear_if_quiet(START + 1_000, false);
-    assert_eq!(quiet, Ok(Quiet::NotYet(900)));
+    assert_eq!(quiet, Ok(ClearResult::NotYet(900)));
     assert_eq!(channel.held(START + 1_000), ["a"]);
 }
 
@@ -51,7 +51,7 @@ fn a_quiet_channel_without_subscribers_needs_none_of_its_data() {
     let mut channel = Channel::new(HISTORY);
     channel.commit_with_key("a", START);
     let quiet = channel.store.clear_if_quiet(START + 1_000, false);
-    assert_eq!(quiet, Ok(Quiet::Over));
+    assert_eq!(quiet, Ok(ClearResult::RemoveAll));
     // The object then removes all tables.
     channel.database.delete_all();
     channel.commit(&["2"], START + 1_001);
@@ -65,7 +65,7 @@ fn a_quiet_channel_with_subscribers_keeps_its_epoch_and_numbers() {
     channel.commit_with_key("a", START);
     let next = channel.store.next_id();
     let quiet = channel.store.clear_if_quiet(START + 1_000, true);
-    assert_eq!(quiet, Ok(Quiet::Cleared(1_000)));
+    assert_eq!(quiet, Ok(ClearResult::Cleared(1_000)));
     for _ in 0..2 {
         assert_eq!(channel.store.next_id(), next);
         assert!(channel.held(START + 1_000).is_empty());
@@ -79,7 +79,7 @@ fn a_quiet_channel_with_subscribers_keeps_its_epoch_and_numbers() {
     );
     let writes = channel.database.rows_written();
     let quiet = channel.store.clear_if_quiet(START + 2_000, true);
-    assert_eq!(quiet, Ok(Quiet::Cleared(1_000)));
+    assert_eq!(quiet, Ok(ClearResult::Cleared(1_000)));
     assert_eq!(
         channel.database.rows_written(),
         writes,
@@ -94,7 +94,7 @@ fn a_quiet_channel_with_subscribers_keeps_its_epoch_and_numbers() {
 fn a_channel_that_has_stored_nothing_still_writes_its_row_after_an_alarm() {
     let mut channel = Channel::new(HISTORY);
     let quiet = channel.store.clear_if_quiet(START, true);
-    assert_eq!(quiet, Ok(Quiet::Over));
+    assert_eq!(quiet, Ok(ClearResult::RemoveAll));
     channel.commit(&["1"], START);
     channel.restart(START + 1);
     assert_eq!(channel.held(START + 1), ["1"]);
@@ -114,7 +114,7 @@ fn the_row_of_an_ended_channel_is_needed_for_an_hour_and_for_history_seconds() {
     channel.restart_with(NO_EVENTS, START);
     assert_eq!(channel.store.needed_until(), START + HOUR);
     let quiet = channel.store.clear_if_quiet(START + HOUR, false);
-    assert_eq!(quiet, Ok(Quiet::Over));
+    assert_eq!(quiet, Ok(ClearResult::RemoveAll));
     assert!(!channel.store.is_ended(START + 1));
 }
 

@@ -141,12 +141,12 @@ fn take(step: Step, channel: &mut Channel, model: &mut Model, now: &mut Millis) 
         }
         Step::ClearIfQuiet(has_subscribers) => {
             match channel.store.clear_if_quiet(*now, has_subscribers).unwrap() {
-                Quiet::NotYet(left) => assert!(left > 0),
-                Quiet::Cleared(_) => {
+                ClearResult::NotYet(left) => assert!(left > 0),
+                ClearResult::Cleared(_) => {
                     assert!(model.held(*now).is_empty() && model.keys(*now).is_empty());
                     model.forget();
                 }
-                Quiet::Over => {
+                ClearResult::RemoveAll => {
                     assert!(model.held(*now).is_empty() && model.keys(*now).is_empty());
                     model.forget();
                     channel.database.delete_all();
