@@ -2,8 +2,8 @@
 import { sleep } from "./wait.mjs";
 
 /**
- * Publishes to a channel, one event after the other, until `isDone` returns true. Returns the number of publishes and
- * the quantiles of their times in whole milliseconds.
+ * Publishes to a channel, one event after the other, until `isDone` returns true. Returns the number of publishes,
+ * and the quantiles and the maximum of their times in whole milliseconds.
  * @param {import("./hub.mjs").Channel} channel
  * @param {() => unknown} isDone
  * @param {number} [pauseMs] the pause between publishes
@@ -18,5 +18,11 @@ export async function measurePublishes(channel, isDone, pauseMs = 5) {
   }
   times.sort((a, b) => a - b);
   const quantile = (share) => Math.round(times[Math.floor(times.length * share)]);
-  return { count: times.length, p50: quantile(0.5), p99: quantile(0.99) };
+  return {
+    count: times.length,
+    p50: quantile(0.5),
+    p90: quantile(0.9),
+    p99: quantile(0.99),
+    max: Math.round(times.at(-1)),
+  };
 }
