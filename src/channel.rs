@@ -47,7 +47,7 @@ use crate::http::problem::Problem;
 use crate::http::response::{self, Failure, Responder};
 use crate::isolate::instance;
 use crate::logging::{Level, Line};
-use crate::settings::{Settings, deployment};
+use crate::settings::deployment;
 use sse_hub::Millis;
 
 /// The delay before a failed alarm is tried again, in milliseconds: one hour.
@@ -109,30 +109,26 @@ impl Channel {
 impl Channel {
     /// The channel's state. Fails with [`Problem::InvalidSetting`] or [`Problem::StorageFailed`].
     fn shared(&self) -> Result<&Rc<Shared>, Problem> {
+        self.load()?
+            .map_err(|error| storage_failed(&self.database, &error))
+    }
+
+    /// The channel's state, which the first successful call loads from the storage. Fails with
+    /// [`Problem::InvalidSetting`], or with the reason why the storage cannot be loaded.
+    fn load(&self) -> Result<Result<&Rc<Shared>, StorageError>, Problem> {
         if let Some(shared) = self.shared.get() {
-            return Ok(shared);
+            return Ok(Ok(shared));
         }
         let settings = deployment::settings(&self.env)?;
         let clock = Clock::default();
-        let store = self.load_store(&settings, &clock);
-        let store = store.map_err(|error| storage_failed(&self.database, &error))?;
+        let (history, idempotency) = (settings.history, settings.idempotency);
+        let store = match Store::load(self.database.clone(), history, idempotency, clock.now()) {
+            Ok(store) => store,
+            Err(error) => return Ok(Err(error)),
+        };
         let shared = Shared::new(self.database.clone(), store, settings, clock);
         memory::register(&shared);
-        Ok(self.shared.get_or_init(|| shared))
-    }
-
-    fn load_store(
-        &self,
-        settings: &Settings,
-        clock: &Clock,
-    ) -> Result<Store<Database>, StorageError> {
-        let database = self.database.clone();
-        Store::load(
-            database,
-            settings.history,
-            settings.idempotency,
-            clock.now(),
-        )
+        Ok(Ok(self.shared.get_or_init(|| shared)))
     }
 
     /// Answers a request of the Worker.
@@ -173,12 +169,7 @@ impl Channel {
     /// channel, as the text of the problem says, also on Cloudflare, where the Worker cannot remove the file of the
     /// database.
     async fn remove_malformed_rows(&self) -> Result<(), Problem> {
-        if self.shared.get().is_some() {
-            return Ok(());
-        }
-        let settings = deployment::settings(&self.env)?;
-        let loaded = self.load_store(&settings, &Clock::default());
-        let Err(error @ StorageError::MalformedRow { .. }) = loaded else {
+        let Err(error @ StorageError::MalformedRow { .. }) = self.load()? else {
             return Ok(());
         };
         Level::Error.log(|| {

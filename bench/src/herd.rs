@@ -23,7 +23,7 @@ const QUIET: Duration = Duration::from_secs(10);
 /// How often to check whether all events have arrived.
 const POLL: Duration = Duration::from_millis(2);
 
-/// What the herd has to do.
+/// The task of the herd.
 #[derive(Clone)]
 pub struct Plan {
     /// The URL of the channel.

@@ -87,7 +87,7 @@ pub async fn run(options: &Options) -> Result<Replay> {
         }
         anyhow::Ok(each)
     };
-    // The usage is read as soon as the herd has caught up. What the server uses afterwards is not used for the herd.
+    // Read the usage as soon as the herd has caught up, because the server's later work is not for the herd.
     let usages = async {
         let _ = (&mut herd.caught_up).await;
         caught_up.set(true);

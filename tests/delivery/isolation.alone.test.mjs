@@ -9,11 +9,13 @@ import { subscribe } from "../support/subscriber.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
 const MEMORY_BYTES = String(2 ** 27);
+const MAX_P99_MS = 500;
+// This load leaves time for 30 publishes only, and single turns of the event loop read from all of its connections.
+const MANY_CONNECTIONS = "publishes in chunks of one byte over 2,000 connections";
 const MAX_P90_MS = 500;
-// Some loads leave time for 20 publishes only. One of them may meet the moment in which 2,000 connections open.
 const MAX_MS = 2_000;
 const MAX_PEAK_BYTES = 1e9;
-const MS = 2_500;
+const MS = 5_000;
 
 /**
  * Publishes to a channel during `load` and at least for MS, and checks the times of these publishes, their delivery and
@@ -31,12 +33,13 @@ async function assertNoDelay(hub, name, load) {
     isOver = true;
   });
   const end = performance.now() + MS;
-  const { count, p50, p90, max } = await measurePublishes(channel, () => isOver && performance.now() > end);
+  const { count, p50, p90, p99, max } = await measurePublishes(channel, () => isOver && performance.now() > end);
   const result = await over;
   const peak = hub.peakBytes();
-  const figures = `p50 ${p50} ms, p90 ${p90} ms, maximum ${max} ms, peak ${Math.round(peak / 1e6)} MB`;
+  const figures = `p50 ${p50} ms, p90 ${p90} ms, p99 ${p99} ms, maximum ${max} ms, peak ${Math.round(peak / 1e6)} MB`;
   console.log(`# ${name}: ${JSON.stringify(result) ?? "done"}; ${count} other publishes: ${figures}`);
-  assert.ok(p90 < MAX_P90_MS && max < MAX_MS, figures);
+  if (name === MANY_CONNECTIONS) assert.ok(p90 < MAX_P90_MS && max < MAX_MS, figures);
+  else assert.ok(p99 < MAX_P99_MS, figures);
   assert.ok(peak < MAX_PEAK_BYTES, figures);
   await subscriber.untilEvents(count);
   assert.equal(subscriber.account().events.length, count);
@@ -53,7 +56,7 @@ const REQUESTS = {
     connections: 40,
     text: post("/channels/lines-%N/broadcast", "Content-Length: 65536", "\n".repeat(65_536)),
   },
-  "publishes in chunks of one byte over 2,000 connections": {
+  [MANY_CONNECTIONS]: {
     connections: 2_000,
     text: post("/channels/bytes/broadcast", "Transfer-Encoding: chunked", `${"1\r\nx\r\n".repeat(5_000)}0\r\n\r\n`),
   },

@@ -12,11 +12,11 @@ use crate::sse::{self, EventId, Missing, Notice};
 pub struct Chunk {
     /// The bytes. They are empty only if the subscribers are level with the head.
     pub bytes: Vec<u8>,
-    /// What changes for each subscriber that gets them.
+    /// The new state of each subscriber that gets the bytes.
     pub after: AfterChunk,
 }
 
-/// What a chunk changes for each subscriber that gets it.
+/// The new state of a subscriber that got a chunk.
 #[derive(Debug)]
 pub struct AfterChunk {
     /// The position after the chunk.

@@ -22,7 +22,7 @@ pub struct Client {
     pub open: bool,
 }
 
-/// What a client has read.
+/// The result of reading a stream as a client does.
 #[derive(Debug, Default)]
 pub struct Account {
     /// The last id.
@@ -43,7 +43,7 @@ impl Client {
     pub fn account(&self, bytes: Vec<u8>, published: &Published) -> Account {
         let bytes = String::from_utf8(bytes).unwrap();
         let mut account = Account::default();
-        // What follows the last blank line is an incomplete event, or nothing.
+        // The text after the last blank line is empty or an incomplete event.
         let complete = bytes.rsplit_once("\n\n").map_or("", |(blocks, _)| blocks);
         for block in complete.split("\n\n").filter(|block| !block.is_empty()) {
             assert!(!account.ended, "nothing follows the last notice");
