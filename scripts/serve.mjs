@@ -19,7 +19,7 @@ import { address, NAMESPACE, startWorkerd } from "./workerd.mjs";
 const ACCESS = {
   token: "publishers and subscribers need a token",
   "publish-token": "publishers need a token, and anyone can subscribe",
-  open: "anyone who reaches the hub can publish, subscribe and end channels",
+  open: "anyone who reaches the hub can publish, subscribe, and end and delete channels",
 };
 
 /**

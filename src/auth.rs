@@ -53,7 +53,7 @@ pub enum Policy {
 /// A permission on a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
-    /// To publish, to end the channel, and to read its history and its counters.
+    /// To publish, to end or delete the channel, and to read its history and its counters.
     Publish,
     /// To subscribe.
     Subscribe,

@@ -1,8 +1,8 @@
 //! The Durable Object of a channel: its entry points, and the dispatch of requests.
 //!
 //! - `shared`: what entry points, callbacks and tasks share, and how they borrow it
-//! - `publish`, `subscribe`, `events`, `stats`, `end`: the requests
-//! - `pipeline`: runs the commands (publishes, the end): first into the storage, then into the log. Free of JavaScript
+//! - `publish`, `subscribe`, `events`, `stats`, `removal`: the requests
+//! - `pipeline`: runs the commands (publishes, the deletion): first into the storage, then into the log. Free of JavaScript
 //! - `state`: the hub and the store, which change together. Free of JavaScript
 //! - `steps`: connects the pipeline with the state and the runtime
 //! - `flush`, `stream`: write the hub's output to the runtime's streams
@@ -12,13 +12,13 @@
 //! Only this module and its children call the runtime's streams and storage. The state is never borrowed during a call
 //! into JavaScript that may call back: a write to a stream, and the end of one, may call its `cancel` at once.
 
-mod end;
 mod events;
 mod flush;
 mod memory;
 mod pipeline;
 mod publish;
 mod rate;
+mod removal;
 mod shared;
 mod state;
 mod stats;
@@ -85,7 +85,8 @@ impl Channel {
         let responder = Responder::new(&request, settings.as_deref().ok());
         let answer = match self.answer(&request, &responder).await {
             Err(Failure::Problem(problem)) => {
-                responder.problem(&problem, response::wants_stream(&request))
+                let stream = response::wanted_stream(&request);
+                responder.problem(&problem, stream.as_deref())
             }
             Err(Failure::Runtime(error)) => Err(error),
             Ok(response) => Ok(response),
@@ -95,7 +96,9 @@ impl Channel {
 
     /// The runtime calls this when the alarm is due: the channel may have gone quiet.
     pub async fn alarm(&self) -> Result<(), JsValue> {
-        let cleared = match self.shared() {
+        // The runtime knows the name of an object in its alarm, too.
+        let id = self.database.channel_name().unwrap_or_default();
+        let cleared = match self.shared(&id) {
             Ok(shared) => shared.request_clear().await,
             Err(problem) => Err(problem),
         };
@@ -107,26 +110,29 @@ impl Channel {
 }
 
 impl Channel {
-    /// The channel's state. Fails with [`Problem::InvalidSetting`] or [`Problem::StorageFailed`].
-    fn shared(&self) -> Result<&Rc<Shared>, Problem> {
-        self.load()?
+    /// The state of the channel `id`. All requests to this object have the same id. Fails with
+    /// [`Problem::InvalidChannelId`], [`Problem::InvalidSetting`] or [`Problem::StorageFailed`].
+    fn shared(&self, id: &str) -> Result<&Rc<Shared>, Problem> {
+        self.load(id)?
             .map_err(|error| storage_failed(&self.database, &error))
     }
 
-    /// The channel's state, which the first successful call loads from the storage. Fails with
-    /// [`Problem::InvalidSetting`], or with the reason why the storage cannot be loaded.
-    fn load(&self) -> Result<Result<&Rc<Shared>, StorageError>, Problem> {
+    /// The state of the channel `id`, which the first successful call loads from the storage. Fails with
+    /// [`Problem::InvalidChannelId`], [`Problem::InvalidSetting`], or the reason why the storage cannot be loaded.
+    fn load(&self, id: &str) -> Result<Result<&Rc<Shared>, StorageError>, Problem> {
         if let Some(shared) = self.shared.get() {
             return Ok(Ok(shared));
         }
+        let id = channel_id::parse(id).ok_or(Problem::InvalidChannelId)?;
         let settings = deployment::settings(&self.env)?;
         let clock = Clock::default();
         let (history, idempotency) = (settings.history, settings.idempotency);
-        let store = match Store::load(self.database.clone(), history, idempotency, clock.now()) {
+        let fresh = clock.fresh_epoch();
+        let store = match Store::load(self.database.clone(), history, idempotency, fresh) {
             Ok(store) => store,
             Err(error) => return Ok(Err(error)),
         };
-        let shared = Shared::new(self.database.clone(), store, settings, clock);
+        let shared = Shared::new(id, self.database.clone(), store, settings, clock);
         memory::register(&shared);
         Ok(Ok(self.shared.get_or_init(|| shared)))
     }
@@ -137,15 +143,15 @@ impl Channel {
         let header = |name: &str| request.headers().get(name).ok().flatten();
         let (id, decoded) =
             ObjectRequest::decode(&method, &url, header).ok_or(Problem::Internal)?;
-        let shared = || self.shared_for(id);
+        let shared = || self.shared(id);
         match decoded {
             ObjectRequest::Subscribe(subscribe) => shared()?.subscribe(&subscribe, responder),
             ObjectRequest::Publish(publish) => shared()?.publish(request, publish, responder).await,
             ObjectRequest::ReadEvents { query } => shared()?.events(&query, responder),
             ObjectRequest::ReadStats => shared()?.stats(responder),
-            ObjectRequest::EndChannel => {
-                self.remove_malformed_rows().await?;
-                shared()?.request_end(responder).await
+            ObjectRequest::DeleteChannel => {
+                self.remove_malformed_rows(id).await?;
+                shared()?.request_deletion(responder).await
             }
             ObjectRequest::Abort => {
                 self.database.abort("the Worker removes its database");
@@ -155,21 +161,11 @@ impl Channel {
         }
     }
 
-    /// The state of the channel with this id. All requests to this object have the same id.
-    fn shared_for(&self, id: &str) -> Result<&Rc<Shared>, Problem> {
-        let shared = self.shared()?;
-        if shared.id.get().is_none() {
-            let id = channel_id::parse(id).ok_or(Problem::InvalidChannelId)?;
-            let _ = shared.id.set(id);
-        }
-        Ok(shared)
-    }
-
     /// Removes all stored data if the channel cannot be loaded because of a malformed row. So a DELETE repairs the
     /// channel, as the text of the problem says, also on Cloudflare, where the Worker cannot remove the file of the
     /// database.
-    async fn remove_malformed_rows(&self) -> Result<(), Problem> {
-        let Err(error @ StorageError::MalformedRow { .. }) = self.load()? else {
+    async fn remove_malformed_rows(&self, id: &str) -> Result<(), Problem> {
+        let Err(error @ StorageError::MalformedRow { .. }) = self.load(id)? else {
             return Ok(());
         };
         Level::Error.log(|| {

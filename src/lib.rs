@@ -59,7 +59,8 @@ async fn fetch(
                 Problem::Internal
             }
         };
-        responder.problem(&problem, response::wants_stream(&request))
+        let stream = response::wanted_stream(&request);
+        responder.problem(&problem, stream.as_deref())
     })
 }
 
@@ -70,10 +71,8 @@ async fn fetch(
 pub fn unavailable(request: &web_sys::Request, env: Env) -> Result<web_sys::Response> {
     let settings = deployment::settings(&env).ok();
     let responder = Responder::new(request, settings.as_deref());
-    responder.problem(
-        &Problem::ChannelUnavailable,
-        response::wants_stream(request),
-    )
+    let stream = response::wanted_stream(request);
+    responder.problem(&Problem::ChannelUnavailable, stream.as_deref())
 }
 
 /// Checks the host first, because the path follows it in the URL, and everything else depends on the path.

@@ -26,6 +26,8 @@ struct EventsBody {
     gap: Option<Missing>,
     /// The value of `after` for the next page.
     next: EventId,
+    /// Whether the channel has ended and no event follows this page.
+    ended: bool,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -58,7 +60,7 @@ impl Shared {
     /// Answers with a page of events.
     pub(super) fn events(&self, query: &str, responder: &Responder) -> Result<Response, Failure> {
         let wanted = EventsQuery::read(query)?;
-        if self.ending.get() {
+        if self.deleting.get() {
             return Err(Problem::ChannelUnavailable.into());
         }
         let now = self.clock.now();
@@ -68,11 +70,10 @@ impl Shared {
             let start = hub.start_position(&wanted.since, unpublished_since, store, now)?;
             let history: &mut dyn History = store;
             let events = hub.read_events(start.next_seq, wanted.limit, max_bytes, history)?;
-            let before_first = EventId {
-                epoch: hub.next_id().epoch,
-                seq: start.next_seq.saturating_sub(1),
-            };
+            let head = hub.next_id();
+            let before_first = EventId::before(head.epoch, start.next_seq);
             let next = events.last().map_or(before_first, |(id, _)| *id);
+            let ended = hub.has_ended() && next == EventId::before(head.epoch, head.seq);
             let events = events
                 .into_iter()
                 .map(|(id, wire)| EventBody::parse(id, &wire));
@@ -80,6 +81,7 @@ impl Shared {
                 events: events.collect::<Result<_, _>>()?,
                 gap: start.gap,
                 next,
+                ended,
             })
         });
         let body = page.ok_or(Problem::Internal)?;
@@ -91,8 +93,12 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sse_hub::sse::Epoch;
 
-    const ID: EventId = EventId { epoch: 7, seq: 3 };
+    const ID: EventId = EventId {
+        epoch: Epoch::new(7, 0),
+        seq: 3,
+    };
 
     #[test]
     fn an_event_without_a_type_is_listed_as_a_message() {

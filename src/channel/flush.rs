@@ -31,7 +31,7 @@ impl Shared {
 
     /// Does what is due, and sets the timer for what is due next.
     pub(super) fn poll(&self) {
-        if self.ending.get() {
+        if self.deleting.get() {
             return;
         }
         self.check_storage();
@@ -131,8 +131,8 @@ impl Shared {
         &self,
         readiness: impl Fn(&mut Hub<EventStream>) -> Readiness,
     ) {
-        // While the end of the channel is being stored, nothing may be read from the history.
-        while !self.ending.get() {
+        // While the deletion of the channel is being stored, nothing may be read from the history.
+        while !self.deleting.get() {
             match self.with(|state| readiness(&mut state.hub)) {
                 Some(Readiness::FlushFirst) => self.flush(),
                 Some(Readiness::WaitForLoopTurn) => {

@@ -175,8 +175,8 @@ impl Shared {
             return;
         }
         self.let_streams_keep_up(Hub::readiness_to_empty).await;
-        if self.ending.get() {
-            // The end of the channel empties the log.
+        if self.deleting.get() {
+            // The deletion of the channel empties the log.
             return;
         }
         self.evict(Evict::All);

@@ -22,7 +22,7 @@ pub use self::plan::{Commit, CommitPlan, PlannedPublish, Position};
 use super::storage::idempotency::Fingerprint;
 use crate::http::problem::Problem;
 use crate::isolate::exclusive::Exclusive;
-use sse_hub::EndReceipt;
+use sse_hub::DeleteReceipt;
 
 /// The steps of the pipeline that need the channel's state or the runtime.
 pub trait Steps {
@@ -47,15 +47,15 @@ pub trait Steps {
     /// Delivers the appended events to the streams, at once or with the next flush.
     fn deliver(&self);
 
-    /// Before the channel ends: writes the events in the log to the streams that keep up.
-    async fn prepare_end(&self);
+    /// Before the channel is deleted: writes the events in the log to the streams that keep up.
+    async fn prepare_deletion(&self);
 
-    /// Writes the end of the channel to the storage, and suspends all reads until [`end_streams`](Self::end_streams):
-    /// the storage already belongs to the next epoch, but the streams do not.
-    fn store_end(&self) -> Result<(), Problem>;
+    /// Writes the deletion of the channel to the storage, and suspends all reads until
+    /// [`end_streams`](Self::end_streams): the storage already belongs to the next epoch, but the streams do not.
+    fn store_deletion(&self) -> Result<(), Problem>;
 
     /// Empties the log, and ends all streams.
-    fn end_streams(&self) -> Result<EndReceipt, Problem>;
+    fn end_streams(&self) -> Result<DeleteReceipt, Problem>;
 
     /// Removes the stored data if it is not needed any more.
     async fn clear_if_quiet(&self) -> Result<(), Problem>;
@@ -143,8 +143,8 @@ impl Pipeline {
             match next.flatten() {
                 None => return,
                 Some(Next::Commit(group)) => self.commit(group, steps).await,
-                Some(Next::End(done)) => {
-                    let _ = done.send(self.end(steps).await);
+                Some(Next::Delete(done)) => {
+                    let _ = done.send(self.delete(steps).await);
                 }
                 Some(Next::ClearIfQuiet(done)) => {
                     let _ = done.send(steps.clear_if_quiet().await);
@@ -234,12 +234,12 @@ impl Pipeline {
         }
     }
 
-    async fn end(&self, steps: &impl Steps) -> Result<EndReceipt, Problem> {
+    async fn delete(&self, steps: &impl Steps) -> Result<DeleteReceipt, Problem> {
         self.until_appended().await;
-        steps.prepare_end().await;
-        steps.store_end()?;
+        steps.prepare_deletion().await;
+        steps.store_deletion()?;
         if let Err(problem) = steps.make_durable().await {
-            self.abort("the channel's end could not be stored", steps);
+            self.abort("the deletion of the channel could not be stored", steps);
             return Err(problem);
         }
         steps.end_streams()

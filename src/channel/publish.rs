@@ -17,8 +17,8 @@ use sse_hub::sse::Batch;
 const WATCH: Millis = 1_000;
 
 impl Shared {
-    /// Publishes the events in the body of `request`, and answers with their receipt once they are stored and in the
-    /// log. If an earlier publish had the same key, answers with the receipt of that publish instead.
+    /// Publishes the events in the body of `request`, ends the channel if the publish does, and answers with the receipt
+    /// once everything is stored and in the log. If an earlier publish had the same key, answers with the receipt of that publish instead.
     pub async fn publish(
         self: &Rc<Self>,
         request: &Request,
@@ -27,8 +27,9 @@ impl Shared {
     ) -> Result<Response, Failure> {
         self.check_rate()?;
         let _admission = self.admit_body(&publish)?;
-        let batch = read_batch(request, publish.bytes).await?;
-        let key = publish.key.map(|key| PublishKey::new(key, &batch));
+        let batch = read_batch(request, &publish).await?;
+        let ends = publish.ends;
+        let key = publish.key.map(|key| PublishKey::new(key, &batch, ends));
         if let Some(key) = &key
             && let Some(receipt) = self.earlier_receipt(key).await?
         {
@@ -38,7 +39,7 @@ impl Shared {
             // The storage takes no more data.
             return Err(Problem::ChannelUnavailable.into());
         }
-        let (submission, outcome) = Submission::new(publish.number, batch, key);
+        let (submission, outcome) = Submission::new(publish.number, batch, ends, key);
         self.submit(Command::Publish(submission));
         let receipt = outcome.await.map_err(|_| Problem::Internal)??;
         Ok(responder.json_text(&receipt)?)
@@ -83,14 +84,14 @@ impl Shared {
     }
 }
 
-/// Reads the events of a publish, which the Worker has encoded. Fails if the body is not the announced `bytes` bytes,
-/// or has no events.
-async fn read_batch(request: &Request, bytes: usize) -> Result<Batch, Failure> {
+/// Reads the events of a publish, which the Worker has encoded. Fails if the body does not have the announced size, or
+/// has no events although the publish does not end the channel.
+async fn read_batch(request: &Request, publish: &PublishRequest) -> Result<Batch, Failure> {
     let body = JsFuture::from(request.text().map_err(worker::Error::from)?).await;
     let body = body.map_err(worker::Error::from)?.as_string();
-    let wire = body.filter(|wire| wire.len() == bytes);
+    let wire = body.filter(|wire| wire.len() == publish.bytes);
     let batch = Batch::from_wire(wire.ok_or(Problem::Internal)?);
-    if batch.events == 0 {
+    if batch.events == 0 && !publish.ends {
         return Err(Problem::Internal.into());
     }
     Ok(batch)

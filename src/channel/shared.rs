@@ -1,6 +1,6 @@
 //! The state that an object's entry points, callbacks and tasks share.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::rc::{Rc, Weak};
 
 use super::memory::ChannelMemory;
@@ -30,16 +30,16 @@ pub(super) enum Callback {
 
 /// The shared state of one object.
 pub(super) struct Shared {
-    /// The channel's id. It comes from the runtime, or else from the first request.
-    pub id: OnceCell<String>,
+    /// The channel's id.
+    id: String,
     pub settings: Rc<Settings>,
     state: Deferring<ChannelState<EventStream, Database>, Callback>,
     pub database: Rc<Database>,
     pub pipeline: Pipeline,
     /// The publishes that are allowed now; `None` if there is no limit.
     rate: Option<Exclusive<TokenBucket>>,
-    /// The end of the channel is being stored. Until it is stored, streams are not written to and nothing is read.
-    pub ending: Cell<bool>,
+    /// The deletion of the channel is being stored. Until it is stored, streams are not written to and nothing is read.
+    pub deleting: Cell<bool>,
     pub opener: StreamOpener,
     pub clock: Clock,
     pub timer: Timer,
@@ -52,7 +52,9 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// The state of the object of the channel `id`.
     pub fn new(
+        id: String,
         database: Rc<Database>,
         store: Store<Database>,
         settings: Rc<Settings>,
@@ -72,17 +74,15 @@ impl Shared {
             let on_cancel = weak.clone();
             let rate = settings.publish_per_second;
             Self {
-                id: database
-                    .channel_name()
-                    .map_or_else(OnceCell::new, OnceCell::from),
-                state: Deferring::new(ChannelState::new(store, &settings.limits)),
+                state: Deferring::new(ChannelState::new(&id, store, &settings.limits, started)),
+                id,
                 timer: Timer::new(database.state(), call(Self::timer_due)),
                 watchdog: Timer::new(database.state(), call(|shared| shared.watch())),
                 database,
                 rate: rate.map(|rate| Exclusive::new(TokenBucket::new(rate, started))),
                 settings,
                 pipeline: Pipeline::default(),
-                ending: Cell::new(false),
+                deleting: Cell::new(false),
                 opener: StreamOpener::new(move |conn| {
                     if let Some(shared) = on_cancel.upgrade() {
                         shared.leave(conn);
@@ -153,8 +153,7 @@ impl Shared {
 
     /// The channel's id.
     pub fn id(&self) -> &str {
-        debug_assert!(self.id.get().is_some(), "a request has set the id");
-        self.id.get().map_or("", String::as_str)
+        &self.id
     }
 
     /// Counts a publish. Fails with [`Problem::TooManyPublishes`].

@@ -3,8 +3,8 @@
 use super::pipeline::{Commit, CommitPlan, Committed, Position, Submission};
 use super::storage::error::StorageError;
 use super::storage::{ClearResult, Store, engine::Sql};
-use sse_hub::sse::{Batch, EventId};
-use sse_hub::{EndReceipt, Hub, Limits, Millis, Output, Stream};
+use sse_hub::sse::{Batch, Epoch, EventId};
+use sse_hub::{DeleteReceipt, Hub, Limits, Millis, Output, Stream};
 
 /// The hub and the store of one channel.
 pub struct ChannelState<S, D> {
@@ -34,12 +34,13 @@ pub struct Appended {
 }
 
 impl<S: Stream, D: Sql> ChannelState<S, D> {
-    /// The state of a channel that has no streams yet.
-    pub fn new(store: Store<D>, limits: &Limits) -> Self {
-        Self {
-            hub: Hub::new(store.next_id(), limits),
-            store,
+    /// The state of `channel`, which has no streams yet.
+    pub fn new(channel: &str, store: Store<D>, limits: &Limits, now: Millis) -> Self {
+        let mut hub = Hub::new(channel, store.next_id(), limits);
+        if store.is_ended(now) {
+            hub.end(now);
         }
+        Self { hub, store }
     }
 
     /// Writes a group of publishes to the storage. Passes the number and the last id of each of them to `record`
@@ -60,16 +61,20 @@ impl<S: Stream, D: Sql> ChannelState<S, D> {
             record(submission.number, planned.last);
         }
         let batches: Vec<&Batch> = group.iter().map(|submission| &submission.batch).collect();
-        let wrote = self.store.commit(&batches, keys, now)?;
+        let ends = group.last().is_some_and(|submission| submission.ends);
+        let wrote = self.store.commit(&batches, keys, ends, now)?;
         Ok(Commit { publishes, wrote })
     }
 
-    /// Appends a committed publish to the log. If its receipt differs from the one that is stored under its key,
+    /// Appends a committed publish to the log, and ends the channel if the publish does. If its receipt differs from the one that is stored under its key,
     /// replaces that one. The answer leaves the object only when the replacement is durable, too.
     pub fn append(&mut self, committed: &Committed, now: Millis) -> Appended {
         let Committed { submission, plan } = committed;
         let receipt = self.hub.append(&submission.batch, now);
         debug_assert_eq!(receipt.id, plan.last, "publishes are appended as committed");
+        if submission.ends {
+            self.hub.end(now);
+        }
         let receipt = serde_json::to_string(&receipt);
         let stored = match (&submission.key, &receipt) {
             (Some(key), Ok(receipt)) if plan.receipt.as_ref() != Some(receipt) => {
@@ -80,13 +85,23 @@ impl<S: Stream, D: Sql> ChannelState<S, D> {
         Appended { receipt, stored }
     }
 
-    /// Empties the log, and ends all streams, after the end of the channel was stored.
-    pub fn end_streams(&mut self) -> (EndReceipt, Output<S>) {
-        self.hub.end(self.store.next_id())
+    /// Deletes the stored data, and begins the epoch `fresh`, or a later one.
+    pub fn store_deletion(&mut self, fresh: Epoch) -> Result<(), StorageError> {
+        self.store.delete(fresh)
     }
 
-    /// See [`Store::clear_if_quiet`].
+    /// Empties the log, and ends all streams, after the deletion of the channel was stored.
+    pub fn end_streams(&mut self) -> (DeleteReceipt, Output<S>) {
+        self.hub.delete(self.store.next_id())
+    }
+
+    /// See [`Store::clear_if_quiet`]. A channel that has ended is open again when its data is cleared.
     pub fn clear_if_quiet(&mut self, now: Millis) -> Result<ClearResult, StorageError> {
-        self.store.clear_if_quiet(now, self.hub.subscribers() > 0)
+        let has_subscribers = self.hub.subscribers() > 0;
+        let result = self.store.clear_if_quiet(now, has_subscribers)?;
+        if !matches!(result, ClearResult::NotYet(_)) {
+            self.hub.reopen();
+        }
+        Ok(result)
     }
 }

@@ -8,12 +8,13 @@ use super::state::ChannelState;
 use super::storage::HistoryStats;
 use crate::http::problem::Problem;
 use crate::http::response::{Failure, Responder};
+use sse_hub::sse::Epoch;
 
 /// The JSON of the answer.
 #[derive(Serialize)]
 struct StatsBody<'a> {
     channel: &'a str,
-    epoch: String,
+    epoch: Epoch,
     seq: u64,
     subscribers: usize,
     busy: usize,
@@ -21,17 +22,19 @@ struct StatsBody<'a> {
     dropped: u64,
     connected: u64,
     uptime_seconds: u64,
+    ended: bool,
     history: Option<HistoryStats>,
 }
 
 impl Shared {
     pub(super) fn stats(&self, responder: &Responder) -> Result<Response, Failure> {
         let now = self.clock.now();
-        let stats = self.with(|ChannelState { hub, store }| (hub.stats(), store.stats(now)));
-        let (hub, history) = stats.ok_or(Problem::Internal)?;
+        let stats = self
+            .with(|ChannelState { hub, store }| (hub.stats(), hub.has_ended(), store.stats(now)));
+        let (hub, ended, history) = stats.ok_or(Problem::Internal)?;
         let body = StatsBody {
             channel: self.id(),
-            epoch: hub.newest.epoch_text(),
+            epoch: hub.newest.epoch,
             seq: hub.newest.seq,
             subscribers: hub.subscribers,
             busy: hub.busy,
@@ -39,6 +42,7 @@ impl Shared {
             dropped: hub.dropped,
             connected: hub.connected,
             uptime_seconds: now.saturating_sub(self.started) / 1_000,
+            ended,
             history: history.map_err(|error| self.storage_failed(&error))?,
         };
         Ok(responder.json(&body)?)

@@ -9,7 +9,7 @@ use super::shared::Shared;
 use super::state::CommitError;
 use crate::http::problem::Problem;
 use crate::isolate::commit_log;
-use sse_hub::{EndReceipt, Hub};
+use sse_hub::{DeleteReceipt, Hub};
 
 impl Steps for Rc<Shared> {
     fn is_aborting(&self) -> bool {
@@ -68,21 +68,21 @@ impl Steps for Rc<Shared> {
         }
     }
 
-    async fn prepare_end(&self) {
+    async fn prepare_deletion(&self) {
         self.let_streams_keep_up(Hub::readiness_to_empty).await;
     }
 
-    fn store_end(&self) -> Result<(), Problem> {
-        let now = self.clock.now();
-        let ended = self.with(|state| state.store.end(now));
-        let ended = ended.ok_or(Problem::Internal)?;
-        ended.map_err(|error| self.storage_failed(&error))?;
-        self.ending.set(true);
+    fn store_deletion(&self) -> Result<(), Problem> {
+        let fresh = self.clock.fresh_epoch();
+        let deleted = self.with(|state| state.store_deletion(fresh));
+        let deleted = deleted.ok_or(Problem::Internal)?;
+        deleted.map_err(|error| self.storage_failed(&error))?;
+        self.deleting.set(true);
         Ok(())
     }
 
-    fn end_streams(&self) -> Result<EndReceipt, Problem> {
-        self.ending.set(false);
+    fn end_streams(&self) -> Result<DeleteReceipt, Problem> {
+        self.deleting.set(false);
         let ended = self.with(|state| state.end_streams());
         let (receipt, output) = ended.ok_or(Problem::Internal)?;
         self.count_log();

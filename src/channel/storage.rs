@@ -1,17 +1,17 @@
-//! A channel's data in the storage of its object: the epoch, the history, the idempotency keys and, for an hour after
-//! the channel was ended, that it was ended.
+//! A channel's data in the storage of its object: the epoch, the history, the idempotency keys, and for some time whether
+//! the channel has ended.
 //!
 //! [`Store`] holds the rules, and uses SQL through the trait [`Sql`], so that the tests run the same statements on a
 //! SQLite of their own.
 
 mod commit;
 pub mod database;
-mod ends;
 pub mod engine;
 pub mod error;
 pub mod idempotency;
 mod keys;
 mod load;
+mod removal;
 mod retention;
 mod sql;
 #[cfg(test)]
@@ -23,13 +23,13 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
-pub use self::ends::ClearResult;
 use self::engine::{Sql, SqlRow, SqlValue, Statement};
 use self::error::StorageError;
 use self::idempotency::IdempotencyKeys;
 pub use self::keys::NewKey;
+pub use self::removal::ClearResult;
 use self::retention::{Retention, Row, Table};
-use self::sql::{CREATE_CHANNEL, NO_HISTORY, READ_CHANNEL, TABLES, WRITE_CHANNEL};
+use self::sql::{CREATE_CHANNEL, READ_CHANNEL, TABLES, UNKNOWN_NEXT, WRITE_CHANNEL};
 use crate::settings::{HistoryLimits, IdempotencyLimits};
 use sse_hub::sse::EventId;
 use sse_hub::{History, HistoryError, Millis, Page};
@@ -48,7 +48,7 @@ pub struct Store<D> {
     unpublished_since: Millis,
     /// When the channel's row was written, if the row exists and holds this epoch. Without it nothing is stored.
     row_written_at: Option<Millis>,
-    /// Until when a channel that was ended stays ended, if nothing is published.
+    /// Until when a channel that has ended stays ended, if nothing is published.
     ended_until: Option<Millis>,
     retention: Retention,
     keys: IdempotencyKeys,
@@ -68,7 +68,7 @@ impl<D: Sql> Store<D> {
         self.history.events > 0
     }
 
-    /// Whether the channel was ended and nothing was published since.
+    /// Whether the channel has ended and nothing was committed since.
     pub fn is_ended(&self, now: Millis) -> bool {
         self.ended_until.is_some_and(|until| now < until)
     }
@@ -89,10 +89,15 @@ impl<D: Sql> Store<D> {
     }
 
     /// The statements that create the channel's table and its row. They precede everything else that a channel stores.
-    fn insert_channel_row(&self, now: Millis, ended_until: Option<Millis>) -> [Statement; 2] {
+    fn insert_channel_row(
+        &self,
+        next: EventId,
+        now: Millis,
+        ended_until: Option<Millis>,
+    ) -> [Statement; 2] {
         [
             (CREATE_CHANNEL, Vec::new()),
-            self.channel_row(now, ended_until),
+            self.channel_row(next, now, ended_until),
         ]
     }
 
@@ -103,16 +108,14 @@ impl<D: Sql> Store<D> {
         self.needs_alarm = true;
     }
 
-    /// The statement that writes the channel's row.
-    fn channel_row(&self, now: Millis, ended_until: Option<Millis>) -> Statement {
-        let EventId { epoch, seq } = self.next;
-        let seq = if self.keeps_history() {
-            seq
-        } else {
-            NO_HISTORY
-        };
+    /// The statement that writes the channel's row. `next` is the id of the next event.
+    fn channel_row(&self, next: EventId, now: Millis, ended_until: Option<Millis>) -> Statement {
+        let EventId { epoch, seq } = next;
+        // Without a history, the next publish does not store its number. It only stores that the channel is open again.
+        let stays_exact = self.keeps_history() || ended_until.is_some();
+        let seq = if stays_exact { seq } else { UNKNOWN_NEXT };
         let values = vec![
-            epoch.into(),
+            SqlValue::Text(epoch.to_string()),
             seq.into(),
             now.into(),
             ended_until.map_or(SqlValue::Null, SqlValue::from),

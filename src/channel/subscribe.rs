@@ -11,7 +11,7 @@ use crate::http::response::{Failure, Responder};
 use crate::http::subscribe::Subscription;
 use crate::isolate::random::random_between;
 use crate::logging::{Level, Line};
-use sse_hub::sse::{self, Notice};
+use sse_hub::sse;
 use sse_hub::{ConnId, JoinOptions, Millis, StartPosition};
 
 /// The range of the random `retry:` of a stream, in milliseconds.
@@ -29,10 +29,14 @@ impl Shared {
         let Some(start) = self.start_position(&wanted, now)? else {
             return Ok(responder.no_content()?);
         };
+        if request.only_check {
+            return Ok(responder.event_stream(None)?);
+        }
         let conn = self.with(|state| state.hub.next_conn_id());
         let conn = conn.ok_or(Problem::Internal)?;
         let (body, stream) = self.opener.open(conn)?;
-        let opening = opening(&start);
+        let (least, most) = RETRY_MS;
+        let opening = sse::opening(random_between(least, most), self.id(), &start);
         stream.write(&Uint8Array::from(opening.as_bytes()))?;
         let joined = self.with(|ChannelState { hub, store }| {
             let options = JoinOptions {
@@ -49,8 +53,8 @@ impl Shared {
         Ok(responder.event_stream(Some(&body))?)
     }
 
-    /// Returns where a stream starts, or `None` if the channel was ended. Fails if the channel has too many
-    /// subscribers.
+    /// Returns where a stream starts, or `None` if the channel has ended and nothing of it is missing. Fails if the
+    /// channel has too many subscribers.
     fn start_position(
         &self,
         wanted: &Subscription,
@@ -58,19 +62,24 @@ impl Shared {
     ) -> Result<Option<StartPosition>, Problem> {
         let max = self.settings.max_subscribers;
         let start = self.with(|ChannelState { hub, store }| {
-            if store.is_ended(now) {
-                return Ok(None);
-            }
-            if hub.subscribers() >= max {
-                return Err(Problem::ChannelFull { max });
+            let full = Problem::ChannelFull { max };
+            let is_full = hub.subscribers() >= max;
+            if is_full && !hub.has_ended() {
+                // This reads nothing from the storage.
+                return Err(full);
             }
             let unpublished_since = store.unpublished_since();
-            Ok(Some(hub.start_position(
-                &wanted.since,
-                unpublished_since,
-                store,
-                now,
-            )))
+            let start = hub.start_position(&wanted.since, unpublished_since, store, now);
+            let has_everything = start
+                .as_ref()
+                .is_ok_and(|start| start.gap.is_none() && start.next_seq == hub.next_id().seq);
+            if hub.has_ended() && has_everything {
+                return Ok(None);
+            }
+            if is_full {
+                return Err(full);
+            }
+            Ok(Some(start))
         });
         let start = start.ok_or(Problem::Internal)??;
         start
@@ -89,15 +98,4 @@ impl Shared {
             }
         });
     }
-}
-
-/// The first block of a stream.
-fn opening(start: &StartPosition) -> String {
-    let (least, most) = RETRY_MS;
-    let retry_ms = random_between(least, most);
-    let mut opening = sse::opening(retry_ms, start.resume_id);
-    if let Some(gap) = &start.gap {
-        opening.push_str(&Notice::Gap.encode(gap));
-    }
-    opening
 }

@@ -8,7 +8,9 @@ use wasm_bindgen::prelude::*;
 use web_sys::WorkerGlobalScope;
 use worker::Result;
 
+use crate::isolate::random::random_between;
 use sse_hub::Millis;
+use sse_hub::sse::Epoch;
 
 #[wasm_bindgen(module = "/src/channel/timer.js")]
 extern "C" {
@@ -29,6 +31,11 @@ impl Clock {
     /// The time now.
     pub fn now(&self) -> Millis {
         self.advance(js_sys::Date::now() as Millis)
+    }
+
+    /// An epoch that begins now.
+    pub fn fresh_epoch(&self) -> Epoch {
+        Epoch::new(self.now(), random_between(0, Epoch::MAX_RANDOM))
     }
 
     /// The reading of this clock at `moment`, a time of the machine's clock.

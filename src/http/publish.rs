@@ -37,12 +37,22 @@ pub fn idempotency_key(request: &Request) -> Result<Option<String>, Problem> {
     }
 }
 
+/// What happens after the events of a publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterEvents {
+    /// The channel goes on.
+    GoOn,
+    /// The channel ends. The body may be empty.
+    End,
+}
+
 /// Reads a publish to `channel`. `query` is the query of the request.
 pub async fn read(
     request: &Request,
     query: &str,
     channel: &str,
     settings: &Settings,
+    after: AfterEvents,
 ) -> Result<Received, Problem> {
     let headers = request.headers();
     let header = |name| headers.get(name).ok().flatten();
@@ -75,7 +85,11 @@ pub async fn read(
     if form != Form::Batch && !admission.grow_to(encoded_bytes(&text)) {
         return Err(Problem::MemoryFull);
     }
-    let batch = encode(&form, &text, settings)?;
+    let batch = if after == AfterEvents::End && form.is_no_event(&text) {
+        Batch::from_wire(String::new())
+    } else {
+        encode(&form, &text, settings)?
+    };
     if !admission.grow_to(batch.wire.len()) {
         return Err(Problem::MemoryFull);
     }

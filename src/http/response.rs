@@ -12,6 +12,8 @@ use crate::http::cors::Cors;
 use crate::http::media_type::accepts_stream;
 use crate::http::method::Method;
 use crate::http::problem::Problem;
+use crate::http::route::{ChannelEndpoint, Endpoint, Route};
+use crate::http::{channel_id, url};
 use crate::isolate::random::random_between;
 use crate::settings::Settings;
 use sse_hub::sse;
@@ -155,12 +157,13 @@ impl Responder {
         Ok(empty(302, headers))
     }
 
-    /// The status and the JSON of `problem`. If the client reads streams (`wants_stream`) and the problem is temporary,
-    /// 200 and a stream with the event `hub.error` instead: a browser's `EventSource` never reconnects after another
-    /// status.
-    pub fn problem(&self, problem: &Problem, wants_stream: bool) -> Result<Response> {
-        if wants_stream && problem.is_temporary() {
-            let stream = sse::error_stream(random_between(5_000, 15_000), &problem.to_json());
+    /// The status and the JSON of `problem`. If the request is to open the stream of the channel `stream` and the problem
+    /// is temporary, 200 and a stream with the event `hub.error` instead: a browser's `EventSource` never reconnects
+    /// after another status.
+    pub fn problem(&self, problem: &Problem, stream: Option<&str>) -> Result<Response> {
+        if let Some(channel) = stream.filter(|_| problem.is_temporary()) {
+            let retry_ms = random_between(5_000, 15_000);
+            let stream = sse::error_stream(retry_ms, &problem.to_notice(channel));
             let init = self.init(Template::EventStream)?;
             return Ok(Response::new_with_opt_str_and_init(Some(&stream), &init)?);
         }
@@ -191,8 +194,18 @@ pub fn is_replayed(response: &Response) -> bool {
     response.headers().has(REPLAYED_HEADER).unwrap_or_default()
 }
 
-/// Whether the client of a request reads streams. A publisher does not, so its response has the status of a problem.
-pub fn wants_stream(request: &Request) -> bool {
-    let accept = || request.headers().get("Accept").ok().flatten();
-    request.method() == Method::Get.name() && accept().is_some_and(|accept| accepts_stream(&accept))
+/// Returns the channel whose stream `request` asks for, if it does and its client reads streams.
+pub fn wanted_stream(request: &Request) -> Option<String> {
+    let accept = request.headers().get("Accept").ok().flatten()?;
+    if request.method() != Method::Get.name() || !accepts_stream(&accept) {
+        return None;
+    }
+    match Route::of(url::path_of(&request.url())) {
+        Route::Api { path, id } if path.endpoint(Method::Get) == Some(SUBSCRIBE) => {
+            channel_id::parse(id?)
+        }
+        _ => None,
+    }
 }
+
+const SUBSCRIBE: Endpoint = Endpoint::Channel(ChannelEndpoint::Subscribe);

@@ -23,12 +23,14 @@ pub enum Endpoint {
 pub enum ChannelEndpoint {
     /// Opens a stream.
     Subscribe,
-    /// Gives the headers of a stream without opening one.
+    /// Gives the status and the headers of a stream without opening one.
     CheckSubscribe,
-    /// Ends the channel.
-    EndChannel,
+    /// Deletes the channel.
+    DeleteChannel,
     /// Publishes events.
     Publish,
+    /// Publishes events, and ends the channel.
+    EndChannel,
     /// Reads a page of the history.
     ReadEvents,
     /// Reads the counters.
@@ -40,9 +42,11 @@ impl ChannelEndpoint {
     pub fn permission(self) -> Permission {
         match self {
             Self::Subscribe | Self::CheckSubscribe => Permission::Subscribe,
-            Self::EndChannel | Self::Publish | Self::ReadEvents | Self::ReadStats => {
-                Permission::Publish
-            }
+            Self::DeleteChannel
+            | Self::Publish
+            | Self::EndChannel
+            | Self::ReadEvents
+            | Self::ReadStats => Permission::Publish,
         }
     }
 }
@@ -56,7 +60,9 @@ pub struct ApiPath {
     pub endpoints: &'static [(Method<'static>, Endpoint)],
 }
 
-use ChannelEndpoint::{CheckSubscribe, EndChannel, Publish, ReadEvents, ReadStats, Subscribe};
+use ChannelEndpoint::{
+    CheckSubscribe, DeleteChannel, EndChannel, Publish, ReadEvents, ReadStats, Subscribe,
+};
 use Endpoint::{Channel, Health};
 use Method::{Delete, Get, Head, Post};
 
@@ -68,12 +74,16 @@ pub const API: &[ApiPath] = &[
         endpoints: &[
             (Get, Channel(Subscribe)),
             (Head, Channel(CheckSubscribe)),
-            (Delete, Channel(EndChannel)),
+            (Delete, Channel(DeleteChannel)),
         ],
     },
     ApiPath {
         pattern: "/channels/{id}/broadcast",
         endpoints: &[(Post, Channel(Publish))],
+    },
+    ApiPath {
+        pattern: "/channels/{id}/end",
+        endpoints: &[(Post, Channel(EndChannel))],
     },
     ApiPath {
         pattern: "/channels/{id}/events",
@@ -200,10 +210,17 @@ mod tests {
             found("HEAD", "/channels/foo"),
             channel(CheckSubscribe, "foo")
         );
-        assert_eq!(found("DELETE", "/channels/foo"), channel(EndChannel, "foo"));
+        assert_eq!(
+            found("DELETE", "/channels/foo"),
+            channel(DeleteChannel, "foo")
+        );
         assert_eq!(
             found("POST", "/channels/foo/broadcast"),
             channel(Publish, "foo")
+        );
+        assert_eq!(
+            found("POST", "/channels/foo/end"),
+            channel(EndChannel, "foo")
         );
         for method in ["GET", "HEAD"] {
             assert_eq!(
@@ -256,7 +273,7 @@ mod tests {
         let allow = |at: usize| API[at].allow();
         assert_eq!(allow(0), "GET, HEAD, DELETE, OPTIONS");
         assert_eq!(allow(1), "POST, OPTIONS");
-        assert_eq!(allow(2), FILE_METHODS);
+        assert_eq!(allow(3), FILE_METHODS);
         assert_eq!(all_methods(), "GET, HEAD, POST, DELETE, OPTIONS");
     }
 

@@ -2,8 +2,8 @@
 //!
 //! - `channel_request`: a request to a channel, and its authorization
 //! - `authorized`: an authorized request, and the endpoints that read
-//! - `publish`: the endpoint that publishes
-//! - `end`: the endpoint that ends a channel
+//! - `publish`: the endpoints that publish and end a channel
+//! - `delete`: the endpoint that deletes a channel
 //! - `call`: calls to the channel's object, with retries
 //! - `gate`: limits how fast objects are opened
 //! - `failure`: explains failed calls
@@ -11,7 +11,7 @@
 mod authorized;
 mod call;
 mod channel_request;
-mod end;
+mod delete;
 mod failure;
 mod gate;
 mod publish;
@@ -22,6 +22,7 @@ use worker::Env;
 use self::channel_request::ChannelRequest;
 use crate::http::method::Method;
 use crate::http::problem::Problem;
+use crate::http::publish::AfterEvents;
 use crate::http::response::{Failure, Responder};
 use crate::http::route::{self, ChannelEndpoint, Endpoint, Route};
 use crate::http::target::Target;
@@ -78,9 +79,10 @@ async fn answer_for_channel(
     let authorized = request.authorize(endpoint.permission()).await?;
     match endpoint {
         ChannelEndpoint::Subscribe => authorized.subscribe().await,
-        ChannelEndpoint::CheckSubscribe => authorized.check_subscribe(),
-        ChannelEndpoint::EndChannel => authorized.end_channel().await,
-        ChannelEndpoint::Publish => authorized.publish().await,
+        ChannelEndpoint::CheckSubscribe => authorized.check_subscribe().await,
+        ChannelEndpoint::DeleteChannel => authorized.delete_channel().await,
+        ChannelEndpoint::Publish => authorized.publish(AfterEvents::GoOn).await,
+        ChannelEndpoint::EndChannel => authorized.publish(AfterEvents::End).await,
         ChannelEndpoint::ReadEvents => authorized.read_events().await,
         ChannelEndpoint::ReadStats => authorized.read_stats().await,
     }

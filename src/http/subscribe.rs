@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use sse_hub::sse::EventId;
 
-    const ID: &str = "1795354163077-8";
+    const ID: &str = "38G3E9VRB4D2P-8";
 
     fn since(header: Option<&str>, query: &str) -> ReplayFrom {
         Subscription::read(header, query).unwrap().since
@@ -97,7 +97,7 @@ mod tests {
             ReplayFrom::After(EventId { seq, .. }) => seq,
             other => panic!("{other:?}"),
         };
-        let query = "history=5&last_event_id=1795354163077-7";
+        let query = "history=5&last_event_id=38G3E9VRB4D2P-7";
         assert_eq!(seq(since(Some(ID), query)), 8);
         assert_eq!(seq(since(None, query)), 7);
         assert_eq!(seq(since(Some(""), query)), 7);
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn an_id_that_cannot_be_read_is_unknown_and_not_an_error() {
-        for id in ["x", "-", "%ff", "%0A", "1-1", "1795354163077-8%20"] {
+        for id in ["x", "-", "%ff", "%0A", "1-1", "38G3E9VRB4D2P-8%20"] {
             assert_eq!(
                 since(None, &format!("last_event_id={id}")),
                 ReplayFrom::Unknown

@@ -89,11 +89,15 @@ pub fn progress(number: u64) -> Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sse_hub::sse::Epoch;
 
     #[test]
     fn a_commit_is_remembered_until_4096_others_have_followed() {
         let log = CommitLog::default();
-        let id = |seq| EventId { epoch: 7, seq };
+        let id = |seq| EventId {
+            epoch: Epoch::new(7, 0),
+            seq,
+        };
         let (first, second) = (log.next_number(), log.next_number());
         log.record(second, id(1));
         assert_eq!(log.progress(first), Progress::NotCommitted);
@@ -113,7 +117,10 @@ mod tests {
     #[test]
     fn a_publish_that_is_committed_twice_has_the_id_of_the_last_commit() {
         let log = CommitLog::default();
-        let id = |seq| EventId { epoch: 7, seq };
+        let id = |seq| EventId {
+            epoch: Epoch::new(7, 0),
+            seq,
+        };
         let number = log.next_number();
         log.record(number, id(1));
         log.record(number, id(2));

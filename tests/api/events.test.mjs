@@ -34,7 +34,7 @@ test("a page of the history has its events, the gap and the next id, and HEAD ha
     { id: first.id, event: "message", data: "foo=bar" },
     { id: second.id, event: "score", data: "7:3" },
   ];
-  assert.equal(text, JSON.stringify({ events, gap: null, next: second.id }));
+  assert.equal(text, JSON.stringify({ events, gap: null, next: second.id, ended: false }));
   const head = await fetch(`${channel.url}/events`, { method: "HEAD" });
   assert.deepEqual([head.status, await head.text()], [200, ""]);
 });
@@ -69,7 +69,7 @@ test("a page of the history has 100 events unless limit has another number", asy
 test("an unused channel has an empty page, whose next id leads to the first event", async () => {
   const channel = hub.channel("empty");
   const page = await channel.history();
-  assert.deepEqual(page, { events: [], gap: null, next: page.next });
+  assert.deepEqual(page, { events: [], gap: null, next: page.next, ended: false });
   await channel.publish("1");
   const next = await channel.history(`?after=${page.next}`);
   assert.deepEqual([dataOf(next), next.gap], [["1"], null]);
@@ -99,7 +99,12 @@ test("after an unknown id a page has all retained events and a gap of unknown si
     assert.deepEqual([page.gap, dataOf(page), page.next], [gap, numbers(16, 25), id], after);
   }
   const empty = await short.channel("unknown-empty").history("?after=garbage&limit=1");
-  assert.deepEqual(empty, { events: [], gap: { count: null, from: null, to: empty.next }, next: empty.next });
+  assert.deepEqual(empty, {
+    events: [],
+    gap: { count: null, from: null, to: empty.next },
+    next: empty.next,
+    ended: false,
+  });
 });
 
 test("a page has every payload and type exactly as a stream delivers them", async () => {

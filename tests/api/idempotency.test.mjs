@@ -142,7 +142,7 @@ test("DELETE of a channel forgets its idempotency keys", async () => {
     const answer = await post(channel, "a", body);
     assert.deepEqual([answer.status, answer.replayed], [200, null]);
     epochs.add(parseId(answer.body.id).epoch);
-    await channel.end();
+    await channel.delete();
     // The restart shows that the stored key is gone, too.
     if (epochs.size === 2) await other.restart();
   }

@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startHub } from "../support/hub.mjs";
-import { subscribe } from "../support/subscriber.mjs";
+import { EPOCH, subscribe } from "../support/subscriber.mjs";
 import { eventually } from "../support/wait.mjs";
 
 const hub = await startHub();
 const batchHeaders = { "Content-Type": "text/event-stream" };
 
-test("a stream starts at once with its headers, retry and the id of the newest event", async () => {
+test("a stream starts at once with its headers, retry and hub.open with the id of the newest event", async () => {
   const channel = hub.channel("opening");
   const first = await subscribe(channel);
   assert.equal(first.status, 200);
@@ -16,13 +16,15 @@ test("a stream starts at once with its headers, retry and the id of the newest e
   assert.equal(first.headers["cache-control"], "no-cache, no-transform");
   assert.equal(first.headers["x-accel-buffering"], "no");
   assert.equal(first.headers["access-control-allow-origin"], "*");
-  assert.match(first.text, /^retry: \d+\n: .+\nid: \d{13}-0\n\n$/);
+  const data = `{"channel":"opening","id":"${first.startId}"}`;
+  assert.equal(first.text, `retry: ${first.retry}\nid: ${first.startId}\nevent: hub.open\ndata: ${data}\n\n`);
+  assert.match(first.startId, new RegExp(`^${EPOCH}-0$`));
   assert.ok(first.retry >= 2000 && first.retry <= 4000, `${first.retry}`);
-  assert.deepEqual(first.events, [], "the first block dispatches nothing");
+  assert.deepEqual(first.events, []);
 
   const { id } = await channel.publish("x");
   const second = await subscribe(channel);
-  assert.match(second.text, new RegExp(`\nid: ${id}\n\n$`));
+  assert.equal(second.startId, id);
 });
 
 test("different streams have different values of retry", async () => {
@@ -136,7 +138,7 @@ test("stats count subscribers, events, connections, drops and stored rows", asyn
   // The hub notices a closed connection at the latest when it writes to it.
   await eventually(async () => (await channel.stats()).subscribers === 1);
   const stats = await channel.stats();
-  assert.match(stats.epoch, /^\d{13}$/);
+  assert.match(stats.epoch, new RegExp(`^${EPOCH}$`));
   assert.equal(typeof stats.uptime_seconds, "number");
   assert.deepEqual(stats, {
     channel: "stats",
@@ -148,6 +150,7 @@ test("stats count subscribers, events, connections, drops and stored rows", asyn
     dropped: 0,
     connected: 2,
     uptime_seconds: stats.uptime_seconds,
+    ended: false,
     history: {
       oldest: `${stats.epoch}-1`,
       events: 4,

@@ -17,6 +17,7 @@ const REQUESTS = [
   ["GET", "/channels/CHANNEL", "subscribe"],
   ["HEAD", "/channels/CHANNEL", "subscribe"],
   ["POST", "/channels/CHANNEL/broadcast", "publish"],
+  ["POST", "/channels/CHANNEL/end", "publish"],
   ["GET", "/channels/CHANNEL/stats", "publish"],
   ["HEAD", "/channels/CHANNEL/stats", "publish"],
   ["GET", "/channels/CHANNEL/events", "publish"],
@@ -30,6 +31,7 @@ const REQUESTS = [
   ["OPTIONS", "/healthz", "all"],
   ["OPTIONS", "/channels/CHANNEL", "all"],
   ["OPTIONS", "/channels/CHANNEL/broadcast", "all"],
+  ["OPTIONS", "/channels/CHANNEL/end", "all"],
   ["OPTIONS", "/channels/CHANNEL/stats", "all"],
   ["OPTIONS", "/channels/CHANNEL/events", "all"],
 ];

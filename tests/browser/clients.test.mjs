@@ -44,7 +44,7 @@ test("curl -N prints the bytes of a stream and its heartbeats as they arrive", {
   await connected(channel);
   const { id } = await channel.publish("foo=bar");
   await eventually(() => curl.output.endsWith(`\n\nid: ${id}\ndata: foo=bar\n\n`));
-  await eventually(() => curl.output.endsWith("\n\n:\n\n"), 10_000, "a heartbeat");
+  await eventually(() => curl.output.endsWith("\n\n:\n"), 10_000, "a heartbeat");
   curl.child.kill();
   await eventually(async () => (await channel.stats()).subscribers === 0, 10_000, "the hub has removed the stream");
 });
@@ -165,7 +165,10 @@ test("Chromium's EventSource and the npm package receive hub.end and do not reco
   const { id } = await channel.publish("last words");
   assert.equal((await channel.end()).subscribers, 2);
   await page.waitForFunction(() => window.source.readyState === EventSource.CLOSED);
-  assert.deepEqual(await page.evaluate(() => window.received), ["last words", JSON.stringify({ id })]);
+  assert.deepEqual(await page.evaluate(() => window.received), [
+    "last words",
+    JSON.stringify({ channel: "browser", id }),
+  ]);
   while (source.readyState !== EventSource.CLOSED) await once(source, "error");
   assert.equal((await channel.stats()).connected, 2);
 });

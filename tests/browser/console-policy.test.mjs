@@ -52,7 +52,7 @@ for (const [name, hub] of Object.entries(hubs)) {
     }
     const styled = await page.locator("#messages").evaluate((list) => getComputedStyle(list).listStyleType);
     assert.equal(styled, "none", "the console's style applies");
-    await channel.end();
+    await channel.delete();
     await waitForItem(page, "hub.end: ");
     await waitForStatus(page, "has ended");
     assert.deepEqual(violations, []);

@@ -82,7 +82,7 @@ test("a reader that knows a channel from before its first event is told of event
     readers.push({ channel, id: (await channel.history()).next });
     await channel.publish("missed");
   }
-  await ended.end();
+  await ended.delete();
   await hub.restart();
   await eventually(async () => (await quiet.stats()).history.events === 0);
   // The alarm clears the storage, and the object forgets its epoch.

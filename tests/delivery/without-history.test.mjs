@@ -33,7 +33,7 @@ test("without a history a page has the events in memory and reports the others i
   assert.deepEqual(dataOf(page), numbers(lost + 1, 60));
   assert.deepEqual(page.gap, { count: lost, from: `${epoch}-1`, to: `${epoch}-${lost}` });
   assert.equal(page.next, last);
-  assert.deepEqual(await channel.history(`?after=${last}`), { events: [], gap: null, next: last });
+  assert.deepEqual(await channel.history(`?after=${last}`), { events: [], gap: null, next: last, ended: false });
 });
 
 test("without a history a client resumes from memory, and a new object starts a new epoch", async () => {
@@ -81,11 +81,11 @@ test("without a history a stream with catch_up=1 that backs up is told what it m
   assert.equal(patient.account().events.at(-1).data, "live");
 });
 
-test("without a history a channel stays ended across a restart, and the next publish starts a larger epoch", async () => {
+test("without a history a deleted channel stays ended across a restart, and the next publish starts a larger epoch", async () => {
   const channel = hub.channel("end");
   const stream = await subscribe(channel);
   const { id } = await channel.publish("last words");
-  assert.deepEqual(await channel.end(), { id, subscribers: 1, dropped: 0 });
+  assert.deepEqual(await channel.delete(), { id, subscribers: 1, dropped: 0 });
   await stream.untilEnded();
   assert.deepEqual(
     stream.events.map(({ event, data }) => event ?? data),

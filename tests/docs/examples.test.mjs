@@ -8,12 +8,12 @@ import { describeRoom } from "../../scripts/open-files.mjs";
 import { explainEnd } from "../../scripts/supervisor.mjs";
 import { namedBlock } from "../support/markdown.mjs";
 import { read } from "../support/sources.mjs";
-import { resume, subscribe } from "../support/subscriber.mjs";
+import { EPOCH, parseId, resume, subscribe } from "../support/subscriber.mjs";
 import { authorized, bearer, mint, SECRET } from "../support/tokens.mjs";
 import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 
 /** Replaces the epoch in a block by that of a real id. */
-const withEpoch = (block, id) => block.replace(/\d{13}(?=-\d)/g, id.split("-")[0]);
+const withEpoch = (block, id) => block.replace(new RegExp(`${EPOCH}(?=-\\d)`, "g"), parseId(id).epoch);
 
 test("the hub.gap notice of docs/delivery.md is sent for events 8 to 19 that are gone", {
   timeout: 30_000,

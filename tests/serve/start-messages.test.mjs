@@ -9,7 +9,7 @@ import { bearer, mint, OTHER_SECRET, SECRET, secretKey } from "../support/tokens
 const UNSET = Object.fromEntries(SETTINGS.map((name) => [name, undefined]));
 const TOKEN = "ACCESS is token: publishers and subscribers need a token";
 const PUBLISH_TOKEN = "ACCESS is publish-token: publishers need a token, and anyone can subscribe";
-const OPEN = "ACCESS is open: anyone who reaches the hub can publish, subscribe and end channels";
+const OPEN = "ACCESS is open: anyone who reaches the hub can publish, subscribe, and end and delete channels";
 const FAILS = "every request fails. ";
 
 const good = bearer(await mint());

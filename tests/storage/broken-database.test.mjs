@@ -97,7 +97,7 @@ for (const name of Object.keys(BREAK)) {
     const browser = await subscribe(channel, { headers: { Accept: "text/event-stream" } });
     assert.deepEqual([browser.status, browser.events[0]?.event], [200, "hub.error"]);
 
-    await channel.end();
+    await channel.delete();
     await eventually(() => hub.log.includes(`database was removed: id=broken file=${file}`));
     assert.equal((await fetch(url)).status, 204, "the channel has ended");
     const { id } = await channel.publish("anew");
@@ -126,7 +126,7 @@ test("DELETE of a broken channel removes only the files of the channel", { timeo
   const beside = [".sqlite2", ".sqlite-other", ".facets"].map((suffix) => file.replace(".sqlite", suffix));
   for (const name of [...beside, "other"]) writeFileSync(join(hub.stateDir, name), "x");
   await hub.start();
-  await hub.channel("broken").end();
+  await hub.channel("broken").delete();
   for (const name of [...beside, "other"]) assert.equal(statSync(join(hub.stateDir, name)).size, 1, name);
 });
 
@@ -157,6 +157,6 @@ test("a channel whose database cannot be read is answered like a broken one", { 
   const { url } = hub.channel("broken");
   await checkRefused(await fetch(`${url}/events`), "events");
   assert.ok(hub.log.includes(`file=${file}`), hub.log);
-  await hub.channel("broken").end();
+  await hub.channel("broken").delete();
   await hub.channel("broken").publish("anew");
 });

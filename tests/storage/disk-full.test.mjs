@@ -186,7 +186,7 @@ test("DELETE works on a full disk and frees space for publishes to other channel
   const stream = await subscribe(large);
   disk.fill();
   assert.equal((await attempt(small, "refused")).problem.type, STORAGE_FAILED);
-  await large.end();
+  await large.delete();
   await stream.untilEnded();
   assert.equal(stream.events.at(-1).event, "hub.end");
   assert.equal((await fetch(large.url)).status, 204);

@@ -42,7 +42,7 @@ for (const [damage, [statement, table]] of Object.entries(DAMAGE)) {
       new RegExp(`storage failed: id=malformed file=\\S+ error=malformed row in the table ${table}`),
     );
 
-    await channel.end();
+    await channel.delete();
     assert.match(hub.log, /all rows are removed, because some are malformed: id=malformed file=\S+/);
     const { id } = await channel.publish("3");
     assert.equal(parseId(id).seq, 1);

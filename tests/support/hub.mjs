@@ -95,8 +95,17 @@ export class Channel {
     return receiptOf(await fetch(`${this.url}/events${query}`));
   }
 
-  /** Ends the channel with DELETE, and returns the receipt. */
-  async end() {
+  /**
+   * Publishes `body` as one event if there is one, ends the channel, and returns the receipt.
+   * @param {BodyInit} [body]
+   * @param {RequestInit & { query?: string }} [options]
+   */
+  async end(body, { query = "", ...init } = {}) {
+    return receiptOf(await fetch(`${this.url}/end${query}`, { method: "POST", body, ...init }));
+  }
+
+  /** Deletes the channel, and returns the receipt. */
+  async delete() {
     return receiptOf(await fetch(this.url, { method: "DELETE" }));
   }
 }

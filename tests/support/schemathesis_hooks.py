@@ -10,9 +10,11 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
 EVENT_STREAM = "text/event-stream"
-ID = r"\d{13}-(?:0|[1-9]\d*)"
-OPENING = rf"retry: (?:[23]\d{{3}}|4000)\n: sse-broadcaster\n(?:id: {ID}\n)?\n"
-NOTICE = rf"event: hub\.gap\ndata: (?P<gap>.+)\nid: {ID}\n\n"
+ID = r"[0-9A-HJKMNP-TV-Z]{13}-(?:0|[1-9]\d*)"
+RETRY = r"retry: (?:[23]\d{3}|4000)\n"
+OPEN = rf"id: {ID}\nevent: hub\.open\ndata: (?P<open>.+)\n\n"
+GAP = rf"id: {ID}\nevent: hub\.gap\ndata: (?P<gap>.+)\n\n"
+OPENING = rf"{RETRY}(?:{GAP})?{OPEN}"
 ERROR = r"retry: \d{4,5}\nevent: hub\.error\ndata: (?P<error>.+)\n\n"
 
 # A batch is sent as text.
@@ -24,9 +26,8 @@ def is_stream(response):
 
 
 def is_begun(text):
-    """Whether text has the beginning of a stream: its first block, and the notice that follows a block without an id."""
-    blocks = text.count(b"\n\n")
-    return blocks >= (1 if b"\nid: " in text or b"hub.error" in text else 2)
+    """Whether text has the beginning of a stream."""
+    return re.search(rb"event: hub\.(?:open|error)\n.*\n\n", text) is not None
 
 
 def cut(response):
@@ -78,10 +79,12 @@ def stream_conformance(ctx, response, case):
     if case.method == "HEAD" or response.headers.get("content-type") != [EVENT_STREAM]:
         return
     text = response.content.decode()
-    found = re.match(ERROR, text) or re.match(rf"(?:{OPENING})(?:{NOTICE})?", text)
+    found = re.match(ERROR, text) or re.match(OPENING, text)
     assert found, f"not the beginning of a stream: {text[:500]!r}"
     data = found.groupdict()
     if data.get("error"):
-        assert conforms(json.loads(data["error"]), "Problem", case.operation.schema.raw_schema)
+        assert conforms(json.loads(data["error"]), "ErrorNotice", case.operation.schema.raw_schema)
+    if data.get("open"):
+        assert conforms(json.loads(data["open"]), "PositionNotice", case.operation.schema.raw_schema)
     if data.get("gap"):
-        assert conforms(json.loads(data["gap"]), "Missing", case.operation.schema.raw_schema)
+        assert conforms(json.loads(data["gap"]), "MissingNotice", case.operation.schema.raw_schema)

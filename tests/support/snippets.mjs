@@ -5,11 +5,15 @@ import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { root } from "../../scripts/install.mjs";
 import { temporaryFolder } from "./folder.mjs";
+import { EPOCH } from "./subscriber.mjs";
 
 const execute = promisify(execFile);
 
 /** The languages of blocks that show what the commands before them print. */
 export const OUTPUTS = ["text", "json"];
+
+/** The epochs in a text: in ids, and as a JSON string of their own. */
+const EPOCHS = new RegExp(`\\b${EPOCH}(?=-\\d|")`, "g");
 
 /** Files that the commands of the documentation make in the project's folder. */
 const MADE_BY_COMMANDS = ["hub.log", "key.pem", "state"];
@@ -102,13 +106,13 @@ export class Shell {
 
   /** Runs a block, and returns what it prints. If `expectError`, curl prints errors of the hub and succeeds. */
   async run(text, expectError = false) {
-    const block = text.replaceAll(SHOWN_ORIGIN, this.origin).replace(/\d{13}(?=-\d)/g, this.#epoch);
+    const block = text.replaceAll(SHOWN_ORIGIN, this.origin).replace(EPOCHS, this.#epoch);
     const fail = `CURL_FAIL=(${expectError ? "" : "--fail-with-body"})`;
     const variables = `"${this.#variables}"`;
     const script = `. ${variables}\n${PRELUDE}${fail}\nset -a\n${block}\nset +a\nexport -p > ${variables}\n`;
     const env = { ...process.env, ...this.env };
     const { stdout } = await execute("bash", ["-c", script], { cwd: this.#folder, env, timeout: 60_000 });
-    this.#epoch = stdout.match(/\d{13}(?=-\d)/)?.[0] ?? this.#epoch;
+    this.#epoch = stdout.match(EPOCHS)?.[0] ?? this.#epoch;
     return stdout;
   }
 }
@@ -119,7 +123,7 @@ export class Shell {
  */
 export function masked(output) {
   return output
-    .replace(/\d{13}(?=[-"])/g, "EPOCH")
+    .replace(EPOCHS, "EPOCH")
     .replace(/^(.*)retry: \d+$/gm, "$1retry: MS")
     .replace(/"(subscribers|connected|uptime_seconds)":\d+/g, '"$1":N')
     .replace(/\s+/g, "");

@@ -5,6 +5,8 @@ import { after } from "node:test";
 import { createParser } from "eventsource-parser";
 
 const TIMEOUT_MS = 20_000;
+/** The characters of an epoch: Crockford's base32. */
+export const EPOCH = "[0-9A-HJKMNP-TV-Z]{13}";
 /** Notices after which a stream ends. */
 const FINAL_NOTICES = ["hub.end", "hub.expired"];
 /** @type {Set<Subscriber>} */
@@ -22,7 +24,7 @@ after(() => {
  */
 
 /**
- * Opens a stream and waits for its first block.
+ * Opens a stream and waits for the event hub.open.
  * @param {{ url: string }} channel
  * @param {SubscribeOptions} [options]
  */
@@ -61,8 +63,10 @@ class Subscriber {
     /** Everything that was received, as text, and its length in bytes. */
     this.text = "";
     this.bytes = 0;
-    /** @type {Event[]} events and notices, as the npm package eventsource-parser reads them */
+    /** @type {Event[]} events and notices except hub.open, as the npm package eventsource-parser reads them */
     this.events = [];
+    /** @type {Event | undefined} the event hub.open */
+    this.opened = undefined;
     /** @type {string[]} */
     this.comments = [];
     this.ended = false;
@@ -84,7 +88,7 @@ class Subscriber {
     this.headers = response.headers;
     const decoder = new TextDecoder();
     const parser = createParser({
-      onEvent: (event) => this.events.push(event),
+      onEvent: (event) => this.receive(event),
       onComment: (comment) => this.comments.push(comment),
       onRetry: (retry) => {
         this.retry = retry;
@@ -99,11 +103,29 @@ class Subscriber {
     });
     response.on("end", () => this.end());
     response.on("error", () => this.end());
-    await this.until(() => this.text.includes("\n\n") || this.ended, "the first block");
-    const [opening] = this.text.split("\n\n");
-    const [, id] = opening.match(/^id: (.+)$/m) ?? [];
-    /** The id that the stream starts after; undefined if the hub does not know the id in Last-Event-ID. */
-    this.startId = id;
+    const isError = () => this.events.at(-1)?.event === "hub.error";
+    await this.until(() => this.opened || isError() || this.ended, "hub.open");
+  }
+
+  receive(event) {
+    if (event.event !== "hub.open") {
+      this.events.push(event);
+      return;
+    }
+    // A notice of a gap of unknown size comes before hub.open.
+    const first = JSON.parse(this.events[0]?.data ?? "null");
+    const isAfterUnknown = this.events.length === 1 && first.from === null && first.to === event.id;
+    const data = { channel: this.channelId, id: event.id };
+    if (this.opened || event.data !== JSON.stringify(data) || (this.events.length > 0 && !isAfterUnknown)) {
+      throw new Error(`wrong hub.open: ${this.text}`);
+    }
+    this.opened = event;
+    /** The id that the stream starts after. */
+    this.startId = event.id;
+  }
+
+  get channelId() {
+    return decodeURIComponent(new URL(this.channel.url).pathname.split("/")[2]);
   }
 
   /** The id that a client would send to resume this stream. */
@@ -203,15 +225,19 @@ class Subscriber {
       const { epoch: eventEpoch, seq } = parseId(event.id);
       const notice = event.event?.match(/^hub\.(dropped|gap|end|expired)$/)?.[1];
       const isFinal = FINAL_NOTICES.includes(event.event);
-      const { count, from, to, id } = notice ? JSON.parse(event.data) : { count: 1, from: event.id, to: event.id };
-      if ((isFinal ? id : to) !== event.id) throw wrong();
+      const ownRange = { channel: this.channelId, count: 1, from: event.id, to: event.id, id: event.id };
+      const { channel, count, from, to, id } = notice ? JSON.parse(event.data) : ownRange;
+      if ((isFinal ? id : to) !== event.id || channel !== this.channelId) throw wrong();
       if (isFinal && i + 1 < this.events.length) throw wrong();
       if (notice === "gap" && count === null && from === null) {
-        // The epoch never changes within a stream, so this notice comes first and only without a known start.
-        if (i > 0 || this.startId) throw wrong();
+        // The epoch never changes within a stream, so this notice comes first.
+        if (i > 0 || event.id !== this.startId) throw wrong();
         missing.unknown++;
       } else if (isFinal) {
-        if (id !== `${epoch}-${last}`) throw wrong();
+        // The deletion of a channel begins another epoch.
+        const wasDeleted = event.event === "hub.end" && seq === 0 && eventEpoch > epoch;
+        if (id !== `${epoch}-${last}` && !wasDeleted) throw wrong();
+        continue;
       } else {
         if (eventEpoch !== epoch || from !== `${epoch}-${last + 1}` || count < 1 || last + count !== seq) throw wrong();
         if (notice) missing[notice] += count;

@@ -56,7 +56,10 @@ impl Cursor {
     /// rest of the partial event, a notice of the events that are missing here, and whole events. An event that is too
     /// large for an empty chunk is given in parts.
     ///
-    /// The chunk is empty only if the subscriber is level with the head.
+    /// If the channel has ended and the subscriber is level after that, the chunk ends with a `hub.end` notice, for which
+    /// it may be larger than `max_bytes`.
+    ///
+    /// The chunk is empty only if the subscriber is level with the head of a channel that has not ended.
     pub fn next_chunk(
         &self,
         missed: MissedEvents,
@@ -77,38 +80,35 @@ impl Cursor {
                 }
             }
         }
+        chunk.add_end_if_level(log);
         Ok(chunk.finish())
     }
 
-    /// Makes the last chunk for a subscriber whose channel ends before event `head`: the rest of the partial event, a
-    /// notice of the events that the subscriber will not get, and the `hub.end` notice.
-    pub fn end_chunk(&self, missed: MissedEvents, head: EventId) -> Vec<u8> {
+    /// Makes the last chunk for a subscriber whose channel is deleted: the rest of the partial event, a notice of the
+    /// events that the subscriber will not get, and the `hub.end` notice. The id of that notice is the position before
+    /// `next`, the first event of the next epoch: a client that resumes there has missed nothing.
+    pub fn deletion_chunk(&self, missed: MissedEvents, log: &Log, next: EventId) -> Vec<u8> {
         let mut chunk = self.rest_of_partial_event();
-        let last = EventId {
-            epoch: head.epoch,
-            seq: head.seq.saturating_sub(1),
-        };
-        if self.next_seq < head.seq {
+        if self.next_seq < log.head() {
             let notice = match missed {
                 MissedEvents::Replayed => Notice::Gap,
                 MissedEvents::Dropped => Notice::Dropped,
             };
-            let missing = Missing::between(head.epoch, self.next_seq, last.seq);
-            chunk.extend(notice.encode(&missing).into_bytes());
+            let missing = Missing::between(log.epoch(), self.next_seq, log.newest().seq);
+            chunk.extend(notice.encode(log.channel(), &missing).into_bytes());
         }
-        chunk.extend(sse::end_notice(last).into_bytes());
+        chunk.extend(
+            sse::end_notice(log.channel(), EventId::before(next.epoch, next.seq)).into_bytes(),
+        );
         chunk
     }
 
     /// Makes the last chunk for a subscriber whose token has expired: the rest of the partial event, and the
     /// `hub.expired` notice. When the client resumes, it gets the events after this position.
-    pub fn expired_chunk(&self, epoch: u64) -> Vec<u8> {
+    pub fn expired_chunk(&self, log: &Log) -> Vec<u8> {
         let mut chunk = self.rest_of_partial_event();
-        let last = EventId {
-            epoch,
-            seq: self.next_seq.saturating_sub(1),
-        };
-        chunk.extend(sse::expired_notice(last).into_bytes());
+        let last = EventId::before(log.epoch(), self.next_seq);
+        chunk.extend(sse::expired_notice(log.channel(), last).into_bytes());
         chunk
     }
 

@@ -55,10 +55,15 @@ pub struct Hub<S> {
 }
 
 impl<S: Stream> Hub<S> {
-    /// A channel without streams. Its next event gets the id `next`.
-    pub fn new(next: EventId, limits: &Limits) -> Self {
+    /// The channel with the id `channel`, without streams. Its next event gets the id `next`.
+    pub fn new(channel: &str, next: EventId, limits: &Limits) -> Self {
         Self {
-            log: Log::new(next, limits.buffer_events, limits.buffer_bytes),
+            log: Log::new(
+                channel.to_owned(),
+                next,
+                limits.buffer_events,
+                limits.buffer_bytes,
+            ),
             subscribers: BTreeMap::new(),
             loop_turn: LoopTurn::default(),
             flushes: FlushCycle::new(limits),
@@ -83,7 +88,7 @@ impl<S: Stream> Hub<S> {
         self.counters.next_conn_id()
     }
 
-    /// Adds a stream whose opening block has been written. It gets every event from `options.next_seq` on.
+    /// Adds a stream whose [opening](crate::sse::opening) has been written. It gets every event from `options.next_seq` on.
     ///
     /// `options.next_seq` has to come from [`start_position`](Self::start_position), with no append or eviction in
     /// between.
@@ -98,7 +103,7 @@ impl<S: Stream> Hub<S> {
             self.liveness.note_tick(now);
         }
         let behind = options.next_seq < head;
-        if behind {
+        if behind || self.log.has_ended() {
             self.flushes.note_events(now);
         }
         if options.next_seq >= tail {

@@ -13,7 +13,7 @@
 //! use std::cell::RefCell;
 //! use std::rc::Rc;
 //!
-//! use sse_hub::sse::{Batch, EventId, write_event};
+//! use sse_hub::sse::{Batch, Epoch, EventId, write_event};
 //! use sse_hub::{Hub, JoinOptions, Limits, NoHistory, Readiness, ReplayFrom, Stream};
 //!
 //! /// A stream that takes every chunk at once.
@@ -33,8 +33,9 @@
 //!     stall: Some(60_000),
 //!     flush_max: 25,
 //! };
-//! let first_id = EventId { epoch: 1_795_354_163_077, seq: 1 };
-//! let mut hub = Hub::new(first_id, &limits);
+//! // The epoch begins now. The second number is random.
+//! let epoch = Epoch::new(1_795_354_163_077, 1_193_046);
+//! let mut hub = Hub::new("foo", EventId { epoch, seq: 1 }, &limits);
 //! let now = 0;
 //!
 //! // A subscriber joins at the next event.
@@ -67,7 +68,7 @@
 //! assert!(output.ended.is_empty(), "no stream has to be ended");
 //!
 //! let received = String::from_utf8(client.0.take())?;
-//! assert_eq!(received, "id: 1795354163077-1\nevent: score\ndata: 1:0\n\n");
+//! assert_eq!(received, "id: 38G3E9VRB4D2P-1\nevent: score\ndata: 1:0\n\n");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -150,7 +151,7 @@ pub use self::join::JoinOptions;
 pub use self::limits::Limits;
 pub use self::output::{Output, Write};
 pub use self::readiness::Readiness;
-pub use self::receipt::{EndReceipt, Receipt};
+pub use self::receipt::{DeleteReceipt, Receipt};
 pub use self::start::{ReplayFrom, StartPosition};
 pub use self::stats::Stats;
 pub use self::stream::{ConnId, Stream};

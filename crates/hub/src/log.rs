@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use crate::history::{HistoryError, Page};
 use crate::partial::PartialEvents;
-use crate::sse::{self, Batch, EventId};
+use crate::sse::{self, Batch, Epoch, EventId};
 
 /// The ring keeps up to this many unused bytes, so that it grows and shrinks with bursts and not with each event.
 const MAX_UNUSED: usize = 64 * 1024;
@@ -19,8 +19,10 @@ const MAX_UNUSED: usize = 64 * 1024;
 /// The log holds the events from [`tail`](Self::tail) up to, but not including, [`head`](Self::head).
 #[derive(Debug)]
 pub struct Log {
+    /// The channel's id.
+    channel: String,
     /// The epoch of all ids in the log.
-    epoch: u64,
+    epoch: Epoch,
     /// The bytes of the events, one event after the other.
     bytes: VecDeque<u8>,
     /// The offset at which each event ends. Offsets count the bytes of all events since the log was made, so they stay
@@ -32,14 +34,17 @@ pub struct Log {
     max_events: usize,
     max_bytes: usize,
     partial_events: PartialEvents,
+    /// Whether the channel has ended after the newest event.
+    has_ended: bool,
     /// The `id:` line of the event that is being appended. The buffer is reused, which saves an allocation per event.
     id_line: String,
 }
 
 impl Log {
-    /// An empty log. Its first event gets the id `next`.
-    pub fn new(next: EventId, max_events: usize, max_bytes: usize) -> Self {
+    /// An empty log of `channel`. Its first event gets the id `next`.
+    pub fn new(channel: String, next: EventId, max_events: usize, max_bytes: usize) -> Self {
         Self {
+            channel,
             epoch: next.epoch,
             bytes: VecDeque::new(),
             ends: VecDeque::new(),
@@ -48,17 +53,24 @@ impl Log {
             max_events,
             max_bytes,
             partial_events: PartialEvents::default(),
+            has_ended: false,
             id_line: String::with_capacity(sse::MAX_ID_LINE),
         }
     }
 
     /// Removes everything, and begins another epoch, whose first event gets the id `next`.
     pub fn begin_epoch(&mut self, next: EventId) {
-        *self = Self::new(next, self.max_events, self.max_bytes);
+        let channel = std::mem::take(&mut self.channel);
+        *self = Self::new(channel, next, self.max_events, self.max_bytes);
+    }
+
+    /// Returns the channel's id.
+    pub fn channel(&self) -> &str {
+        &self.channel
     }
 
     /// Returns the epoch of all ids in the log.
-    pub fn epoch(&self) -> u64 {
+    pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
@@ -74,10 +86,7 @@ impl Log {
 
     /// Returns the id of the newest event, or `<epoch>-0` before the first event.
     pub fn newest(&self) -> EventId {
-        EventId {
-            epoch: self.epoch,
-            seq: self.head().saturating_sub(1),
-        }
+        EventId::before(self.epoch, self.head())
     }
 
     /// Returns the tail that the log needs to have room for `batch`. A batch that is larger than the limits needs an
@@ -85,7 +94,7 @@ impl Log {
     pub fn tail_with_room_for(&self, batch: &Batch) -> u64 {
         let mut tail = self.tail;
         let mut held = self.ends.len().saturating_add(batch.events);
-        let end = self.end().saturating_add(batch.cost() as u64);
+        let end = self.end_offset().saturating_add(batch.cost() as u64);
         let mut start = self.start;
         for next in &self.ends {
             if held <= self.max_events && end.saturating_sub(start) <= self.max_bytes as u64 {
@@ -139,8 +148,24 @@ impl Log {
         }
     }
 
-    /// Appends the events of `batch`, which get the next ids.
+    /// Whether the channel has ended, and nothing was appended since.
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// Notes that the channel has ended after the newest event.
+    pub fn end(&mut self) {
+        self.has_ended = true;
+    }
+
+    /// Notes that the channel is open again.
+    pub fn reopen(&mut self) {
+        self.has_ended = false;
+    }
+
+    /// Appends the events of `batch`, which get the next ids. If the channel has ended, it is open again.
     pub fn append(&mut self, batch: &Batch) {
+        self.has_ended = false;
         for event in batch.iter() {
             self.append_event(event);
         }
@@ -157,7 +182,7 @@ impl Log {
         self.bytes.extend(event.as_bytes());
         let length = self.id_line.len().saturating_add(event.len());
         self.ends
-            .push_back(self.end().saturating_add(length as u64));
+            .push_back(self.end_offset().saturating_add(length as u64));
     }
 
     /// Appends the events from `seq` on to `out`: all of them, or as many whole events as fit into `room` bytes.
@@ -221,7 +246,7 @@ impl Log {
     }
 
     /// Returns the offset at which the newest event ends.
-    fn end(&self) -> u64 {
+    fn end_offset(&self) -> u64 {
         self.ends.back().copied().unwrap_or(self.start)
     }
 
@@ -236,7 +261,10 @@ impl Log {
         let Some(before) = distance(self.tail, seq).checked_sub(1) else {
             return self.start;
         };
-        self.ends.get(before).copied().unwrap_or_else(|| self.end())
+        self.ends
+            .get(before)
+            .copied()
+            .unwrap_or_else(|| self.end_offset())
     }
 
     /// Appends the bytes between two offsets to `out`. The ring consists of two slices.

@@ -2,14 +2,15 @@
 //!
 //! Source: WHATWG HTML, section 9.2, "Server-sent events". The module is pure: no Worker type, no clock, no I/O.
 //!
-//! - [`EventId`]: the ids `<epoch>-<seq>`.
+//! - [`EventId`], [`Epoch`]: the ids `<epoch>-<seq>`.
 //! - [`write_event`] and [`Batch`]: encoded events, without their ids.
 //! - [`parse()`]: the reverse, for publish bodies.
 //! - [`check_type`]: which event types a publisher may use.
-//! - [`Notice`], [`Missing`], [`end_notice`], [`expired_notice`]: the events that the hub itself sends.
-//! - [`opening`], [`HEARTBEAT`], [`error_stream`]: the blocks of a stream that are no events of the channel.
+//! - [`Notice`], [`Missing`], [`open_notice`], [`end_notice`], [`expired_notice`]: the events that the hub itself sends.
+//! - [`opening`], [`HEARTBEAT`], [`error_stream`]: the parts of a stream that are no events of the channel.
 
 mod batch;
+mod epoch;
 mod event_type;
 mod id;
 mod notice;
@@ -19,8 +20,9 @@ mod proptests;
 mod stream;
 
 pub use self::batch::{Batch, MAX_ENCODED_EVENT, events, write_event};
+pub use self::epoch::{EPOCH_CHARS, Epoch};
 pub use self::event_type::{MAX_TYPE_CHARS, RESERVED_PREFIX, TypeError, check_type};
-pub use self::id::{EPOCH_DIGITS, EventId, MAX_ID_LINE, UnknownId, write_id};
-pub use self::notice::{Missing, Notice, end_notice, expired_notice};
+pub use self::id::{EventId, MAX_ID_LINE, UnknownId, write_id};
+pub use self::notice::{Missing, Notice, end_notice, expired_notice, open_notice};
 pub use self::parse::{ParsedEvent, parse};
 pub use self::stream::{HEARTBEAT, MEDIA_TYPE, error_stream, opening};

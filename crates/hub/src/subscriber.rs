@@ -123,7 +123,7 @@ impl<S> Subscriber<S> {
 mod tests {
     use super::*;
     use crate::history::NoHistory;
-    use crate::sse::{Batch, EventId};
+    use crate::sse::{Batch, Epoch, EventId};
 
     fn subscriber(next_seq: u64, catch_up: CatchUp) -> Subscriber<()> {
         let options = JoinOptions {
@@ -138,7 +138,15 @@ mod tests {
 
     #[test]
     fn a_stream_waits_from_the_time_at_which_events_were_there() {
-        let mut log = Log::new(EventId { epoch: 1, seq: 1 }, 10, 1_000);
+        let mut log = Log::new(
+            "foo".to_owned(),
+            EventId {
+                epoch: Epoch::new(1, 0),
+                seq: 1,
+            },
+            10,
+            1_000,
+        );
         log.append(&Batch::from_wire("data: x\n\n".into()));
         let turn = LoopTurn::default();
         let mut subscriber = subscriber(1, CatchUp::Never);

@@ -6,7 +6,7 @@ use futures_channel::oneshot;
 
 use crate::channel::storage::idempotency::{self, Fingerprint};
 use crate::http::problem::Problem;
-use sse_hub::EndReceipt;
+use sse_hub::DeleteReceipt;
 use sse_hub::sse::{Batch, MAX_ENCODED_EVENT};
 
 /// The most bytes that are committed together: as many as one row holds. A single publish may have more.
@@ -20,14 +20,14 @@ pub type Outcome = Result<String, Problem>;
 pub struct PublishKey {
     /// The key.
     pub key: String,
-    /// The hash of the publish's events.
+    /// The hash of the publish's events, and of whether it ends the channel.
     pub fingerprint: Fingerprint,
 }
 
 impl PublishKey {
-    /// The key of a publish of `batch`.
-    pub fn new(key: String, batch: &Batch) -> Self {
-        let fingerprint = idempotency::fingerprint(&batch.wire);
+    /// The key of a publish of `batch`, which may end the channel.
+    pub fn new(key: String, batch: &Batch, ends: bool) -> Self {
+        let fingerprint = idempotency::fingerprint(&batch.wire, ends);
         Self { key, fingerprint }
     }
 }
@@ -37,8 +37,10 @@ impl PublishKey {
 pub struct Submission {
     /// The Worker's number for the publish; see [`commit_log`](crate::isolate::commit_log).
     pub number: u64,
-    /// The events.
+    /// The events. There is at least one, unless the publish ends the channel.
     pub batch: Batch,
+    /// Whether the channel ends after these events.
+    pub ends: bool,
     /// The idempotency key, if the publish has one.
     pub key: Option<PublishKey>,
     outcome: oneshot::Sender<Outcome>,
@@ -49,12 +51,14 @@ impl Submission {
     pub fn new(
         number: u64,
         batch: Batch,
+        ends: bool,
         key: Option<PublishKey>,
     ) -> (Self, oneshot::Receiver<Outcome>) {
         let (sender, outcome) = oneshot::channel();
         let submission = Self {
             number,
             batch,
+            ends,
             key,
             outcome: sender,
         };
@@ -72,8 +76,8 @@ impl Submission {
 pub enum Command {
     /// Publishes events.
     Publish(Submission),
-    /// Ends the channel.
-    End(oneshot::Sender<Result<EndReceipt, Problem>>),
+    /// Deletes the channel.
+    Delete(oneshot::Sender<Result<DeleteReceipt, Problem>>),
     /// Removes the stored data if it is not needed any more.
     ClearIfQuiet(oneshot::Sender<Result<(), Problem>>),
 }
@@ -83,8 +87,8 @@ pub enum Command {
 pub(super) enum Next {
     /// These publishes, in one commit.
     Commit(Vec<Submission>),
-    /// [`Command::End`].
-    End(oneshot::Sender<Result<EndReceipt, Problem>>),
+    /// [`Command::Delete`].
+    Delete(oneshot::Sender<Result<DeleteReceipt, Problem>>),
     /// [`Command::ClearIfQuiet`].
     ClearIfQuiet(oneshot::Sender<Result<(), Problem>>),
 }
@@ -119,7 +123,7 @@ impl CommandQueue {
     pub fn next(&mut self) -> Option<Next> {
         let next = match self.waiting.pop_front() {
             Some(Command::Publish(first)) => Next::Commit(self.take_group(first)),
-            Some(Command::End(done)) => Next::End(done),
+            Some(Command::Delete(done)) => Next::Delete(done),
             Some(Command::ClearIfQuiet(done)) => Next::ClearIfQuiet(done),
             None => {
                 self.is_running = false;
@@ -153,7 +157,7 @@ mod tests {
 
     fn publish(number: u64, bytes: usize) -> Command {
         let wire = format!("data: {}\n\n", "x".repeat(bytes - "data: \n\n".len()));
-        let (submission, _) = Submission::new(number, Batch::from_wire(wire), None);
+        let (submission, _) = Submission::new(number, Batch::from_wire(wire), false, None);
         Command::Publish(submission)
     }
 
@@ -183,12 +187,12 @@ mod tests {
     fn a_group_does_not_overtake_another_command() {
         let mut queue = CommandQueue::default();
         queue.push(publish(1, 10));
-        queue.push(Command::End(oneshot::channel().0));
+        queue.push(Command::Delete(oneshot::channel().0));
         queue.push(publish(2, 10));
         queue.push(Command::ClearIfQuiet(oneshot::channel().0));
         queue.push(publish(3, 10));
         assert_eq!(group(&mut queue), [1]);
-        assert!(matches!(queue.next(), Some(Next::End(_))));
+        assert!(matches!(queue.next(), Some(Next::Delete(_))));
         assert_eq!(group(&mut queue), [2]);
         assert!(matches!(queue.next(), Some(Next::ClearIfQuiet(_))));
         assert_eq!(group(&mut queue), [3]);

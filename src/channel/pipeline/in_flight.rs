@@ -66,7 +66,7 @@ mod tests {
 
     fn key(key: &str, data: &str) -> PublishKey {
         let batch = Batch::from_wire(format!("data: {data}\n\n"));
-        PublishKey::new(key.to_owned(), &batch)
+        PublishKey::new(key.to_owned(), &batch, false)
     }
 
     #[test]

@@ -63,7 +63,10 @@ impl CommitPlan {
         };
         for submission in group {
             let events = submission.batch.events;
-            debug_assert!(events > 0, "the Worker publishes no empty batch");
+            debug_assert!(
+                events > 0 || submission.ends,
+                "the Worker publishes no empty batch"
+            );
             last.seq = last.seq.saturating_add(events as u64);
             let mut planned = PlannedPublish {
                 last,
@@ -99,9 +102,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use sse_hub::sse::Batch;
+    use sse_hub::sse::{Batch, Epoch};
 
-    const NEXT: EventId = EventId { epoch: 7, seq: 10 };
+    const EPOCH: Epoch = Epoch::new(7, 0);
+    const NEXT: EventId = EventId {
+        epoch: EPOCH,
+        seq: 10,
+    };
 
     fn position() -> Position {
         Position {
@@ -114,8 +121,8 @@ mod tests {
     /// A publish of `events` events.
     fn publish(events: usize, key: Option<&str>) -> Submission {
         let batch = Batch::from_wire("data: x\n\n".repeat(events));
-        let key = key.map(|key| PublishKey::new(key.to_owned(), &batch));
-        Submission::new(1, batch, key).0
+        let key = key.map(|key| PublishKey::new(key.to_owned(), &batch, false));
+        Submission::new(1, batch, false, key).0
     }
 
     #[test]
@@ -128,7 +135,7 @@ mod tests {
         let plan = CommitPlan::new(&group, position(), 99).unwrap();
         let receipt = |seq, events| {
             let receipt = Receipt {
-                id: EventId { epoch: 7, seq },
+                id: EventId { epoch: EPOCH, seq },
                 events,
                 subscribers: 3,
                 dropped: 0,
@@ -154,7 +161,7 @@ mod tests {
         let events = "data: x\n\n".repeat(3);
         assert_eq!(
             plan.keys[0].record.fingerprint,
-            crate::channel::storage::idempotency::fingerprint(&events)
+            crate::channel::storage::idempotency::fingerprint(&events, false)
         );
     }
 

@@ -6,28 +6,35 @@ use super::retention::{Row, Table};
 use super::sql::CREATE_KEYS;
 use super::{NewKey, Store};
 use sse_hub::Millis;
-use sse_hub::sse::{Batch, MAX_ENCODED_EVENT};
+use sse_hub::sse::{Batch, EventId, MAX_ENCODED_EVENT};
 
 impl<D: Sql> Store<D> {
-    /// Writes the events of `batches` with the next ids, and the keys of the publishes that have one. If this fails,
-    /// neither the storage nor this value has changed. The writes are durable after the database's `sync`. Returns
-    /// whether there was anything to write.
+    /// Writes the events of `batches` with the next ids, the keys of the publishes that have one, and whether the channel
+    /// `ends` after them. If this fails, neither the storage nor this value has changed. The writes are durable after the
+    /// database's `sync`. Returns whether there was anything to write.
     pub fn commit(
         &mut self,
         batches: &[&Batch],
         keys: Vec<NewKey>,
+        ends: bool,
         now: Millis,
     ) -> Result<bool, StorageError> {
         let mut statements = Vec::new();
+        let events = batches.iter().map(|batch| batch.events as u64);
+        let next = EventId {
+            seq: events.fold(self.next.seq, u64::saturating_add),
+            ..self.next
+        };
+        let ended_until = ends.then(|| self.stays_ended_until(now));
         let writes = self.keeps_history() || !keys.is_empty();
-        let has_channel_row = self.row_written_at.is_some() && self.ended_until.is_none();
-        let needs_channel_row = !has_channel_row && (writes || self.ended_until.is_some());
+        let changes_end = ends || self.ended_until.is_some();
+        let needs_channel_row = changes_end || (writes && self.row_written_at.is_none());
         if needs_channel_row {
-            statements.extend(self.insert_channel_row(now, None));
+            statements.extend(self.insert_channel_row(next, now, ended_until));
         }
         let mut added = Vec::new();
         let mut table = Table::default();
-        if self.keeps_history() {
+        if self.keeps_history() && next != self.next {
             table = self.prepare_table(&mut statements, now)?;
             for (row, wire) in self.rows(batches, now) {
                 let head = [row.last, row.first, row.time, row.start].map(SqlValue::from);
@@ -45,7 +52,7 @@ impl<D: Sql> Store<D> {
             self.database.write(statements)?;
         }
         if needs_channel_row {
-            self.channel_row_inserted(now, None);
+            self.channel_row_inserted(now, ended_until);
         }
         for row in added {
             self.retention.added(table, row);
@@ -54,8 +61,7 @@ impl<D: Sql> Store<D> {
         for NewKey { key, record } in keys {
             self.keys.add(key, record, now);
         }
-        let events = batches.iter().map(|batch| batch.events as u64);
-        self.next.seq = events.fold(self.next.seq, u64::saturating_add);
+        self.next = next;
         Ok(wrote)
     }
 

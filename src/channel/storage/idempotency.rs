@@ -10,10 +10,15 @@ use sse_hub::Millis;
 /// The hash of a publish's events. A key may only be repeated with the same events.
 pub type Fingerprint = [u8; 32];
 
-/// Hashes encoded events. Two requests have the same fingerprint if they have the same data and types, in whatever form
-/// they were sent.
-pub fn fingerprint(wire: &str) -> Fingerprint {
-    Sha256::digest(wire).into()
+/// Hashes encoded events, and whether the channel ends after them. Two requests have the same fingerprint if they do the
+/// same and have the same data and types, in whatever form they were sent.
+pub fn fingerprint(wire: &str, ends: bool) -> Fingerprint {
+    let mut hash = Sha256::new_with_prefix(wire);
+    if ends {
+        // Encoded events end with a blank line, so no events end like this.
+        hash.update("end");
+    }
+    hash.finalize().into()
 }
 
 /// The record of a publish that was committed under a key.
@@ -109,7 +114,7 @@ mod tests {
     fn add(keys: &mut IdempotencyKeys, key: &str, now: Millis) {
         let number = keys.next_number();
         let record = KeyRecord {
-            fingerprint: fingerprint(key),
+            fingerprint: fingerprint(key, false),
             time: now,
             receipt: format!("{{\"{key}\"}}"),
             number,
@@ -160,7 +165,9 @@ mod tests {
 
     #[test]
     fn different_events_have_different_fingerprints() {
-        assert_eq!(fingerprint("data: a\n\n"), fingerprint("data: a\n\n"));
-        assert_ne!(fingerprint("data: a\n\n"), fingerprint("data: b\n\n"));
+        let of = |data, ends| fingerprint(&format!("data: {data}\n\n"), ends);
+        assert_eq!(of("a", false), of("a", false));
+        assert_ne!(of("a", false), of("b", false));
+        assert_ne!(of("a", false), of("a", true));
     }
 }

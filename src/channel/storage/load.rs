@@ -7,15 +7,15 @@ use super::engine::{Sql, SqlRow};
 use super::error::StorageError;
 use super::idempotency::{IdempotencyKeys, KeyRecord};
 use super::retention::{Retention, Row, Table};
-use super::sql::{CHANNEL, EVEN, KEYS, NO_HISTORY, ODD, READ_CHANNEL, READ_KEYS, TABLES};
+use super::sql::{CHANNEL, EVEN, KEYS, ODD, READ_CHANNEL, READ_KEYS, TABLES, UNKNOWN_NEXT};
 use super::{NewKey, Store, read_heads};
 use crate::settings::{HistoryLimits, IdempotencyLimits};
 use sse_hub::Millis;
-use sse_hub::sse::EventId;
+use sse_hub::sse::{Epoch, EventId};
 
 /// The channel's row.
 struct ChannelRow {
-    epoch: u64,
+    epoch: Epoch,
     next: u64,
     time: Millis,
     ended_until: Option<Millis>,
@@ -23,13 +23,14 @@ struct ChannelRow {
 }
 
 impl ChannelRow {
-    fn read(row: &SqlRow) -> Result<Self, StorageError> {
+    fn read(mut row: SqlRow) -> Result<Self, StorageError> {
+        let epoch = row.take_text(0).and_then(|epoch| epoch.parse().ok());
         let number = |column, name| {
             let number = row.number(column);
             number.ok_or_else(|| StorageError::bad_column(CHANNEL, name))
         };
         Ok(Self {
-            epoch: number(0, "epoch")?,
+            epoch: epoch.ok_or_else(|| StorageError::bad_column(CHANNEL, "epoch"))?,
             next: number(1, "next")?,
             time: number(2, "time")?,
             ended_until: if row.is_null(3) {
@@ -50,14 +51,18 @@ struct FoundTable {
 }
 
 impl<D: Sql> Store<D> {
-    /// Reads the data in `database`.
+    /// Reads the data in `database`. If no epoch is stored, the epoch is `fresh`, which begins now.
     pub fn load(
         database: Rc<D>,
         history: HistoryLimits,
         idempotency: IdempotencyLimits,
-        now: Millis,
+        fresh: Epoch,
     ) -> Result<Self, StorageError> {
-        let first = EventId { epoch: now, seq: 1 };
+        let now = fresh.began();
+        let first = EventId {
+            epoch: fresh,
+            seq: 1,
+        };
         let mut store = Self {
             database,
             history,
@@ -79,7 +84,7 @@ impl<D: Sql> Store<D> {
         };
         let tables = store.tables()?;
         if tables.contains(CHANNEL) {
-            store.load_channel(&tables, now)?;
+            store.load_channel(&tables, fresh)?;
         }
         if tables.contains(KEYS) {
             store.load_keys(now)?;
@@ -97,14 +102,20 @@ impl<D: Sql> Store<D> {
         names.collect()
     }
 
-    fn load_channel(&mut self, tables: &BTreeSet<String>, now: Millis) -> Result<(), StorageError> {
+    fn load_channel(
+        &mut self,
+        tables: &BTreeSet<String>,
+        fresh: Epoch,
+    ) -> Result<(), StorageError> {
+        let now = fresh.began();
         let rows = self.database.query(READ_CHANNEL, Vec::new())?;
         // The table and its row are written in one transaction.
         let row = rows
-            .first()
+            .into_iter()
+            .next()
             .ok_or_else(|| StorageError::bad_column(CHANNEL, "one"))?;
         let row = ChannelRow::read(row)?;
-        let had_history = row.next != NO_HISTORY;
+        let knows_next = row.next != UNKNOWN_NEXT;
         self.next = EventId {
             epoch: row.epoch,
             seq: row.next.max(1),
@@ -113,17 +124,18 @@ impl<D: Sql> Store<D> {
         self.unpublished_since = row.unpublished_since;
         self.ended_until = row.ended_until;
         self.needs_alarm = true;
-        let keeps_epoch = had_history && self.keeps_history();
-        if !keeps_epoch && !self.is_ended(now) {
-            self.begin_next_epoch(now);
+        let keeps_epoch = knows_next && (self.keeps_history() || self.is_ended(now));
+        if !keeps_epoch {
+            self.begin_next_epoch(fresh);
             self.row_written_at = None;
             self.ended_until = None;
-            if had_history {
-                self.drop_history(now)?;
-            }
+        }
+        let has_history = [EVEN, ODD].iter().any(|table| tables.contains(table.name));
+        if has_history && !self.keeps_history() {
+            self.drop_history(now)?;
         }
         self.retention = Retention::new(self.history, self.next.seq);
-        if keeps_epoch {
+        if has_history && self.keeps_history() {
             self.load_history(tables)?;
         }
         Ok(())
@@ -165,7 +177,7 @@ impl<D: Sql> Store<D> {
 
     /// Removes the history that a deployment with other settings has left.
     fn drop_history(&mut self, now: Millis) -> Result<(), StorageError> {
-        let mut statements = vec![self.channel_row(now, None)];
+        let mut statements = vec![self.channel_row(self.next, now, self.ended_until)];
         statements.extend([EVEN.drop, ODD.drop].map(|drop| (drop, Vec::new())));
         self.database.write(statements)?;
         self.row_written_at = Some(now);

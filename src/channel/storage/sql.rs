@@ -8,17 +8,17 @@ pub const TABLES: &str = "SELECT name FROM sqlite_master WHERE type = 'table'";
 /// The table of the channel's row.
 pub const CHANNEL: &str = "channel";
 /// Creates the table of the channel's single row:
-/// - `epoch`: the current epoch;
-/// - `next`: the number of the next event, unless the history holds events with larger numbers, or [`NO_HISTORY`];
+/// - `epoch`: the current epoch, as ids display it;
+/// - `next`: the number of the next event, unless the history holds events with larger numbers, or [`UNKNOWN_NEXT`];
 /// - `time`: when the row was written;
-/// - `ended_until`: until when the channel stays ended, if it was ended;
+/// - `ended_until`: until when the channel stays ended, if it has ended;
 /// - `unpublished_since`: all events of earlier epochs were published before this time.
-pub const CREATE_CHANNEL: &str = "CREATE TABLE IF NOT EXISTS channel (one INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, \
+pub const CREATE_CHANNEL: &str = "CREATE TABLE IF NOT EXISTS channel (one INTEGER PRIMARY KEY, epoch TEXT NOT NULL, \
      next INTEGER NOT NULL, time INTEGER NOT NULL, ended_until INTEGER, \
      unpublished_since INTEGER NOT NULL)";
-/// The value of `next` if the channel has no history. The next object then begins another epoch, because the number of
-/// events in this one is not stored.
-pub const NO_HISTORY: u64 = 0;
+/// The value of `next` if the channel has no history and has not ended. The next object then begins another epoch,
+/// because the number of events in this one is not stored.
+pub const UNKNOWN_NEXT: u64 = 0;
 /// Reads the channel's row.
 pub const READ_CHANNEL: &str =
     "SELECT epoch, next, time, ended_until, unpublished_since FROM channel";

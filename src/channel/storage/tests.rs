@@ -12,7 +12,7 @@ use super::idempotency::fingerprint;
 use super::sqlite::Sqlite;
 use super::*;
 use crate::channel::storage::idempotency::KeyRecord;
-use sse_hub::sse::{self, Batch};
+use sse_hub::sse::{self, Batch, Epoch};
 
 const HISTORY: HistoryLimits = HistoryLimits {
     events: 10,
@@ -41,13 +41,13 @@ struct Channel {
 impl Channel {
     fn new(history: HistoryLimits) -> Self {
         let database = Rc::new(Sqlite::new());
-        let store = Store::load(database.clone(), history, KEYS, START).unwrap();
+        let store = Store::load(database.clone(), history, KEYS, epoch(START)).unwrap();
         Self { database, store }
     }
 
     /// Loads the store again, with other limits.
     fn restart_with(&mut self, history: HistoryLimits, now: Millis) {
-        self.store = Store::load(self.database.clone(), history, KEYS, now).unwrap();
+        self.store = Store::load(self.database.clone(), history, KEYS, epoch(now)).unwrap();
     }
 
     fn restart(&mut self, now: Millis) {
@@ -56,7 +56,7 @@ impl Channel {
 
     /// The error of a store that cannot be loaded.
     fn load_error(&self) -> StorageError {
-        let loaded = Store::load(self.database.clone(), HISTORY, KEYS, START);
+        let loaded = Store::load(self.database.clone(), HISTORY, KEYS, epoch(START));
         loaded.err().unwrap()
     }
 
@@ -69,11 +69,18 @@ impl Channel {
     ) -> Result<bool, StorageError> {
         let batches: Vec<Batch> = data.iter().map(|data| batch(data)).collect();
         let batches: Vec<&Batch> = batches.iter().collect();
-        self.store.commit(&batches, keys, now)
+        self.store.commit(&batches, keys, false, now)
     }
 
     fn commit(&mut self, data: &[&str], now: Millis) {
         assert!(self.try_commit(data, Vec::new(), now).unwrap());
+    }
+
+    /// Ends the channel after an event for each of `data`, in one commit.
+    fn end(&mut self, data: &[&str], now: Millis) {
+        let batches: Vec<Batch> = data.iter().map(|data| batch(data)).collect();
+        let batches: Vec<&Batch> = batches.iter().collect();
+        assert!(self.store.commit(&batches, Vec::new(), true, now).unwrap());
     }
 
     fn commit_with_key(&mut self, key: &str, now: Millis) {
@@ -83,7 +90,7 @@ impl Channel {
 
     fn new_key(&self, key: &str, now: Millis) -> NewKey {
         let record = KeyRecord {
-            fingerprint: fingerprint(key),
+            fingerprint: fingerprint(key, false),
             time: now,
             receipt: format!("receipt of {key}"),
             number: self.store.next_key_number(),
@@ -112,7 +119,7 @@ impl Channel {
 
     fn receipt(&self, key: &str, now: Millis) -> Option<&str> {
         let record = self.store.key_record(key, now)?;
-        assert_eq!(record.fingerprint, fingerprint(key));
+        assert_eq!(record.fingerprint, fingerprint(key, false));
         Some(&record.receipt)
     }
 
@@ -131,6 +138,11 @@ impl Channel {
             self.database.dump(),
         )
     }
+}
+
+/// The epoch that begins at `began`.
+fn epoch(began: Millis) -> Epoch {
+    Epoch::new(began, 0)
 }
 
 fn batch(data: &str) -> Batch {

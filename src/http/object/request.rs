@@ -26,9 +26,9 @@ const ABORT_METHOD: &str = "PURGE";
 /// What the Worker asks of a channel's object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ObjectRequest<'a> {
-    /// Open a stream.
+    /// Open a stream, or only check that one could be opened.
     Subscribe(SubscribeRequest<'a>),
-    /// Publish the events in the body.
+    /// Publish the events in the body, and maybe end the channel.
     Publish(PublishRequest),
     /// Read a page of the history.
     ReadEvents {
@@ -37,8 +37,8 @@ pub enum ObjectRequest<'a> {
     },
     /// Read the counters.
     ReadStats,
-    /// End the channel.
-    EndChannel,
+    /// Delete the channel.
+    DeleteChannel,
     /// Abort the object, so that the next call makes a new one.
     Abort,
 }
@@ -46,6 +46,8 @@ pub enum ObjectRequest<'a> {
 /// Opens a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SubscribeRequest<'a> {
+    /// The response has the status and the headers of a stream, but opens none.
+    pub only_check: bool,
     /// The query of the client's request, without its token.
     pub query: Cow<'a, str>,
     /// The client's header `Last-Event-ID`.
@@ -65,6 +67,8 @@ pub struct PublishRequest {
     pub number: u64,
     /// The size of the body, which the object has to know before it reads it.
     pub bytes: usize,
+    /// Whether the channel ends after the events. Then there may be none.
+    pub ends: bool,
     /// The object may only answer with the receipt of an earlier publish, because the storage takes no more data.
     pub only_replay: bool,
     /// The `Idempotency-Key`.
@@ -88,18 +92,20 @@ impl<'a> ObjectRequest<'a> {
         let mut headers = Vec::new();
         let (method, action, query) = match self {
             Self::Subscribe(request) => {
+                let method = if request.only_check { "HEAD" } else { "GET" };
                 let (query, all) = request.into_parts();
                 headers = all;
-                ("GET", "", query)
+                (method, "", query)
             }
             Self::Publish(request) => {
                 let query = request.to_query();
                 headers.extend(request.key.map(|key| (idempotency_key::HEADER, key)));
-                ("POST", "/broadcast", query.into())
+                let action = if request.ends { "/end" } else { "/broadcast" };
+                ("POST", action, query.into())
             }
             Self::ReadEvents { query } => ("GET", "/events", query),
             Self::ReadStats => ("GET", "/stats", "".into()),
-            Self::EndChannel => ("DELETE", "", "".into()),
+            Self::DeleteChannel => ("DELETE", "", "".into()),
             Self::Abort => (ABORT_METHOD, "", "".into()),
         };
         let mark = if query.is_empty() { "" } else { "?" };
@@ -120,16 +126,19 @@ impl<'a> ObjectRequest<'a> {
         let (channel, action) = path.split_once('/').unwrap_or((path, ""));
         let query = url::query_of(url);
         let request = match (Method::parse(method), action) {
-            (Method::Get, "") => Self::Subscribe(SubscribeRequest::decode(query, header)?),
-            (Method::Post, "broadcast") => {
+            (Method::Get | Method::Head, "") => {
+                let only_check = Method::parse(method) == Method::Head;
+                Self::Subscribe(SubscribeRequest::decode(query, only_check, header)?)
+            }
+            (Method::Post, "broadcast" | "end") => {
                 let key = header(idempotency_key::HEADER);
-                Self::Publish(PublishRequest::decode(query, key)?)
+                Self::Publish(PublishRequest::decode(query, action == "end", key)?)
             }
             (Method::Get, "events") => Self::ReadEvents {
                 query: query.into(),
             },
             (Method::Get, "stats") => Self::ReadStats,
-            (Method::Delete, "") => Self::EndChannel,
+            (Method::Delete, "") => Self::DeleteChannel,
             (Method::Other(ABORT_METHOD), "") => Self::Abort,
             _ => return None,
         };
@@ -154,10 +163,15 @@ impl<'a> SubscribeRequest<'a> {
     }
 
     /// Fails if the time at which the stream ends cannot be read: a stream must not outlive its token.
-    fn decode(query: &'a str, header: impl Fn(&str) -> Option<String>) -> Option<Self> {
+    fn decode(
+        query: &'a str,
+        only_check: bool,
+        header: impl Fn(&str) -> Option<String>,
+    ) -> Option<Self> {
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let expires = header(EXPIRES_HEADER).map(|time| time.parse());
         Some(Self {
+            only_check,
             query: query.into(),
             last_event_id: header(LAST_EVENT_ID_HEADER),
             accept: header("Accept"),
@@ -173,11 +187,12 @@ impl PublishRequest {
         format!("{}.{}.{only_replay}", self.number, self.bytes)
     }
 
-    fn decode(query: &str, key: Option<String>) -> Option<Self> {
+    fn decode(query: &str, ends: bool, key: Option<String>) -> Option<Self> {
         let mut parts = query.split('.');
         let request = Self {
             number: parts.next()?.parse().ok()?,
             bytes: parts.next()?.parse().ok()?,
+            ends,
             only_replay: match parts.next()? {
                 "0" => false,
                 "1" => true,
@@ -203,10 +218,11 @@ mod tests {
 
     #[test]
     fn the_object_decodes_what_the_worker_encodes() {
-        let publish = |number, bytes, only_replay, key: Option<&str>| {
+        let publish = |number, bytes, ends, only_replay, key: Option<&str>| {
             ObjectRequest::Publish(PublishRequest {
                 number,
                 bytes,
+                ends,
                 only_replay,
                 key: key.map(str::to_owned),
             })
@@ -214,20 +230,22 @@ mod tests {
         for request in [
             ObjectRequest::Subscribe(SubscribeRequest::default()),
             ObjectRequest::Subscribe(SubscribeRequest {
+                only_check: true,
                 query: "history=5&catch_up=1".into(),
-                last_event_id: Some("1795354163077-8".into()),
+                last_event_id: Some("38G3E9VRB4D2P-8".into()),
                 accept: Some("text/event-stream".into()),
                 expires: Some(1_795_354_163_077),
                 subject: Some("alice & bob \u{e9}%".into()),
             }),
-            publish(1, 0, false, None),
-            publish(u64::MAX, 1 << 20, true, Some("order 4711")),
+            publish(1, 0, false, false, None),
+            publish(2, 0, true, false, None),
+            publish(u64::MAX, 1 << 20, true, true, Some("order 4711")),
             ObjectRequest::ReadEvents {
                 query: "after=x&limit=1".into(),
             },
             ObjectRequest::ReadEvents { query: "".into() },
             ObjectRequest::ReadStats,
-            ObjectRequest::EndChannel,
+            ObjectRequest::DeleteChannel,
             ObjectRequest::Abort,
         ] {
             let encoded = request.clone().encode("a.B_c~1:2@x-y");
@@ -240,6 +258,7 @@ mod tests {
         let publish = PublishRequest {
             number: 7,
             bytes: 9,
+            ends: false,
             only_replay: false,
             key: None,
         };
@@ -265,7 +284,7 @@ mod tests {
         for (method, path) in [
             ("GET", "/"),
             ("GET", "/channels"),
-            ("HEAD", "/channels/foo"),
+            ("HEAD", "/channels/foo/stats"),
             ("POST", "/channels/foo"),
             ("POST", "/channels/foo/stats"),
             ("GET", "/channels/foo/other"),
@@ -274,6 +293,8 @@ mod tests {
             ("purge", "/channels/foo"),
             ("POST", "/channels/foo/broadcast"),
             ("POST", "/channels/foo/broadcast?1.2"),
+            ("POST", "/channels/foo/end"),
+            ("POST", "/channels/foo/other?1.2.0"),
             ("POST", "/channels/foo/broadcast?1.2.3"),
             ("POST", "/channels/foo/broadcast?1.2.0."),
             ("POST", "/channels/foo/broadcast?1.x.0"),

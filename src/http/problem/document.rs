@@ -13,6 +13,8 @@ const TYPE_PREFIX: &str = "urn:sse-broadcaster:problem:";
 /// The members of the JSON object.
 #[derive(Serialize, Deserialize)]
 struct Document<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<Cow<'a, str>>,
     r#type: Cow<'a, str>,
     title: Cow<'a, str>,
     status: u16,
@@ -22,8 +24,18 @@ struct Document<'a> {
 impl Problem {
     /// The problem as JSON, on one line.
     pub fn to_json(&self) -> String {
+        self.document(None)
+    }
+
+    /// The problem as the data of a notice in a stream of `channel`.
+    pub fn to_notice(&self, channel: &str) -> String {
+        self.document(Some(channel))
+    }
+
+    fn document(&self, channel: Option<&str>) -> String {
         let (status, kind, title) = self.kind();
         let document = Document {
+            channel: channel.map(Cow::from),
             r#type: format!("{TYPE_PREFIX}{kind}").into(),
             title: title.into(),
             status,
@@ -63,6 +75,9 @@ mod tests {
         );
         assert_eq!(members["title"], "Method not allowed");
         assert_eq!(members["status"], 405);
+        assert_eq!(members.get("channel"), None);
+        let notice = problem.to_notice("foo");
+        assert_eq!(notice, json.replacen('{', "{\"channel\":\"foo\",", 1));
         assert_eq!(
             members["detail"],
             "This path does not take \"\n. It takes GET."

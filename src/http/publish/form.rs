@@ -35,6 +35,15 @@ impl Form {
         Ok(Self::Single { event_type })
     }
 
+    /// Whether the body `text` stands for no event, where a body is optional. An empty body with a type is an event.
+    pub fn is_no_event(&self, text: &str) -> bool {
+        text.is_empty()
+            && match self {
+                Self::Single { event_type } => event_type.is_empty(),
+                Self::Batch => true,
+            }
+    }
+
     /// The largest body of this form, in bytes, with the name of the setting that limits it.
     pub fn max_bytes(&self, settings: &Settings) -> (usize, &'static str) {
         match self {

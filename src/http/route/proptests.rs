@@ -17,6 +17,7 @@ const PIECES: &[&str] = &[
     "%2F",
     "/broadcast",
     "/stats",
+    "/end",
     "/events",
     "/healthz",
     ".",
@@ -41,6 +42,7 @@ fn expected(path: &str) -> Option<(&'static str, Option<&str>)> {
     let pattern = match action {
         "" => "/channels/{id}",
         "/broadcast" => "/channels/{id}/broadcast",
+        "/end" => "/channels/{id}/end",
         "/events" => "/channels/{id}/events",
         "/stats" => "/channels/{id}/stats",
         _ => return None,
@@ -58,7 +60,7 @@ fn found(path: &str) -> Option<(&'static str, Option<&str>)> {
 #[test]
 fn the_path_of_any_url_is_compared_with_whole_patterns() {
     let paths = prop_oneof![
-        2 => edited("/channels/[a-z0-9%]{1,4}(/broadcast|/stats|/events|/x|)", PIECES),
+        2 => edited("/channels/[a-z0-9%]{1,4}(/broadcast|/end|/stats|/events|/x|)", PIECES),
         1 => edited(Just("/healthz".to_owned()), PIECES),
         1 => text(PIECES, 6).prop_map(|path| format!("/{path}")),
     ];

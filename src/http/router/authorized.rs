@@ -28,9 +28,19 @@ impl<'a> Authorized<'a> {
 
     /// Opens a stream.
     pub async fn subscribe(&self) -> Result<Response, Failure> {
+        self.open_or_check(false).await
+    }
+
+    /// Answers with the status and the headers of a stream.
+    pub async fn check_subscribe(&self) -> Result<Response, Failure> {
+        self.open_or_check(true).await
+    }
+
+    async fn open_or_check(&self, only_check: bool) -> Result<Response, Failure> {
         // This checks the query. Any value of the header Last-Event-ID is valid, and the object reads it.
         Subscription::read(None, self.request.query)?;
         let request = SubscribeRequest {
+            only_check,
             query: self.query_without_token(),
             last_event_id: self.request.header(LAST_EVENT_ID_HEADER),
             accept: self.request.header("Accept"),
@@ -38,12 +48,6 @@ impl<'a> Authorized<'a> {
             subject: self.grant.subject().map(printable),
         };
         self.call_to_read(ObjectRequest::Subscribe(request)).await
-    }
-
-    /// Answers with the headers of a stream, without calling the object.
-    pub fn check_subscribe(&self) -> Result<Response, Failure> {
-        Subscription::read(None, self.request.query)?;
-        Ok(self.request.responder.event_stream(None)?)
     }
 
     /// Reads a page of the history.

@@ -1,4 +1,4 @@
-//! The endpoint that publishes.
+//! The endpoints that publish, and that end a channel.
 
 use serde::Deserialize;
 use web_sys::Response;
@@ -7,7 +7,7 @@ use super::authorized::Authorized;
 use super::call::Retry;
 use crate::http::object::request::{ObjectRequest, PublishRequest};
 use crate::http::problem::Problem;
-use crate::http::publish;
+use crate::http::publish::{self, AfterEvents};
 use crate::http::response::{self, Failure};
 use crate::isolate::clock::now;
 use crate::isolate::commit_log::{self, Progress};
@@ -15,16 +15,17 @@ use crate::isolate::disk::Disk;
 use crate::isolate::disk_space;
 use crate::logging::{Level, Line};
 
-/// The id of the newest event, in the response to `GET /channels/{id}/stats`.
+/// The id of the newest event, and whether the channel has ended, in the response to `GET /channels/{id}/stats`.
 #[derive(Deserialize)]
 struct Newest {
     epoch: String,
     seq: u64,
+    ended: bool,
 }
 
 impl Authorized<'_> {
-    /// Publishes the events in the body.
-    pub async fn publish(&self) -> Result<Response, Failure> {
+    /// Publishes the events in the body, and ends the channel if `after` says so.
+    pub async fn publish(&self, after: AfterEvents) -> Result<Response, Failure> {
         let request = &self.request;
         let key = publish::idempotency_key(request.request)?;
         // The memory of the events is counted until `received` is dropped, after the response.
@@ -33,12 +34,13 @@ impl Authorized<'_> {
             request.query,
             &request.channel,
             request.settings,
+            after,
         )
         .await?;
         let batch = &received.batch;
         // The token may have expired while the body was being read, so check it again.
         self.grant.check(now()).map_err(Problem::from)?;
-        let response = self.send_publish(&batch.wire, key).await?;
+        let response = self.send_publish(&batch.wire, after, key).await?;
         if Level::Debug.is_enabled()
             && response.status() == 200
             && !response::is_replayed(&response)
@@ -51,13 +53,19 @@ impl Authorized<'_> {
     }
 
     /// Calls the object to publish the encoded events in `wire`.
-    async fn send_publish(&self, wire: &str, key: Option<String>) -> Result<Response, Failure> {
+    async fn send_publish(
+        &self,
+        wire: &str,
+        after: AfterEvents,
+        key: Option<String>,
+    ) -> Result<Response, Failure> {
         let number = commit_log::next_number();
         let has_key = key.is_some();
         let room = disk_space::wait_for_room(self.request.env, wire.len()).await;
         let publish = PublishRequest {
             number,
             bytes: wire.len(),
+            ends: after == AfterEvents::End,
             only_replay: room.is_err(),
             key,
         };
@@ -87,7 +95,7 @@ impl Authorized<'_> {
             problem => return Err(problem.into()),
         };
         // "Storage failed" tells the publisher that nothing was stored, so make sure of it.
-        match self.was_stored(number).await? {
+        match self.was_stored(number, after).await? {
             Some(false) => Err(Problem::StorageFailed(failure).into()),
             Some(true) if has_key => {
                 let result = self.send(&call, Retry::OnlyIfNotBegun).await?;
@@ -98,7 +106,7 @@ impl Authorized<'_> {
     }
 
     /// Whether a publish whose response was lost is stored. Returns `None` if the Worker cannot find out.
-    async fn was_stored(&self, number: u64) -> Result<Option<bool>, Failure> {
+    async fn was_stored(&self, number: u64, after: AfterEvents) -> Result<Option<bool>, Failure> {
         if Disk::open(self.request.env).is_none() {
             // The object may have an instance of its own, and have noted its commits there.
             return Ok(None);
@@ -114,6 +122,13 @@ impl Authorized<'_> {
         };
         let text = worker::Response::from(response).text().await?;
         let newest: Option<Newest> = serde_json::from_str(&text).ok();
-        Ok(newest.map(|newest| newest.epoch == id.epoch_text() && newest.seq >= id.seq))
+        let Some(newest) = newest else {
+            return Ok(None);
+        };
+        let has_events = newest.epoch == id.epoch.to_string() && newest.seq >= id.seq;
+        Ok(match after {
+            AfterEvents::End if has_events && !newest.ended => None,
+            AfterEvents::GoOn | AfterEvents::End => Some(has_events),
+        })
     }
 }

@@ -10,7 +10,7 @@ use crate::sse::{self, EventId, Missing, Notice};
 /// Bytes for the subscribers at one position.
 #[derive(Debug)]
 pub struct Chunk {
-    /// The bytes. They are empty only if the subscribers are level with the head.
+    /// The bytes. They are empty only if the subscribers are level with the head of a channel that has not ended.
     pub bytes: Vec<u8>,
     /// The new state of each subscriber that gets the bytes.
     pub after: AfterChunk,
@@ -61,6 +61,15 @@ impl ChunkBuilder {
         }
     }
 
+    /// If the channel has ended and the chunk ends at the head of the log, adds the `hub.end` notice, even if there is no
+    /// room for it.
+    pub fn add_end_if_level(&mut self, log: &Log) {
+        if log.has_ended() && !self.cursor.is_behind(log.head()) {
+            let notice = sse::end_notice(log.channel(), log.newest());
+            self.bytes.extend_from_slice(notice.as_bytes());
+        }
+    }
+
     /// Whether the chunk ends in the middle of an event.
     pub fn is_in_event(&self) -> bool {
         self.cursor.is_in_event()
@@ -86,7 +95,7 @@ impl ChunkBuilder {
 
     /// Adds the notice that the events before the log's tail were dropped, and events of the log, if there is room.
     pub fn add_after_dropped(&mut self, log: &mut Log) {
-        if self.add_notice(Notice::Dropped, log.epoch(), log.tail()) {
+        if self.add_notice(Notice::Dropped, log, log.tail()) {
             self.add_log(log);
         }
     }
@@ -100,7 +109,7 @@ impl ChunkBuilder {
     ) -> Result<(), HistoryError> {
         // Without a history, all events before the log's tail are a gap.
         let held = history.tail(now)?.unwrap_or(log.tail()).min(log.tail());
-        if !self.add_notice(Notice::Gap, log.epoch(), held) {
+        if !self.add_notice(Notice::Gap, log, held) {
             return Ok(());
         }
         while self.cursor.next_seq < log.tail() {
@@ -118,13 +127,13 @@ impl ChunkBuilder {
     }
 
     /// Adds a notice that the events before `tail` are missing, if any are. Returns false if there is no room for it.
-    fn add_notice(&mut self, notice: Notice, epoch: u64, tail: u64) -> bool {
+    fn add_notice(&mut self, notice: Notice, log: &Log, tail: u64) -> bool {
         let next_seq = self.cursor.next_seq;
         if next_seq >= tail {
             return true;
         }
-        let missing = Missing::between(epoch, next_seq, tail.saturating_sub(1));
-        let encoded = notice.encode(&missing);
+        let missing = Missing::between(log.epoch(), next_seq, tail.saturating_sub(1));
+        let encoded = notice.encode(log.channel(), &missing);
         if encoded.len() > self.room() {
             return false;
         }

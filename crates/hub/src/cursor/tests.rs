@@ -3,6 +3,7 @@
 use super::*;
 use crate::history::{NoHistory, Page};
 use crate::hub::MAX_CHUNK;
+use crate::sse::Epoch;
 
 fn next_chunk(cursor: &Cursor, log: &mut Log) -> Chunk {
     let dropped = MissedEvents::Dropped;
@@ -13,7 +14,15 @@ fn next_chunk(cursor: &Cursor, log: &mut Log) -> Chunk {
 
 /// A log of events with data of these sizes. The first event has the number 1.
 fn log_of(sizes: &[usize]) -> Log {
-    let mut log = Log::new(EventId { epoch: 1, seq: 1 }, 1_000, 1 << 20);
+    let mut log = Log::new(
+        "foo".to_owned(),
+        EventId {
+            epoch: Epoch::new(1, 0),
+            seq: 1,
+        },
+        1_000,
+        1 << 20,
+    );
     for size in sizes {
         let batch = sse::Batch::from_wire(format!("data: {}\n\n", "x".repeat(*size)));
         log.remove_before(log.tail_with_room_for(&batch));
@@ -105,10 +114,10 @@ impl History for OnePage {
 
 fn empty_log(next_seq: u64) -> Log {
     let next = EventId {
-        epoch: 1,
+        epoch: Epoch::new(1, 0),
         seq: next_seq,
     };
-    Log::new(next, 10, 1_000)
+    Log::new("foo".to_owned(), next, 10, 1_000)
 }
 
 #[test]
@@ -153,6 +162,32 @@ fn events_of_a_page_that_are_in_the_log_are_read_from_the_log() {
     assert_eq!(data, ["page", "log"]);
 }
 
+/// The first id after the channel was deleted.
+fn next_epoch() -> EventId {
+    EventId {
+        epoch: Epoch::new(2, 0),
+        seq: 1,
+    }
+}
+
+#[test]
+fn a_stream_that_is_level_with_an_ended_channel_gets_the_end_and_no_other_stream_does() {
+    let mut log = log_of(&[10, 2 * MAX_CHUNK]);
+    log.end();
+    let types =
+        |next_seq, log: &mut Log| event_types(next_chunk(&Cursor::new(next_seq), log).bytes);
+    assert_eq!(types(3, &mut log), ["hub.end"]);
+    assert_eq!(types(1, &mut log), [""], "the large event is still missing");
+    let in_event = next_chunk(&Cursor::new(2), &mut log).after.cursor;
+    assert!(in_event.is_in_event());
+    let rest = next_chunk(&in_event, &mut log);
+    let rest = next_chunk(&rest.after.cursor, &mut log).bytes;
+    let rest = String::from_utf8(rest).unwrap();
+    assert!(rest.ends_with("data: {\"channel\":\"foo\",\"id\":\"0000000020000-2\"}\n\n"));
+    log.append(&sse::Batch::from_wire("data: x\n\n".into()));
+    assert_eq!(types(3, &mut log), [""], "the channel is open again");
+}
+
 /// Returns the types of the events in the last chunk of a stream.
 fn event_types(chunk: Vec<u8>) -> Vec<String> {
     let events = sse::parse(std::str::from_utf8(&chunk).unwrap());
@@ -160,9 +195,11 @@ fn event_types(chunk: Vec<u8>) -> Vec<String> {
 }
 
 #[test]
-fn the_last_chunk_of_an_ended_channel_has_a_notice_only_if_events_are_missing() {
-    let head = EventId { epoch: 1, seq: 5 };
-    let chunk = |next_seq, missed| event_types(Cursor::new(next_seq).end_chunk(missed, head));
+fn the_last_chunk_of_a_deleted_channel_has_a_notice_only_if_events_are_missing() {
+    let log = empty_log(5);
+    let next = next_epoch();
+    let chunk =
+        |next_seq, missed| event_types(Cursor::new(next_seq).deletion_chunk(missed, &log, next));
     assert_eq!(chunk(5, MissedEvents::Dropped), ["hub.end"]);
     assert_eq!(chunk(5, MissedEvents::Replayed), ["hub.end"]);
     assert_eq!(chunk(4, MissedEvents::Dropped), ["hub.dropped", "hub.end"]);
@@ -173,19 +210,20 @@ fn the_last_chunk_of_an_ended_channel_has_a_notice_only_if_events_are_missing() 
 fn the_last_chunk_of_a_stream_completes_its_partial_event() {
     let mut log = log_of(&[2 * MAX_CHUNK]);
     let Chunk { bytes, after } = next_chunk(&Cursor::new(1), &mut log);
-    let head = EventId { epoch: 1, seq: 2 };
-    for (last_chunk, notice) in [
-        (
-            after.cursor.end_chunk(MissedEvents::Dropped, head),
-            "hub.end",
-        ),
-        (after.cursor.expired_chunk(1), "hub.expired"),
+    let deleted = after
+        .cursor
+        .deletion_chunk(MissedEvents::Dropped, &log, next_epoch());
+    let expired = after.cursor.expired_chunk(&log);
+    for (last_chunk, notice, id) in [
+        (deleted, "hub.end", "0000000040000-0"),
+        (expired, "hub.expired", "0000000020000-1"),
     ] {
         let all = [bytes.clone(), last_chunk].concat();
         let events = sse::parse(std::str::from_utf8(&all).unwrap());
         assert_eq!(events[0].data.len(), 2 * MAX_CHUNK);
         assert_eq!(events[1].event_type, notice);
-        assert_eq!(events[1].data, r#"{"id":"0000000000001-1"}"#);
+        let data = format!(r#"{{"channel":"foo","id":"{id}"}}"#);
+        assert_eq!(events[1].data, data);
         assert_eq!(events.len(), 2);
     }
 }
@@ -228,7 +266,7 @@ fn a_notice_that_fills_the_chunk_exactly_is_given() {
         let dropped = MissedEvents::Dropped;
         Cursor::new(2).next_chunk(dropped, log, &mut NoHistory, 0, max_bytes)
     };
-    let notice = Notice::Dropped.encode(&Missing::between(1, 2, 5));
+    let notice = Notice::Dropped.encode("foo", &Missing::between(Epoch::new(1, 0), 2, 5));
     let exact = chunk(&mut log, notice.len()).unwrap();
     assert_eq!(exact.bytes, notice.into_bytes());
     assert_eq!(exact.after.notified, 4);

@@ -19,7 +19,7 @@ impl<S: Stream> Hub<S> {
     }
 
     /// Like [`readiness_to_append`](Self::readiness_to_append), before all events are removed: before
-    /// [`end`](Self::end) and before an [`evict`](Self::evict) of all events.
+    /// [`delete`](Self::delete) and before an [`evict`](Self::evict) of all events.
     pub fn readiness_to_empty(&mut self) -> Readiness {
         self.readiness_to_remove_before(self.log.head())
     }
@@ -58,7 +58,7 @@ impl<S: Stream> Hub<S> {
     }
 
     /// Appends `batch`. If the log is full, the oldest events are removed; the subscribers that were not given these
-    /// drop them.
+    /// drop them. If the channel has ended, it is open again.
     pub fn append(&mut self, batch: &Batch, now: Millis) -> Receipt {
         self.remove_before(self.log.tail_with_room_for(batch));
         self.log.append(batch);

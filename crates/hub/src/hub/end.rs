@@ -1,24 +1,44 @@
-//! Ends streams with a last chunk: at the end of the channel, and when they expire.
+//! The end of the channel, and streams that end with a last chunk.
 
 use super::Hub;
 use crate::Millis;
 use crate::cursor::{Cursor, MissedEvents};
+use crate::log::Log;
 use crate::output::Output;
-use crate::receipt::EndReceipt;
+use crate::receipt::DeleteReceipt;
 use crate::sse::EventId;
 use crate::stream::{ConnId, Stream};
 use crate::subscriber::Subscriber;
 
 impl<S: Stream> Hub<S> {
-    /// Ends the channel: removes all events, and ends all streams with a `hub.end` notice. The subscribers drop the
-    /// events that they were not given; the receipt counts these. The next event gets the id `next`, of another epoch.
-    pub fn end(&mut self, next: EventId) -> (EndReceipt, Output<S>) {
-        let head = self.next_id();
+    /// Whether the channel has ended, and nothing was appended since.
+    pub fn has_ended(&self) -> bool {
+        self.log.has_ended()
+    }
+
+    /// Ends the channel after its last event. Each stream still gets the events that it was not given, then a `hub.end`
+    /// notice, and ends. Streams that join later do the same.
+    pub fn end(&mut self, now: Millis) {
+        self.log.end();
+        if !self.subscribers.is_empty() {
+            self.flushes.note_events(now);
+        }
+    }
+
+    /// Opens a channel that has ended, because it is forgotten that it has.
+    pub fn reopen(&mut self) {
+        self.log.reopen();
+    }
+
+    /// Deletes the channel: removes all events, and ends all streams with a `hub.end` notice. The subscribers drop the
+    /// events that they were not given; the receipt counts these. The channel stays ended. Its next event gets the id
+    /// `next`, of another epoch.
+    pub fn delete(&mut self, next: EventId) -> (DeleteReceipt, Output<S>) {
         let changes = self.changes.len();
-        self.remove_before(head.seq);
+        self.remove_before(self.log.head());
         // The streams end now, so none of them starts to drop.
         self.changes.truncate(changes);
-        let receipt = EndReceipt {
+        let receipt = DeleteReceipt {
             id: self.log.newest(),
             subscribers: self.subscribers.len(),
             dropped: self.drops.take_unreported(),
@@ -27,18 +47,18 @@ impl<S: Stream> Hub<S> {
         let mut output = Output::new();
         self.end_streams(
             &all,
-            |cursor, missed| cursor.end_chunk(missed, head),
+            |cursor, missed, log| cursor.deletion_chunk(missed, log, next),
             &mut output,
         );
         self.log.begin_epoch(next);
+        self.log.end();
         (receipt, output)
     }
 
     /// Ends the streams that have expired with a `hub.expired` notice. They are written to even if they are not ready.
     pub(super) fn end_expired(&mut self, now: Millis, output: &mut Output<S>) {
         let expired = self.expiry.expired(now);
-        let epoch = self.log.epoch();
-        self.end_streams(&expired, |cursor, _| cursor.expired_chunk(epoch), output);
+        self.end_streams(&expired, |cursor, _, log| cursor.expired_chunk(log), output);
     }
 
     /// Ends the streams `conns`, and removes them. The last chunk depends on the position; streams at the same position
@@ -46,7 +66,7 @@ impl<S: Stream> Hub<S> {
     fn end_streams(
         &mut self,
         conns: &[ConnId],
-        last_chunk: impl Fn(&Cursor, MissedEvents) -> Vec<u8>,
+        last_chunk: impl Fn(&Cursor, MissedEvents, &Log) -> Vec<u8>,
         output: &mut Output<S>,
     ) {
         let mut chunks: Vec<(Cursor, MissedEvents, usize)> = Vec::new();
@@ -65,7 +85,7 @@ impl<S: Stream> Hub<S> {
                 .iter()
                 .find(|(at, at_missed, _)| at == cursor && *at_missed == missed);
             let chunk = known.map(|(.., chunk)| *chunk).unwrap_or_else(|| {
-                let chunk = output.add_chunk(last_chunk(cursor, missed));
+                let chunk = output.add_chunk(last_chunk(cursor, missed, &self.log));
                 chunks.push((cursor.clone(), missed, chunk));
                 chunk
             });

@@ -69,7 +69,8 @@ impl<S: Stream> Hub<S> {
     }
 
     /// Continues the flush in progress, or begins one: makes writes to the next group of streams that are ready and
-    /// behind the head. Streams at the same position share a chunk.
+    /// behind the head. Streams at the same position share a chunk. If the channel has ended, the streams that are level
+    /// after that get a `hub.end` notice, and end.
     ///
     /// If the history cannot be read for a stream, the stream ends; its client resumes.
     pub fn flush(&mut self, history: &mut dyn History, now: Millis) -> Output<S> {
@@ -81,7 +82,7 @@ impl<S: Stream> Hub<S> {
         let mut reads = 0_usize;
         let (head, tail) = (self.log.head(), self.log.tail());
         for (conn, subscriber) in self.subscribers.range_mut(first..) {
-            if !subscriber.cursor.is_behind(head) {
+            if !subscriber.cursor.is_behind(head) && !self.log.has_ended() {
                 continue;
             }
             if !subscriber.stream.is_ready() {
@@ -124,10 +125,12 @@ impl<S: Stream> Hub<S> {
             if let Some(dropped) = caught_up {
                 self.changes.push(Change::CaughtUp(*conn, dropped));
             }
+            output.write(*conn, &subscriber.stream, shared.index);
             if subscriber.cursor.is_behind(head) {
                 self.flushes.note_left_over();
+            } else if self.log.has_ended() {
+                output.end(*conn, &subscriber.stream);
             }
-            output.write(*conn, &subscriber.stream, shared.index);
         }
         self.remove_ended(&output);
         let wrote = !output.writes.is_empty();

@@ -2,7 +2,10 @@
 
 use super::*;
 
-const FIRST: EventId = EventId { epoch: 1, seq: 1 };
+const FIRST: EventId = EventId {
+    epoch: Epoch::new(1, 0),
+    seq: 1,
+};
 
 /// Reads events as text. Returns the first event that was not read, too.
 fn text(log: &Log, seq: u64, room: usize) -> (u64, String) {
@@ -18,7 +21,7 @@ fn push(log: &mut Log, event: &str) {
 }
 
 fn log_of(events: usize) -> Log {
-    let mut log = Log::new(FIRST, 10, 10_000);
+    let mut log = Log::new("foo".to_owned(), FIRST, 10, 10_000);
     for n in 1..=events {
         push(&mut log, &format!("data: {n}\n\n"));
     }
@@ -27,13 +30,16 @@ fn log_of(events: usize) -> Log {
 
 #[test]
 fn a_full_log_holds_the_newest_events() {
-    let mut log = Log::new(FIRST, 3, 10_000);
+    let mut log = Log::new("foo".to_owned(), FIRST, 3, 10_000);
     assert_eq!((log.tail(), log.head(), log.newest().seq), (1, 1, 0));
     for n in 1..=5 {
         push(&mut log, &format!("data: {n}\n\n"));
     }
     assert_eq!((log.tail(), log.head(), log.newest().seq), (3, 6, 5));
-    let id = |seq| EventId { epoch: 1, seq };
+    let id = |seq| EventId {
+        epoch: Epoch::new(1, 0),
+        seq,
+    };
     let expected = |n| format!("id: {}\ndata: {n}\n\n", id(n));
     assert_eq!(
         text(&log, 3, usize::MAX),
@@ -46,7 +52,7 @@ fn a_full_log_holds_the_newest_events() {
 
 #[test]
 fn a_log_frees_its_memory_after_a_burst() {
-    let mut log = Log::new(FIRST, 10, 1 << 20);
+    let mut log = Log::new("foo".to_owned(), FIRST, 10, 1 << 20);
     for _ in 0..10 {
         push(&mut log, &format!("data: {}\n\n", "x".repeat(100_000)));
     }
@@ -62,7 +68,7 @@ fn a_log_frees_its_memory_after_a_burst() {
 
 /// A log of 10 events, of which the last `small` are small and the others have `bytes`.
 fn log_after_burst(bytes: usize, small: usize) -> Log {
-    let mut log = Log::new(FIRST, 10, 1 << 20);
+    let mut log = Log::new("foo".to_owned(), FIRST, 10, 1 << 20);
     for _ in 0..10 {
         push(&mut log, &format!("data: {}\n\n", "x".repeat(bytes)));
     }
@@ -139,7 +145,7 @@ fn a_read_after_the_head_is_a_bug_that_debug_builds_report() {
 
 #[test]
 fn the_byte_limit_holds_where_the_ring_wraps_around() {
-    let mut log = Log::new(FIRST, 1_000, 500);
+    let mut log = Log::new("foo".to_owned(), FIRST, 1_000, 500);
     for n in 0..200_usize {
         push(&mut log, &format!("data: {}\n\n", "x".repeat(n % 90)));
         assert!(log.bytes() <= 500);
@@ -152,7 +158,7 @@ fn the_byte_limit_holds_where_the_ring_wraps_around() {
 
 #[test]
 fn streams_share_one_copy_of_a_partial_event_and_its_memory_is_counted() {
-    let mut log = Log::new(FIRST, 10, 1 << 20);
+    let mut log = Log::new("foo".to_owned(), FIRST, 10, 1 << 20);
     push(&mut log, &format!("data: {}\n\n", "x".repeat(100_000)));
     let without = log.memory();
     let first = log.partial_event(1);

@@ -5,27 +5,28 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-/// The most bytes that [`write_id`] appends: `id: `, an epoch, `-`, a sequence number of 20 digits, and LF.
-pub const MAX_ID_LINE: usize = 4 + EPOCH_DIGITS + 1 + 20 + 1;
+use super::epoch::{EPOCH_CHARS, Epoch};
 
-/// An epoch is written with this many digits, so that epochs sort as text. This is enough for milliseconds until the
-/// year 2286.
-pub const EPOCH_DIGITS: usize = 13;
+/// The most bytes that [`write_id`] appends: `id: `, an epoch, `-`, a sequence number of 20 digits, and LF.
+pub const MAX_ID_LINE: usize = 4 + EPOCH_CHARS + 1 + 20 + 1;
 
 /// The position of an event in its channel, displayed as `<epoch>-<seq>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventId {
-    /// The time at which the epoch began, in milliseconds since 1970.
-    pub epoch: u64,
+    /// The span of sequence numbers to which the event belongs.
+    pub epoch: Epoch,
     /// The sequence number: 1 for the first event of the epoch, and one more for each event after it. 0 is the
     /// position before the first event.
     pub seq: u64,
 }
 
 impl EventId {
-    /// Returns the epoch as every id displays it.
-    pub fn epoch_text(&self) -> String {
-        format!("{:0EPOCH_DIGITS$}", self.epoch)
+    /// Returns the position of the event before the one with sequence number `seq` in `epoch`.
+    pub fn before(epoch: Epoch, seq: u64) -> Self {
+        Self {
+            epoch,
+            seq: seq.saturating_sub(1),
+        }
     }
 }
 
@@ -35,10 +36,9 @@ impl FromStr for EventId {
     /// Accepts exactly what [`Display`](fmt::Display) writes. Any other spelling is not an id of this hub.
     fn from_str(text: &str) -> Result<Self, UnknownId> {
         let (epoch, seq) = text.split_once('-').ok_or(UnknownId)?;
-        let number = |digits: &str| digits.parse().map_err(|_| UnknownId);
         let id = Self {
-            epoch: number(epoch)?,
-            seq: number(seq)?,
+            epoch: epoch.parse()?,
+            seq: seq.parse().map_err(|_| UnknownId)?,
         };
         (id.to_string() == text).then_some(id).ok_or(UnknownId)
     }
@@ -51,7 +51,7 @@ pub struct UnknownId;
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:0EPOCH_DIGITS$}-{}", self.epoch, self.seq)
+        write!(f, "{}-{}", self.epoch, self.seq)
     }
 }
 
@@ -74,33 +74,27 @@ mod tests {
     #[test]
     fn only_the_displayed_form_of_an_id_is_parsed() {
         let id = EventId {
-            epoch: 1_795_354_163_077,
+            epoch: Epoch::new(1_795_354_163_077, 0x12_3456),
             seq: 0,
         };
-        assert_eq!("1795354163077-0".parse(), Ok(id));
+        assert_eq!(id.to_string(), "38G3E9VRB4D2P-0");
+        assert_eq!("38G3E9VRB4D2P-0".parse(), Ok(id));
         for other in [
             "",
             "-",
             "7",
-            "1795354163077",
-            "1795354163077-",
-            "1795354163077-00",
-            "+795354163077-1",
-            "1795354163077-+1",
-            "1795354163077-1 ",
-            "01795354163077-1",
+            "38G3E9VRB4D2P",
+            "38G3E9VRB4D2P-",
+            "38G3E9VRB4D2P-00",
+            "38g3e9vrb4d2p-0",
+            "38G3E9VRB4D2P-+1",
+            "38G3E9VRB4D2P-1 ",
+            "038G3E9VRB4D2P-1",
             "7-1",
-            "1795354163077-99999999999999999999",
+            "38G3E9VRB4D2P-99999999999999999999",
         ] {
             assert_eq!(other.parse::<EventId>(), Err(UnknownId), "{other}");
         }
-    }
-
-    #[test]
-    fn an_epoch_is_displayed_with_13_digits() {
-        let id = EventId { epoch: 17, seq: 3 };
-        assert_eq!(id.epoch_text(), "0000000000017");
-        assert_eq!(id.to_string(), "0000000000017-3");
     }
 
     #[test]
@@ -109,7 +103,7 @@ mod tests {
         write_id(
             &mut line,
             EventId {
-                epoch: 9_999_999_999_999,
+                epoch: Epoch::new(0, 0),
                 seq: u64::MAX,
             },
         );

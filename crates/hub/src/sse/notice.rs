@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::id::EventId;
+use super::batch::write_event;
+use super::epoch::Epoch;
+use super::id::{EventId, write_id};
 
 /// A range of events that a subscriber will not get. It is serialized as the data of a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -17,7 +19,7 @@ pub struct Missing {
 
 impl Missing {
     /// The events with the sequence numbers `from` to `to` of `epoch`, both included.
-    pub fn between(epoch: u64, from: u64, to: u64) -> Self {
+    pub fn between(epoch: Epoch, from: u64, to: u64) -> Self {
         Self {
             count: Some(to.saturating_sub(from).saturating_add(1)),
             from: Some(EventId { epoch, seq: from }),
@@ -45,72 +47,93 @@ pub enum Notice {
 }
 
 impl Notice {
-    /// Encodes the notice that the events `missing` are missing.
-    pub fn encode(self, missing: &Missing) -> String {
+    /// Encodes the notice that the events `missing` of `channel` are missing.
+    pub fn encode(self, channel: &str, missing: &Missing) -> String {
+        #[derive(Serialize)]
+        struct Data<'a> {
+            channel: &'a str,
+            #[serde(flatten)]
+            missing: &'a Missing,
+        }
         let event_type = match self {
             Self::Dropped => "hub.dropped",
             Self::Gap => "hub.gap",
         };
-        notice(event_type, missing, missing.to)
+        notice(event_type, &Data { channel, missing }, missing.to)
     }
+}
+
+/// Encodes the first event of a stream, which continues after `position`.
+pub fn open_notice(channel: &str, position: EventId) -> String {
+    position_notice("hub.open", channel, position)
 }
 
 /// Encodes the last event of a stream whose channel has ended. `last` is the last event of the channel.
-pub fn end_notice(last: EventId) -> String {
-    last_notice("hub.end", last)
+pub fn end_notice(channel: &str, last: EventId) -> String {
+    position_notice("hub.end", channel, last)
 }
 
 /// Encodes the last event of a stream whose token has expired. `last` is the last event that the stream was given.
-pub fn expired_notice(last: EventId) -> String {
-    last_notice("hub.expired", last)
+pub fn expired_notice(channel: &str, last: EventId) -> String {
+    position_notice("hub.expired", channel, last)
 }
 
-fn last_notice(event_type: &str, last: EventId) -> String {
+fn position_notice(event_type: &str, channel: &str, position: EventId) -> String {
     #[derive(Serialize)]
-    struct Last {
+    struct Data<'a> {
+        channel: &'a str,
         id: EventId,
     }
-    notice(event_type, &Last { id: last }, last)
+    let data = Data {
+        channel,
+        id: position,
+    };
+    notice(event_type, &data, position)
 }
 
 fn notice(event_type: &str, data: &impl Serialize, id: EventId) -> String {
     let data = serde_json::to_string(data);
     debug_assert!(data.is_ok(), "numbers and strings always serialize");
-    let data = data.unwrap_or_default();
-    format!("event: {event_type}\ndata: {data}\nid: {id}\n\n")
+    let mut notice = String::new();
+    write_id(&mut notice, id);
+    write_event(&mut notice, event_type, &data.unwrap_or_default());
+    notice
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ID: EventId = EventId { epoch: 17, seq: 5 };
+    const EPOCH: Epoch = Epoch::new(17, 0);
+    const ID: EventId = EventId {
+        epoch: EPOCH,
+        seq: 5,
+    };
 
     #[test]
     fn notices_of_missing_events_say_how_many_and_which() {
         assert_eq!(
-            Notice::Dropped.encode(&Missing::between(17, 3, 5)),
-            "event: hub.dropped\n\
-             data: {\"count\":3,\"from\":\"0000000000017-3\",\"to\":\"0000000000017-5\"}\n\
-             id: 0000000000017-5\n\n"
+            Notice::Dropped.encode("foo", &Missing::between(EPOCH, 3, 5)),
+            "id: 0000000120000-5\nevent: hub.dropped\n\
+             data: {\"channel\":\"foo\",\"count\":3,\"from\":\"0000000120000-3\",\"to\":\"0000000120000-5\"}\n\n"
         );
         assert_eq!(
-            Notice::Gap.encode(&Missing::unknown(ID)),
-            "event: hub.gap\n\
-             data: {\"count\":null,\"from\":null,\"to\":\"0000000000017-5\"}\n\
-             id: 0000000000017-5\n\n"
+            Notice::Gap.encode("a:b", &Missing::unknown(ID)),
+            "id: 0000000120000-5\nevent: hub.gap\n\
+             data: {\"channel\":\"a:b\",\"count\":null,\"from\":null,\"to\":\"0000000120000-5\"}\n\n"
         );
     }
 
     #[test]
-    fn last_notices_hold_the_id_of_the_last_event() {
-        assert_eq!(
-            end_notice(ID),
-            "event: hub.end\ndata: {\"id\":\"0000000000017-5\"}\nid: 0000000000017-5\n\n"
-        );
-        assert_eq!(
-            expired_notice(ID),
-            "event: hub.expired\ndata: {\"id\":\"0000000000017-5\"}\nid: 0000000000017-5\n\n"
-        );
+    fn the_first_and_the_last_event_of_a_stream_hold_its_position() {
+        let block = |event_type| {
+            format!(
+                "id: 0000000120000-5\nevent: {event_type}\n\
+                 data: {{\"channel\":\"foo\",\"id\":\"0000000120000-5\"}}\n\n"
+            )
+        };
+        assert_eq!(open_notice("foo", ID), block("hub.open"));
+        assert_eq!(end_notice("foo", ID), block("hub.end"));
+        assert_eq!(expired_notice("foo", ID), block("hub.expired"));
     }
 }

@@ -200,57 +200,75 @@ fn only_short_types_of_one_line_without_the_reserved_prefix_are_accepted() {
 }
 
 fn ids() -> impl Strategy<Value = EventId> + Clone {
-    let epoch = number_near(&[
-        0,
-        1_795_354_163_077,
-        999_999_999_999,
-        9_999_999_999_999,
-        u64::MAX,
-    ]);
+    let began = number_near(&[0, 1_795_354_163_077, (1 << 39) - 1, (1 << 44) - 1]);
     let seq = number_near(&[0, 1, 9, 10, u64::MAX]);
-    (epoch, seq).prop_map(|(epoch, seq)| EventId { epoch, seq })
+    (began, any::<u32>(), seq).prop_map(|(began, random, seq)| EventId {
+        epoch: Epoch::new(began, random),
+        seq,
+    })
 }
 
 #[test]
 fn displayed_ids_are_parsed_back() {
-    let classes = ["an epoch of today", "a longer epoch", "a shorter epoch"];
+    let classes = ["an epoch of today", "an epoch of another time"];
     check(&classes, ids(), |id, seen| {
-        seen.note(match id.epoch {
-            0..1_000_000_000_000 => "a shorter epoch",
-            1_000_000_000_000..10_000_000_000_000 => "an epoch of today",
-            _ => "a longer epoch",
+        seen.note(match id.epoch.began() {
+            1_700_000_000_000..2_000_000_000_000 => "an epoch of today",
+            _ => "an epoch of another time",
         });
         prop_assert_eq!(id.to_string().parse(), Ok(id));
-        prop_assert_eq!(id.to_string(), format!("{}-{}", id.epoch_text(), id.seq));
+        prop_assert_eq!(id.to_string(), format!("{}-{}", id.epoch, id.seq));
         let mut line = String::new();
         write_id(&mut line, id);
-        let longer = id.epoch_text().len() - EPOCH_DIGITS;
-        prop_assert!(line.len() <= MAX_ID_LINE + longer);
+        prop_assert!(line.len() <= MAX_ID_LINE);
         Ok(())
     });
 }
 
-/// Parses a number as ids write it: at least `width` digits, no sign, and no leading zero if there are more digits.
-fn number(digits: &str, width: usize) -> Option<u64> {
-    let canonical = digits.len() == width || (digits.len() > width && !digits.starts_with('0'));
-    let value = digits.chars().try_fold(0_u64, |value, character| {
-        let digit = u64::from(character.to_digit(10)?);
-        value.checked_mul(10)?.checked_add(digit)
+/// Parses a sequence number as ids write it: no sign, and no leading zero.
+fn seq(digits: &str) -> Option<u64> {
+    let canonical = digits.len() == 1 || (digits.len() > 1 && !digits.starts_with('0'));
+    let mut digits = digits.chars().map(|digit| digit.to_digit(10));
+    let value = digits.try_fold(0_u64, |value, digit| {
+        value.checked_mul(10)?.checked_add(u64::from(digit?))
     });
     value.filter(|_| canonical)
 }
 
+/// Parses an epoch as ids write it. Crockford's base32 has the letters that base 32 of the standard library has, without
+/// I, L, O and U.
+fn epoch(text: &str) -> Option<Epoch> {
+    let digits = text.chars().map(|character| {
+        let skipped = "ILOU".chars().filter(|letter| *letter < character).count();
+        let is_digit = character.is_ascii_digit()
+            || (character.is_ascii_uppercase() && !"ILOU".contains(character));
+        let value = character.to_digit(36)? as usize;
+        is_digit.then(|| value - if value < 10 { 0 } else { skipped })
+    });
+    let digits: Vec<usize> = digits.collect::<Option<_>>()?;
+    let number = digits.iter().fold(0_u128, |value, digit| {
+        value % (1 << 100) * 32 + *digit as u128
+    });
+    let (began, random) = (number / (1 << 21), number % (1 << 21));
+    (digits.len() == EPOCH_CHARS).then(|| Epoch::new(began as u64, random as u32))
+}
+
 #[test]
 fn texts_that_no_id_is_displayed_as_are_refused() {
-    let loose = ("[0-9]{12,15}", "[0-9]{0,2}").prop_map(|(epoch, seq)| format!("{epoch}-{seq}"));
+    let loose =
+        ("[0-9A-Za-z]{12,14}", "[0-9]{0,2}").prop_map(|(epoch, seq)| format!("{epoch}-{seq}"));
     let displayed = ids().prop_map(|id| id.to_string());
-    let texts = prop_oneof![displayed, loose, text(&["0", "1", "9", "-", "+", " "], 20)];
-    let pieces = &["0", "1", "-", "+", " ", "\0", "\n", "٣"];
+    let texts = prop_oneof![
+        displayed,
+        loose,
+        text(&["0", "1", "9", "A", "-", "+", " "], 20)
+    ];
+    let pieces = &["0", "1", "I", "U", "z", "-", "+", " ", "\0", "\n", "٣"];
     let classes = ["an id", "no id"];
     check(&classes, edited(texts, pieces), |text: String, seen| {
         let expected = text
             .split_once('-')
-            .and_then(|(epoch, seq)| Some((number(epoch, EPOCH_DIGITS)?, number(seq, 1)?)));
+            .and_then(|(epoch_text, seq_text)| Some((epoch(epoch_text)?, seq(seq_text)?)));
         seen.note(if expected.is_some() { "an id" } else { "no id" });
         let found = text.parse::<EventId>().ok();
         prop_assert_eq!(found.map(|id| (id.epoch, id.seq)), expected);

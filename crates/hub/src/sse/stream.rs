@@ -1,25 +1,36 @@
 //! The parts of an event stream that are not events of the channel.
 
 use super::batch::write_event;
-use super::id::{EventId, write_id};
+use super::notice::{Notice, open_notice};
+use crate::start::StartPosition;
 
 /// The media type of a stream, and of a publish body that carries a batch.
 pub const MEDIA_TYPE: &str = "text/event-stream";
 
-/// A comment and a blank line. It dispatches no event, but it shows that the connection is alive.
-pub const HEARTBEAT: &[u8] = b":\n\n";
+/// An empty comment. It shows that the connection is alive. A blank line does not follow it, because several clients make
+/// an empty message of a blank line.
+pub const HEARTBEAT: &[u8] = b":\n";
 
-/// Returns the block that opens a stream. It dispatches no event.
+/// Returns the first blocks of a stream of `channel`: the time to wait before a reconnect, the event `hub.open` with the
+/// position from which the stream continues, and a notice if events before that position are missing.
 ///
-/// The block holds the time to wait before a reconnect, a comment that makes proxies send the headers at once, and,
-/// if `resume_id` is known, the id to resume from if the connection breaks before the first event.
-pub fn opening(retry_ms: u32, resume_id: Option<EventId>) -> String {
-    let mut out = format!("retry: {retry_ms}\n: sse-broadcaster\n");
-    if let Some(id) = resume_id {
-        write_id(&mut out, id);
+/// If it is unknown which events the client has missed, the notice comes first. So if the connection breaks between the
+/// two, the client resumes with its own id, and gets the notice again.
+pub fn opening(retry_ms: u32, channel: &str, start: &StartPosition) -> String {
+    let retry = format!("retry: {retry_ms}\n");
+    let open = open_notice(channel, start.id);
+    match &start.gap {
+        None => retry + &open,
+        Some(gap) => {
+            let gap_notice = Notice::Gap.encode(channel, gap);
+            let blocks = if gap.from.is_some() {
+                [open, gap_notice]
+            } else {
+                [gap_notice, open]
+            };
+            retry + &blocks.concat()
+        }
     }
-    out.push('\n');
-    out
 }
 
 /// Returns a whole stream that only reports an error, for clients that cannot read an HTTP status: the event
@@ -33,15 +44,43 @@ pub fn error_stream(retry_ms: u32, problem: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sse::{Epoch, EventId, Missing};
+
+    const EPOCH: Epoch = Epoch::new(17, 0);
+    const ID: EventId = EventId {
+        epoch: EPOCH,
+        seq: 5,
+    };
+
+    fn start(gap: Option<Missing>) -> StartPosition {
+        StartPosition {
+            next_seq: 6,
+            id: ID,
+            gap,
+        }
+    }
 
     #[test]
-    fn the_opening_block_holds_the_resume_id_if_there_is_one() {
-        let id = EventId { epoch: 17, seq: 5 };
+    fn a_stream_opens_with_the_retry_time_and_its_position_in_one_block() {
         assert_eq!(
-            opening(3_000, Some(id)),
-            "retry: 3000\n: sse-broadcaster\nid: 0000000000017-5\n\n"
+            opening(3_000, "foo", &start(None)),
+            "retry: 3000\nid: 0000000120000-5\nevent: hub.open\n\
+             data: {\"channel\":\"foo\",\"id\":\"0000000120000-5\"}\n\n"
         );
-        assert_eq!(opening(3_000, None), "retry: 3000\n: sse-broadcaster\n\n");
+    }
+
+    #[test]
+    fn a_gap_of_unknown_size_comes_before_the_position_and_a_known_one_after_it() {
+        for (gap, first) in [
+            (Missing::between(EPOCH, 3, 5), "hub.open"),
+            (Missing::unknown(ID), "hub.gap"),
+        ] {
+            let opening = opening(3_000, "foo", &start(Some(gap)));
+            let types: Vec<_> = opening.matches("event: hub.").collect();
+            assert_eq!(types.len(), 2);
+            let beginning = format!("retry: 3000\nid: 0000000120000-5\nevent: {first}\n");
+            assert!(opening.starts_with(&beginning), "{opening}");
+        }
     }
 
     #[test]

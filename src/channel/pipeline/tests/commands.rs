@@ -1,11 +1,14 @@
 use super::harness::*;
-use super::object::{START, SyncMode};
+use super::object::{START, SyncMode, epoch};
 use crate::channel::pipeline::*;
 use crate::isolate::storage_failure::StorageFailure;
 use sse_hub::sse::EventId;
 
 fn first(seq: u64) -> EventId {
-    EventId { epoch: START, seq }
+    EventId {
+        epoch: epoch(START),
+        seq,
+    }
 }
 
 #[test]
@@ -57,29 +60,29 @@ fn commits_do_not_wait_for_appends() {
 }
 
 #[test]
-fn an_end_waits_until_everything_before_it_is_appended_and_later_publishes_wait_for_the_end() {
+fn a_deletion_waits_until_everything_before_it_is_appended_and_later_publishes_wait_for_it() {
     let mut test = Test::new();
     test.join();
     test.object.appends_wait.set(true);
     drop(test.publish("a"));
-    let ended = test.end();
+    let deleted = test.delete();
     let later = test.publish("b");
     test.run();
     assert_eq!(test.steps(), ["commit [1]"]);
     test.finish_appends();
     let steps = [
         "append 1",
-        "prepare end",
-        "store end",
+        "prepare deletion",
+        "store deletion",
         "end streams",
         "commit [2]",
         "append 2",
     ];
     assert_eq!(test.steps(), steps);
-    let receipt = now_or_never(ended).unwrap().unwrap();
+    let receipt = now_or_never(deleted).unwrap().unwrap();
     assert_eq!((receipt.id, receipt.subscribers), (first(1), 1));
     let next = EventId {
-        epoch: START + 1,
+        epoch: epoch(START + 1),
         seq: 1,
     };
     assert_eq!(id(&now_or_never(later).unwrap()), next);
@@ -136,7 +139,7 @@ fn a_sync_that_fails_aborts_the_object_and_no_answer_says_that_nothing_was_publi
     let unknown = [test.publish("a"), test.publish_with_key("k", "b").unwrap()];
     test.run();
     let later = test.publish("c");
-    let ended = test.end();
+    let deleted = test.delete();
     test.object.sync.set(SyncMode::Fails);
     test.finish_syncs();
     for outcome in unknown {
@@ -150,18 +153,18 @@ fn a_sync_that_fails_aborts_the_object_and_no_answer_says_that_nothing_was_publi
         ["commit [1, 2]", "abort"],
         "nothing is appended, no command runs"
     );
-    assert!(now_or_never(later).is_none() && now_or_never(ended).is_none());
+    assert!(now_or_never(later).is_none() && now_or_never(deleted).is_none());
 }
 
 #[test]
-fn an_end_that_cannot_be_stored_leaves_the_channel_as_it_was() {
+fn a_deletion_that_cannot_be_stored_leaves_the_channel_as_it_was() {
     let mut test = Test::new();
     drop(test.publish("a"));
     test.run();
     test.object.database.run("PRAGMA query_only = ON");
-    let ended = test.end();
+    let deleted = test.delete();
     test.run();
-    let outcome = now_or_never(ended).unwrap();
+    let outcome = now_or_never(deleted).unwrap();
     assert!(matches!(
         outcome,
         Err(Problem::StorageFailed(StorageFailure::Other(_)))
@@ -174,14 +177,17 @@ fn an_end_that_cannot_be_stored_leaves_the_channel_as_it_was() {
 }
 
 #[test]
-fn an_end_whose_sync_fails_aborts_the_object_and_ends_no_stream_itself() {
+fn a_deletion_whose_sync_fails_aborts_the_object_and_ends_no_stream_itself() {
     let mut test = Test::new();
     test.join();
     test.object.sync.set(SyncMode::Fails);
-    let ended = test.end();
+    let deleted = test.delete();
     test.run();
-    assert!(now_or_never(ended).unwrap().is_err());
-    assert_eq!(test.steps(), ["prepare end", "store end", "abort"]);
+    assert!(now_or_never(deleted).unwrap().is_err());
+    assert_eq!(
+        test.steps(),
+        ["prepare deletion", "store deletion", "abort"]
+    );
     let subscribers = test.object.state.with(|state| state.hub.subscribers());
     assert_eq!(subscribers, Some(1));
 }
@@ -201,7 +207,67 @@ fn the_commands_of_an_object_that_was_reset_are_dropped() {
         assert!(now_or_never(outcome).is_none());
     }
     assert!(repeat.is_ok());
-    let key = PublishKey::new("k".to_owned(), &batch("b"));
+    let key = PublishKey::new("k".to_owned(), &batch("b"), false);
     let in_flight = test.object.pipeline.repeat("k", &key.fingerprint);
     assert!(in_flight.unwrap().is_none());
+}
+
+fn has_ended(test: &Test) -> bool {
+    test.object
+        .state
+        .with(|state| state.hub.has_ended())
+        .unwrap()
+}
+
+#[test]
+fn the_last_event_and_the_end_are_stored_in_one_commit() {
+    let mut test = Test::new();
+    let ended = test.end(Some("a"));
+    test.run();
+    assert_eq!(test.steps(), ["commit [1]", "append 1"]);
+    assert_eq!(id(&now_or_never(ended).unwrap()), first(1));
+    assert!(has_ended(&test));
+    let store = test.load();
+    assert_eq!(store.next_id(), first(2));
+    assert!(store.is_ended(START));
+}
+
+#[test]
+fn an_end_without_an_event_is_stored_and_its_receipt_has_the_last_id() {
+    let mut test = Test::new();
+    drop(test.publish("a"));
+    let ended = test.end(None);
+    test.run();
+    let outcome = now_or_never(ended).unwrap();
+    assert_eq!(id(&outcome), first(1));
+    assert!(outcome.unwrap().contains("\"events\":0"));
+    assert!(has_ended(&test) && test.load().is_ended(START));
+}
+
+#[test]
+fn a_publish_after_the_end_reopens_the_channel_in_the_same_epoch() {
+    for in_one_group in [false, true] {
+        let mut test = Test::new();
+        drop(test.end(Some("a")));
+        if !in_one_group {
+            test.run();
+        }
+        let later = test.publish("b");
+        test.run();
+        assert_eq!(id(&now_or_never(later).unwrap()), first(2));
+        assert!(!has_ended(&test) && !test.load().is_ended(START));
+    }
+}
+
+#[test]
+fn an_ended_channel_stays_ended_until_its_end_is_appended_although_a_publish_is_stored() {
+    let mut test = Test::new();
+    drop(test.end(Some("a")));
+    test.run();
+    test.object.appends_wait.set(true);
+    drop(test.publish("b"));
+    test.run();
+    assert!(has_ended(&test), "subscribers have not got the event yet");
+    test.finish_appends();
+    assert!(!has_ended(&test));
 }

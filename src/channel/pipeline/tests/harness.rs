@@ -44,7 +44,7 @@ impl Test {
     /// Submits a publish of one event.
     pub fn publish(&mut self, data: &str) -> oneshot::Receiver<Outcome> {
         self.next_number += 1;
-        let (submission, outcome) = Submission::new(self.next_number, batch(data), None);
+        let (submission, outcome) = Submission::new(self.next_number, batch(data), false, None);
         self.submit(Command::Publish(submission));
         outcome
     }
@@ -55,19 +55,29 @@ impl Test {
         key: &str,
         data: &str,
     ) -> Result<oneshot::Receiver<Outcome>, Problem> {
-        let key = PublishKey::new(key.to_owned(), &batch(data));
+        let key = PublishKey::new(key.to_owned(), &batch(data), false);
         if let Some(outcome) = self.object.pipeline.repeat(&key.key, &key.fingerprint)? {
             return Ok(outcome);
         }
         self.next_number += 1;
-        let (submission, outcome) = Submission::new(self.next_number, batch(data), Some(key));
+        let (submission, outcome) =
+            Submission::new(self.next_number, batch(data), false, Some(key));
         self.submit(Command::Publish(submission));
         Ok(outcome)
     }
 
-    pub fn end(&mut self) -> oneshot::Receiver<Result<EndReceipt, Problem>> {
+    /// Submits a publish that ends the channel. Without data it has no events.
+    pub fn end(&mut self, data: Option<&str>) -> oneshot::Receiver<Outcome> {
+        self.next_number += 1;
+        let batch = data.map_or_else(|| Batch::from_wire(String::new()), batch);
+        let (submission, outcome) = Submission::new(self.next_number, batch, true, None);
+        self.submit(Command::Publish(submission));
+        outcome
+    }
+
+    pub fn delete(&mut self) -> oneshot::Receiver<Result<DeleteReceipt, Problem>> {
         let (sender, outcome) = oneshot::channel();
-        self.submit(Command::End(sender));
+        self.submit(Command::Delete(sender));
         outcome
     }
 

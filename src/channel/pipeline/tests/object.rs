@@ -14,7 +14,7 @@ use crate::channel::storage::sqlite::Sqlite;
 use crate::channel::storage::{ClearResult, Store};
 use crate::isolate::storage_failure::StorageFailure;
 use crate::settings::{HistoryLimits, IdempotencyLimits};
-use sse_hub::sse::EventId;
+use sse_hub::sse::{Epoch, EventId};
 use sse_hub::{Limits, Millis, Stream};
 
 pub const START: Millis = 10_000;
@@ -67,9 +67,14 @@ pub struct Object {
     pub spawner: LocalSpawner,
 }
 
+/// The epoch that begins at `began`.
+pub fn epoch(began: Millis) -> Epoch {
+    Epoch::new(began, 0)
+}
+
 /// Loads the data in `database`.
 pub fn load(database: &Rc<Sqlite>, now: Millis) -> Store<Sqlite> {
-    Store::load(database.clone(), HISTORY, KEYS, now).unwrap()
+    Store::load(database.clone(), HISTORY, KEYS, epoch(now)).unwrap()
 }
 
 impl Object {
@@ -85,7 +90,7 @@ impl Object {
         };
         Self {
             durable: Cell::new(store.next_id()),
-            state: Exclusive::new(ChannelState::new(store, &limits)),
+            state: Exclusive::new(ChannelState::new("foo", store, &limits, START)),
             pipeline: Pipeline::default(),
             database,
             now: Cell::new(START),
@@ -177,19 +182,23 @@ impl Steps for Rc<Object> {
 
     fn deliver(&self) {}
 
-    async fn prepare_end(&self) {
-        self.note("prepare end".to_owned());
+    async fn prepare_deletion(&self) {
+        self.note("prepare deletion".to_owned());
     }
 
-    fn store_end(&self) -> Result<(), Problem> {
-        let now = self.now.get();
-        let ended = self.state.with(|state| state.store.end(now)).unwrap();
-        self.note("store end".to_owned());
-        ended.map_err(|error| failed(&error))
+    fn store_deletion(&self) -> Result<(), Problem> {
+        let fresh = epoch(self.now.get());
+        let deleted = self.state.with(|state| state.store_deletion(fresh));
+        self.note("store deletion".to_owned());
+        deleted.unwrap().map_err(|error| failed(&error))
     }
 
-    fn end_streams(&self) -> Result<EndReceipt, Problem> {
-        assert_eq!(self.durable.get(), self.next_id(), "the end is durable");
+    fn end_streams(&self) -> Result<DeleteReceipt, Problem> {
+        assert_eq!(
+            self.durable.get(),
+            self.next_id(),
+            "the deletion is durable"
+        );
         self.note("end streams".to_owned());
         Ok(self.state.with(ChannelState::end_streams).unwrap().0)
     }

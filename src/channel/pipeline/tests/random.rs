@@ -15,7 +15,8 @@ use crate::channel::pipeline::*;
 enum Step {
     Publish(usize),
     PublishWithKey(u8),
-    End,
+    End(bool),
+    Delete,
     ClearIfQuiet,
     Join,
     Wait,
@@ -30,7 +31,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         10 => prop_oneof![4 => 1..100_usize, 1 => 300_000..700_000_usize].prop_map(Step::Publish),
         6 => (0..6_u8).prop_map(Step::PublishWithKey),
-        1 => Just(Step::End),
+        1 => any::<bool>().prop_map(Step::End),
+        1 => Just(Step::Delete),
         1 => Just(Step::ClearIfQuiet),
         1 => Just(Step::Join),
         1 => Just(Step::Wait),
@@ -43,7 +45,8 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// A publish that was submitted, in order.
 struct Published {
-    data: String,
+    /// The data of its event. A publish that only ends the channel has none.
+    data: Option<String>,
     key: Option<u8>,
     outcome: oneshot::Receiver<Outcome>,
 }
@@ -55,7 +58,7 @@ struct Run {
     repeats: Vec<(u8, oneshot::Receiver<Outcome>)>,
     /// The repeats that got a stored receipt.
     replayed: Vec<(u8, String)>,
-    ends: Vec<oneshot::Receiver<Result<EndReceipt, Problem>>>,
+    deletions: Vec<oneshot::Receiver<Result<DeleteReceipt, Problem>>>,
 }
 
 impl Run {
@@ -65,7 +68,7 @@ impl Run {
             published: Vec::new(),
             repeats: Vec::new(),
             replayed: Vec::new(),
-            ends: Vec::new(),
+            deletions: Vec::new(),
         }
     }
 
@@ -76,14 +79,14 @@ impl Run {
                 let data = format!("{}{}", self.published.len(), "x".repeat(size));
                 let outcome = test.publish(&data);
                 self.published.push(Published {
-                    data,
+                    data: Some(data),
                     key: None,
                     outcome,
                 });
             }
             Step::PublishWithKey(key) => {
                 let (name, data) = (format!("key {key}"), format!("keyed {key}"));
-                let fingerprint = PublishKey::new(name.clone(), &batch(&data)).fingerprint;
+                let fingerprint = PublishKey::new(name.clone(), &batch(&data), false).fingerprint;
                 let in_flight = test.object.pipeline.repeat(&name, &fingerprint);
                 match (in_flight, test.stored_receipt(&name)) {
                     (Err(problem), _) => {
@@ -95,14 +98,22 @@ impl Run {
                     (Ok(None), None) => {
                         let outcome = test.publish_with_key(&name, &data).unwrap();
                         self.published.push(Published {
-                            data,
+                            data: Some(data),
                             key: Some(key),
                             outcome,
                         });
                     }
                 }
             }
-            Step::End => self.ends.push(test.end()),
+            Step::End(with_event) => {
+                let data = with_event.then(|| format!("{}end", self.published.len()));
+                self.published.push(Published {
+                    outcome: test.end(data.as_deref()),
+                    data,
+                    key: None,
+                });
+            }
+            Step::Delete => self.deletions.push(test.delete()),
             Step::ClearIfQuiet => drop(test.clear_if_quiet()),
             Step::Join => test.join(),
             Step::Wait => test.object.now.set(test.object.now.get() + 1_000),
@@ -133,7 +144,7 @@ impl Run {
 }
 
 /// Checks the outcomes: ids are dense and in the order of the submissions, and everything that has a receipt since the
-/// last end is stored, with the right events.
+/// last deletion is stored, with the right events.
 fn check(mut run: Run) -> Result<(), TestCaseError> {
     run.finish();
     let aborted = run.test.object.aborted.get();
@@ -143,11 +154,11 @@ fn check(mut run: Run) -> Result<(), TestCaseError> {
         let outcome = now_or_never(outcome);
         prop_assert!(
             outcome.is_some() || aborted,
-            "no outcome for {}",
-            data.len()
+            "no outcome for {:?}",
+            data.map(|data| data.len())
         );
         let Some(outcome) = outcome else { continue };
-        if outcome.is_ok() {
+        if let (Ok(_), Some(data)) = (&outcome, data) {
             receipts.push((id(&outcome), data));
         }
         if let Some(key) = key {
@@ -196,7 +207,11 @@ fn check(mut run: Run) -> Result<(), TestCaseError> {
         let hub_next = run.test.object.state.with(|state| state.hub.next_id());
         prop_assert_eq!(hub_next, Some(run.test.object.next_id()));
         prop_assert!(!run.test.object.pipeline.is_running());
-        prop_assert!(run.ends.into_iter().all(|end| now_or_never(end).is_some()));
+        prop_assert!(
+            run.deletions
+                .into_iter()
+                .all(|deletion| now_or_never(deletion).is_some())
+        );
     }
     Ok(())
 }

@@ -42,10 +42,10 @@ fn an_end_that_cannot_be_stored_changes_nothing() {
     channel.commit_with_key("a", START);
     let before = channel.snapshot(START + 1);
     channel.database.run("PRAGMA query_only = ON");
-    assert!(channel.store.end(START + 1).is_err());
+    assert!(channel.store.delete(epoch(START + 1)).is_err());
     assert_eq!(channel.snapshot(START + 1), before);
     channel.database.run("PRAGMA query_only = OFF");
-    channel.store.end(START + 1).unwrap();
+    channel.store.delete(epoch(START + 1)).unwrap();
     assert!(channel.held(START + 1).is_empty());
 }
 

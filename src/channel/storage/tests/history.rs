@@ -10,7 +10,7 @@ fn committed_events_are_found_after_a_restart_in_the_same_epoch() {
     assert_eq!(
         channel.store.next_id(),
         EventId {
-            epoch: START,
+            epoch: epoch(START),
             seq: 1
         }
     );
@@ -23,7 +23,7 @@ fn committed_events_are_found_after_a_restart_in_the_same_epoch() {
     assert_eq!(
         channel.store.next_id(),
         EventId {
-            epoch: START,
+            epoch: epoch(START),
             seq: 4
         }
     );
@@ -151,7 +151,7 @@ fn a_channel_without_a_history_begins_another_epoch_at_every_start() {
     channel.commit_with_key("a", START);
     channel.restart(START);
     let next = EventId {
-        epoch: START + 1,
+        epoch: epoch(START + 1),
         seq: 1,
     };
     assert_eq!(
@@ -170,7 +170,7 @@ fn a_history_that_is_turned_off_is_removed_and_the_epoch_ends() {
     assert_eq!(
         channel.store.next_id(),
         EventId {
-            epoch: START + 5,
+            epoch: epoch(START + 5),
             seq: 1
         }
     );
@@ -180,7 +180,7 @@ fn a_history_that_is_turned_off_is_removed_and_the_epoch_ends() {
     assert_eq!(
         channel.store.next_id(),
         EventId {
-            epoch: START + 9,
+            epoch: epoch(START + 9),
             seq: 1
         }
     );

@@ -1,12 +1,12 @@
 use super::*;
 
 #[test]
-fn an_ended_channel_has_neither_history_nor_keys_and_begins_another_epoch() {
+fn a_deleted_channel_has_neither_history_nor_keys_and_begins_another_epoch() {
     let mut channel = Channel::new(HISTORY);
     channel.commit_with_key("a", START);
-    channel.store.end(START).unwrap();
+    channel.store.delete(epoch(START)).unwrap();
     let next = EventId {
-        epoch: START + 1,
+        epoch: epoch(START + 1),
         seq: 1,
     };
     for _ in 0..2 {
@@ -21,10 +21,10 @@ fn an_ended_channel_has_neither_history_nor_keys_and_begins_another_epoch() {
 }
 
 #[test]
-fn a_publish_reopens_an_ended_channel_in_its_next_epoch() {
+fn a_publish_reopens_a_deleted_channel_in_its_next_epoch() {
     for history in [HISTORY, NO_EVENTS] {
         let mut channel = Channel::new(history);
-        channel.store.end(START).unwrap();
+        channel.store.delete(epoch(START)).unwrap();
         let epoch = channel.store.next_id().epoch;
         channel.commit(&["1"], START + 1);
         assert!(!channel.store.is_ended(START + 1));
@@ -101,21 +101,117 @@ fn a_channel_that_has_stored_nothing_still_writes_its_row_after_an_alarm() {
 }
 
 #[test]
-fn the_row_of_an_ended_channel_is_needed_for_an_hour_and_for_history_seconds() {
-    let mut channel = Channel::new(HISTORY);
-    channel.store.end(START).unwrap();
-    assert_eq!(channel.store.needed_until(), START + HOUR);
+fn a_channel_stays_ended_for_an_hour_or_for_history_seconds_if_that_is_longer() {
     let long = HistoryLimits {
         age: 2 * HOUR,
         ..HISTORY
     };
-    channel.restart_with(long, START);
-    assert_eq!(channel.store.needed_until(), START + 2 * HOUR);
-    channel.restart_with(NO_EVENTS, START);
-    assert_eq!(channel.store.needed_until(), START + HOUR);
-    let quiet = channel.store.clear_if_quiet(START + HOUR, false);
-    assert_eq!(quiet, Ok(ClearResult::RemoveAll));
-    assert!(!channel.store.is_ended(START + 1));
+    for (history, until) in [
+        (HISTORY, START + HOUR),
+        (NO_EVENTS, START + HOUR),
+        (long, START + 2 * HOUR),
+    ] {
+        for deletes in [false, true] {
+            let mut channel = Channel::new(history);
+            if deletes {
+                channel.store.delete(epoch(START)).unwrap();
+            } else {
+                channel.end(&["1"], START);
+            }
+            for _ in 0..2 {
+                assert!(channel.store.is_ended(until - 1));
+                assert!(!channel.store.is_ended(until));
+                assert_eq!(channel.store.needed_until(), until);
+                channel.restart(START);
+            }
+            let quiet = channel.store.clear_if_quiet(until, false);
+            assert_eq!(quiet, Ok(ClearResult::RemoveAll));
+            assert!(!channel.store.is_ended(START + 1));
+        }
+    }
+}
+
+#[test]
+fn a_quiet_channel_with_subscribers_is_stored_as_open_once_its_end_is_too_old() {
+    let mut channel = Channel::new(HISTORY);
+    channel.end(&[], START);
+    let quiet = channel.store.clear_if_quiet(START + HOUR, true);
+    assert_eq!(quiet, Ok(ClearResult::Cleared(1_000)));
+    channel.restart(START);
+    assert!(!channel.store.is_ended(START));
+}
+
+#[test]
+fn an_ended_channel_keeps_its_events_and_keys_and_its_epoch() {
+    let mut channel = Channel::new(HISTORY);
+    channel.commit_with_key("a", START);
+    channel.end(&["2", "3"], START);
+    let next = EventId {
+        epoch: epoch(START),
+        seq: 4,
+    };
+    for _ in 0..2 {
+        assert!(channel.store.is_ended(START));
+        assert_eq!(channel.store.next_id(), next);
+        assert_eq!(channel.held(START), ["a", "2", "3"]);
+        assert!(channel.receipt("a", START).is_some());
+        assert!(channel.store.needs_alarm());
+        channel.restart(START);
+    }
+    channel.commit(&["4"], START + 1);
+    for _ in 0..2 {
+        assert!(!channel.store.is_ended(START + 1));
+        assert_eq!(channel.held(START + 1), ["a", "2", "3", "4"]);
+        channel.restart(START + 1);
+    }
+}
+
+#[test]
+fn an_ended_channel_without_a_history_keeps_its_epoch_until_it_is_reopened() {
+    let mut channel = Channel::new(NO_EVENTS);
+    assert!(!channel.try_commit(&["1", "2"], Vec::new(), START).unwrap());
+    channel.end(&["3"], START);
+    let next = EventId {
+        epoch: epoch(START),
+        seq: 4,
+    };
+    for now in [START, START + 1, START + HOUR - 1] {
+        assert_eq!(channel.store.next_id(), next, "no id is used twice");
+        channel.restart(now);
+    }
+    let mut expired = Channel {
+        database: channel.database.clone(),
+        store: Store::load(
+            channel.database.clone(),
+            NO_EVENTS,
+            KEYS,
+            epoch(START + HOUR),
+        )
+        .unwrap(),
+    };
+    assert!(expired.store.next_id().epoch > next.epoch);
+    channel.restart(START + 5);
+    channel.commit(&["4"], START + 6);
+    channel.restart(START + 7);
+    assert!(channel.store.next_id().epoch > next.epoch);
+    expired.restart(START + 8);
+    assert!(!expired.store.is_ended(START + 8));
+}
+
+#[test]
+fn an_ended_channel_stays_ended_when_the_history_is_turned_off_or_on() {
+    for (before, after) in [(HISTORY, NO_EVENTS), (NO_EVENTS, HISTORY)] {
+        let mut channel = Channel::new(before);
+        channel.end(&["1", "2"], START);
+        let next = channel.store.next_id();
+        channel.restart_with(after, START + 1);
+        for _ in 0..2 {
+            assert!(channel.store.is_ended(START + 1));
+            assert_eq!(channel.store.next_id(), next);
+            assert!(!channel.database.dump().contains("history_"));
+            channel.restart(START + 2);
+        }
+    }
 }
 
 #[test]
@@ -142,7 +238,7 @@ fn earlier_epochs_published_nothing_since_the_moment_that_is_stored() {
     channel.commit(&["1"], START);
     channel.restart(START + 500);
     assert_eq!(channel.store.unpublished_since(), since);
-    channel.store.end(START + 600).unwrap();
+    channel.store.delete(epoch(START + 600)).unwrap();
     assert_eq!(channel.store.unpublished_since(), START + 600);
     channel.restart(START + 700);
     assert_eq!(channel.store.unpublished_since(), START + 600);

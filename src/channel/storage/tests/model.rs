@@ -12,7 +12,8 @@ enum Step {
     CommitWithoutSpace(usize),
     Wait(Millis),
     Restart,
-    End,
+    End(Vec<usize>),
+    Delete,
     ClearIfQuiet(bool),
 }
 
@@ -24,7 +25,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..400_u64).prop_map(Step::Wait),
         1 => Just(Step::Wait(2_000)),
         3 => Just(Step::Restart),
-        1 => Just(Step::End),
+        1 => prop::collection::vec(1..400_usize, 0..3).prop_map(Step::End),
+        1 => Just(Step::Delete),
         1 => any::<bool>().prop_map(Step::ClearIfQuiet),
     ]
 }
@@ -131,10 +133,19 @@ fn take(step: Step, channel: &mut Channel, model: &mut Model, now: &mut Millis) 
                 assert_eq!(channel.store.next_id(), next);
             }
         }
-        Step::End => {
-            let epoch = channel.store.next_id().epoch;
-            channel.store.end(*now).unwrap();
-            assert!(channel.store.next_id().epoch > epoch);
+        Step::End(sizes) => {
+            let data: Vec<String> = sizes.iter().map(|size| "x".repeat(*size)).collect();
+            let texts: Vec<&str> = data.iter().map(String::as_str).collect();
+            channel.end(&texts, *now);
+            assert!(channel.store.is_ended(*now));
+            if !data.is_empty() {
+                model.commit(&data, *now);
+            }
+        }
+        Step::Delete => {
+            let before = channel.store.next_id().epoch;
+            channel.store.delete(epoch(*now)).unwrap();
+            assert!(channel.store.next_id().epoch > before);
             assert!(channel.store.is_ended(*now));
             model.forget();
             model.next = 1;

@@ -13,10 +13,11 @@ use self::history::FakeHistory;
 pub use self::stream::FakeStream;
 use crate::hub::flush_cycle::GROUP;
 use crate::hub::{Evict, Hub, MAX_CHUNK};
-use crate::sse::{self, Batch, EventId};
+use crate::sse::{self, Batch, Epoch, EventId};
 use crate::{ConnId, JoinOptions, Limits, Millis, Output, Readiness, ReplayFrom};
 
-const EPOCH: u64 = 1_700_000_000_000;
+const CHANNEL: &str = "foo";
+const EPOCH: Epoch = Epoch::new(1_700_000_000_000, 0);
 
 /// The channel.
 pub struct Model {
@@ -65,7 +66,7 @@ impl Model {
             seq: 1,
         };
         Self {
-            hub: Hub::new(first, &limits),
+            hub: Hub::new(CHANNEL, first, &limits),
             history: FakeHistory::new(holds),
             limits,
             now: 1,
@@ -202,12 +203,14 @@ impl Model {
     pub fn poll(&mut self) {
         let lags = self.lags();
         let expires = |client: &Client| client.expires.is_some_and(|at| at <= self.now);
-        // A stream that expires may get a notice in the flush before. A stream that ends for another reason does not.
+        // A stream that expires may get a notice in the flush before, and the last chunk of a stream whose channel has
+        // ended may hold one. A stream that ends for another reason gets none.
+        let has_ended = self.hub.has_ended();
         let open: Vec<_> = (0..self.clients.len())
             .filter(|index| self.clients[*index].open)
             .map(|index| {
-                let expires = expires(&self.clients[index]);
-                (index, expires.then(|| self.account(index).dropped))
+                let notified = has_ended || expires(&self.clients[index]);
+                (index, notified.then(|| self.account(index).dropped))
             })
             .collect();
         let output = self.hub.poll(&mut self.history, self.now);

@@ -36,6 +36,7 @@ enum Step {
     Evict(Evict),
     Restart,
     End,
+    Delete,
 }
 
 fn replay_from() -> impl Strategy<Value = ReplayFrom> {
@@ -68,7 +69,8 @@ fn steps(
         2 => Just(Step::Evict(Evict::Unneeded)),
         1 => Just(Step::Evict(Evict::All)),
         1 => Just(Step::Restart),
-        1 => Just(Step::End),
+        2 => Just(Step::End),
+        1 => Just(Step::Delete),
         3 => prop::option::of(0..2_000_u64).prop_map(Step::Lifetime),
     ];
     prop::collection::vec(step, 1..120)
@@ -108,6 +110,7 @@ fn run(mut model: Model, group_size: usize, steps: Vec<Step>) {
             Step::Evict(which) => model.evict(which),
             Step::Restart => model.restart(),
             Step::End => model.end(),
+            Step::Delete => model.delete(),
             Step::Lifetime(lifetime) => model.lifetime = lifetime,
         }
         model.check();

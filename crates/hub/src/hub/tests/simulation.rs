@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use crate::history::NoHistory;
 use crate::hub::Hub;
-use crate::sse::{self, Batch, EventId};
+use crate::sse::{self, Batch, Epoch, EventId};
 use crate::{Change, ConnId, JoinOptions, Limits, Millis, Output, Readiness, Stream};
 
 /// The time that a write takes of the thread, in microseconds, as measured on workerd.
@@ -76,8 +76,9 @@ impl Simulation {
         };
         let mut simulation = Self {
             hub: Hub::new(
+                "foo",
                 EventId {
-                    epoch: 1_700_000_000_000,
+                    epoch: Epoch::new(1_700_000_000_000, 0),
                     seq: 1,
                 },
                 &limits,

@@ -90,6 +90,10 @@ impl Model {
         let newest = self.hub.log.newest();
         for (index, client) in self.clients.iter().enumerate() {
             assert!(!client.open || self.account(index).last == Some(newest));
+            assert!(
+                !(client.open && self.hub.has_ended()),
+                "every stream has ended"
+            );
             let subscriber = self.hub.subscribers.get(&client.conn);
             assert!(
                 subscriber.is_none_or(|it| it.mode.is_responsive()),

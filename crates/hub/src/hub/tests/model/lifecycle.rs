@@ -1,6 +1,6 @@
 //! How streams join and leave, and how the channel loses memory, restarts and ends.
 
-use super::{Client, Evict, FakeStream, Hub, JoinOptions, Model, ReplayFrom};
+use super::{CHANNEL, Client, EPOCH, Evict, FakeStream, Hub, JoinOptions, Model, ReplayFrom};
 use crate::sse::{self, EventId};
 
 use super::history::FakeHistory;
@@ -30,10 +30,7 @@ impl Model {
             catch_up,
             expires: self.lifetime.map(|lifetime| self.now + lifetime),
         };
-        let mut opening = sse::opening(3_000, start.resume_id);
-        if let Some(gap) = &start.gap {
-            opening.push_str(&sse::Notice::Gap.encode(gap));
-        }
+        let opening = sse::opening(3_000, CHANNEL, &start);
         let stream = FakeStream::open(&opening);
         self.hub.join(conn, stream.clone(), &options, self.now);
         self.clients.push(Client {
@@ -107,20 +104,36 @@ impl Model {
         let stored: Vec<String> = (self.committed.drain(..))
             .flat_map(|(_, events)| events)
             .collect();
+        let has_new_events = !stored.is_empty();
         if self.history.holds.is_none() {
             next = self.next_epoch();
         } else {
             next.seq = self.history.next_seq;
             self.published.get_mut(&next.epoch).unwrap().extend(stored);
         }
-        self.hub = Hub::new(next, &self.limits);
+        // Without a history, it is not stored that the channel has ended.
+        let has_ended = self.hub.has_ended() && !has_new_events && self.history.holds.is_some();
+        self.hub = Hub::new(CHANNEL, next, &self.limits);
+        if has_ended {
+            self.hub.end(self.now);
+        }
         self.hub.flushes.set_group_size(self.group_size);
         self.dropping.clear();
         self.paused = false;
     }
 
-    /// The channel ends. Each stream ends with the notices that its client needs.
+    /// The channel ends. Each stream ends once its client was given everything.
     pub fn end(&mut self) {
+        self.append_all();
+        self.hub.end(self.now);
+        assert!(self.hub.has_ended());
+        if !self.hub.is_flushing() {
+            self.poll();
+        }
+    }
+
+    /// The channel is deleted. Each stream ends with the notices that its client needs.
+    pub fn delete(&mut self) {
         self.append_all();
         self.make_ready(Hub::readiness_to_empty);
         let last = self.hub.next_id().seq - 1;
@@ -128,7 +141,7 @@ impl Model {
             .filter_map(|(index, client)| client.open.then_some(index))
             .collect();
         let next = self.next_epoch();
-        let (receipt, output) = self.hub.end(next);
+        let (receipt, output) = self.hub.delete(next);
         assert_eq!(receipt.subscribers, open.len());
         assert_eq!(receipt.id.seq, last);
         self.receipts_dropped += receipt.dropped;
@@ -136,7 +149,7 @@ impl Model {
         for index in open {
             let account = self.account(index);
             assert!(!self.clients[index].open && account.ended);
-            assert_eq!(account.last.map(|id| id.seq), Some(last));
+            assert_eq!(account.last, Some(EventId { seq: 0, ..next }));
         }
         assert_eq!(self.hub.next_poll(), None);
         self.paused = false;
@@ -144,7 +157,7 @@ impl Model {
 
     /// Begins the next epoch, with an empty history.
     fn next_epoch(&mut self) -> EventId {
-        let epoch = self.hub.next_id().epoch + 1;
+        let epoch = EPOCH.after(self.hub.next_id().epoch);
         self.published.insert(epoch, Vec::new());
         self.history = FakeHistory::new(self.history.holds);
         EventId { epoch, seq: 1 }

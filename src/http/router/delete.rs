@@ -1,4 +1,4 @@
-//! The endpoint that ends a channel. It works even if the object cannot open its database.
+//! The endpoint that deletes a channel. It works even if the object cannot open its database.
 
 use web_sys::Response;
 
@@ -12,49 +12,49 @@ use crate::isolate::disk_space;
 use crate::isolate::storage_failure::StorageFailure;
 use crate::logging::{Level, Line};
 
-/// The result of one attempt to end the channel.
-struct Ended {
+/// The result of one attempt to delete the channel.
+struct Deleted {
     response: Result<Response, Problem>,
     /// Why the storage failed, if it did.
     failure: Option<StorageFailure>,
 }
 
 impl Authorized<'_> {
-    /// Ends the channel. If its database is broken, removes the database. If the disk is full, also removes the
-    /// database once the channel has ended, because SQLite does not give the space of deleted rows back.
-    pub async fn end_channel(&self) -> Result<Response, Failure> {
-        let mut ended = self.end_once().await?;
-        if matches!(ended.failure, Some(StorageFailure::Full(_))) {
+    /// Deletes the channel. If its database is broken, removes the database. If the disk is full, also removes the
+    /// database once the channel was deleted, because SQLite does not give the space of deleted rows back.
+    pub async fn delete_channel(&self) -> Result<Response, Failure> {
+        let mut deleted = self.delete_once().await?;
+        if matches!(deleted.failure, Some(StorageFailure::Full(_))) {
             // The space of the reserve file was freed meanwhile.
-            ended = self.end_once().await?;
+            deleted = self.delete_once().await?;
         }
-        let removes_database = match &ended.failure {
+        let removes_database = match &deleted.failure {
             Some(failure) => !matches!(failure, StorageFailure::Full(_)),
-            None => ended.response.as_ref().is_ok_and(Response::ok) && disk_space::is_full(),
+            None => deleted.response.as_ref().is_ok_and(Response::ok) && disk_space::is_full(),
         };
         let Some(disk) = Disk::open(self.request.env).filter(|_| removes_database) else {
-            return Ok(ended.response?);
+            return Ok(deleted.response?);
         };
         // Read the receipt before the object is aborted, which would cut the response.
-        let receipt = match ended.response {
-            Ok(response) if ended.failure.is_none() => {
+        let receipt = match deleted.response {
+            Ok(response) if deleted.failure.is_none() => {
                 Some(worker::Response::from(response).text().await?)
             }
             _ => None,
         };
         self.remove_database(&disk).await?;
         // The new database has to know that the channel has ended.
-        let again = self.end_once().await?;
+        let again = self.delete_once().await?;
         match receipt {
             Some(receipt) => Ok(self.request.responder.json_text(&receipt)?),
             None => Ok(again.response?),
         }
     }
 
-    /// Calls the object to end the channel. Does not retry a call that the object had begun, because a client may have
+    /// Calls the object to delete the channel. Does not retry a call that the object had begun, because a client may have
     /// published since then.
-    async fn end_once(&self) -> Result<Ended, Failure> {
-        let call = self.prepare(ObjectRequest::EndChannel)?;
+    async fn delete_once(&self) -> Result<Deleted, Failure> {
+        let call = self.prepare(ObjectRequest::DeleteChannel)?;
         let response = match self.send(&call, Retry::OnlyIfNotBegun).await? {
             Ok(response) => response,
             Err(error) => {
@@ -63,7 +63,7 @@ impl Authorized<'_> {
                     Problem::StorageFailed(failure) => Some(failure.clone()),
                     _ => None,
                 };
-                return Ok(Ended {
+                return Ok(Deleted {
                     response: Err(problem),
                     failure,
                 });
@@ -75,7 +75,7 @@ impl Authorized<'_> {
             let body = worker::Response::from(copy).text().await?;
             failure = document::storage_failure(&body);
         }
-        Ok(Ended {
+        Ok(Deleted {
             response: Ok(response),
             failure,
         })

@@ -1,4 +1,4 @@
-//! The end of a channel, and the removal of data that is not needed any more.
+//! The deletion of a channel, and the removal of data that is not needed any more.
 
 use super::Store;
 use super::engine::{Sql, Statement};
@@ -7,10 +7,10 @@ use super::idempotency::IdempotencyKeys;
 use super::retention::Retention;
 use super::sql::{DROP_KEYS, EVEN, ODD};
 use sse_hub::Millis;
-use sse_hub::sse::EventId;
+use sse_hub::sse::{Epoch, EventId};
 
-/// How long a channel that was ended answers its subscribers with 204, so that they do not reconnect, in milliseconds:
-/// one hour.
+/// The shortest time for which a channel stays ended, in milliseconds: one hour. Its subscribers get 204, so that they do
+/// not reconnect.
 const STAYS_ENDED: Millis = 3_600_000;
 
 /// The result of [`Store::clear_if_quiet`].
@@ -26,13 +26,14 @@ pub enum ClearResult {
 }
 
 impl<D: Sql> Store<D> {
-    /// Removes history and keys, begins another epoch, and stores for [`STAYS_ENDED`] that the channel was ended. If
-    /// this fails, neither the storage nor this value has changed.
-    pub fn end(&mut self, now: Millis) -> Result<(), StorageError> {
-        let ended_until = Some(now.saturating_add(STAYS_ENDED));
+    /// Removes history and keys, begins the epoch `fresh`, or a later one, and stores that the channel has ended. If this
+    /// fails, neither the storage nor this value has changed.
+    pub fn delete(&mut self, fresh: Epoch) -> Result<(), StorageError> {
+        let now = fresh.began();
+        let ended_until = Some(self.stays_ended_until(now));
         let before = (self.next, self.unpublished_since);
-        self.begin_next_epoch(now);
-        let mut statements = Vec::from(self.insert_channel_row(now, ended_until));
+        self.begin_next_epoch(fresh);
+        let mut statements = Vec::from(self.insert_channel_row(self.next, now, ended_until));
         statements.extend(drop_history_and_keys());
         if let Err(error) = self.database.write(statements) {
             (self.next, self.unpublished_since) = before;
@@ -43,11 +44,17 @@ impl<D: Sql> Store<D> {
         Ok(())
     }
 
-    /// Begins an epoch that is later than the current one, even if the clock stands still or was set back.
-    pub(super) fn begin_next_epoch(&mut self, now: Millis) {
-        let epoch = now.max(self.next.epoch.saturating_add(1));
+    /// Until when a channel that ends now stays ended, if nothing is published. This is as long as the history holds its
+    /// last events, and an hour at least.
+    pub(super) fn stays_ended_until(&self, now: Millis) -> Millis {
+        now.saturating_add(STAYS_ENDED.max(self.history.age))
+    }
+
+    /// Begins the epoch `fresh`, or one after the current epoch if the clock stands still or was set back.
+    pub(super) fn begin_next_epoch(&mut self, fresh: Epoch) {
+        let epoch = fresh.after(self.next.epoch);
         self.next = EventId { epoch, seq: 1 };
-        self.unpublished_since = epoch;
+        self.unpublished_since = epoch.began();
     }
 
     fn forget_history_and_keys(&mut self) {
@@ -70,9 +77,11 @@ impl<D: Sql> Store<D> {
         // Without the channel's row nothing is stored, and there is no epoch to keep.
         let keeps_epoch = has_subscribers && self.keeps_history() && self.row_written_at.is_some();
         if keeps_epoch {
-            let is_empty = self.retention.newest().is_none() && self.keys.until().is_none();
+            let is_empty = self.retention.newest().is_none()
+                && self.keys.until().is_none()
+                && self.ended_until.is_none();
             if !is_empty {
-                let mut statements = vec![self.channel_row(now, None)];
+                let mut statements = vec![self.channel_row(self.next, now, None)];
                 statements.extend(drop_history_and_keys());
                 self.database.write(statements)?;
                 self.forget_history_and_keys();
@@ -89,19 +98,11 @@ impl<D: Sql> Store<D> {
 
     /// Until when the stored data may be needed, if nothing is added.
     pub fn needed_until(&self) -> Millis {
-        if let Some(until) = self.ended_until {
-            if !self.keeps_history() {
-                return until;
-            }
-            // The row stays for as long as the deleted events would have been kept, so that subscribers get a gap
-            // notice.
-            let ended_at = until.saturating_sub(STAYS_ENDED);
-            return until.max(ended_at.saturating_add(self.history.age));
-        }
         let newest = self.retention.newest().map(|row| row.time);
         let quiet_since = newest.max(self.row_written_at).unwrap_or_default();
         let history = quiet_since.saturating_add(self.history.age);
-        history.max(self.keys.until().unwrap_or_default())
+        let others = self.keys.until().max(self.ended_until);
+        history.max(others.unwrap_or_default())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The end of a channel, and the alarm at which the data of a quiet channel is removed.
+//! The deletion of a channel, and the alarm at which the data of a quiet channel is removed.
 
 use std::rc::Rc;
 
@@ -15,10 +15,13 @@ use crate::isolate::random::random_between;
 use sse_hub::Millis;
 
 impl Shared {
-    /// Ends the channel, and answers with the receipt.
-    pub async fn request_end(self: &Rc<Self>, responder: &Responder) -> Result<Response, Failure> {
+    /// Deletes the channel, and answers with the receipt.
+    pub async fn request_deletion(
+        self: &Rc<Self>,
+        responder: &Responder,
+    ) -> Result<Response, Failure> {
         let (sender, receipt) = oneshot::channel();
-        self.submit(Command::End(sender));
+        self.submit(Command::Delete(sender));
         let receipt = receipt.await.map_err(|_| Problem::Internal)??;
         Ok(responder.json(&receipt)?)
     }
