@@ -59,12 +59,16 @@ test("the systemd unit of docs/self-hosting.md starts the command of npm run ser
   for (const path of [command.slice(folder.length), args.at(-1) ?? ""]) assert.ok(existsSync(join(root, path)), path);
   assert.equal(value("Environment"), `STATE_DIR=/var/lib/${value("StateDirectory")}`);
   assert.ok(read("docs/self-hosting.md").includes(`sudo tee ${value("EnvironmentFile")} `));
-  // The nginx configuration keeps the connections below what this limit allows.
+  // The configurations of proxies keep the connections below what this limit allows.
   assert.equal(namedBlock("open files").match(/is (\d+):/)?.[1], value("LimitNOFILE"));
 });
 
-test("the nginx configuration of docs/self-hosting.md opens fewer connections than the hub allows", () => {
+test("the files of examples/proxies open fewer connections to the hub than it allows", () => {
   const connections = Number(namedBlock("open files").match(/enough for (\d+)/)?.[1]);
-  const allowed = Number(namedBlock("nginx configuration").match(/max_conns=(\d+)/)?.[1]);
-  assert.ok(allowed > 0 && allowed < connections);
+  const limits = { "nginx.conf": /max_conns=(\d+)/g, "haproxy.cfg": /server hub .* maxconn (\d+)/g };
+  for (const [file, limit] of Object.entries({ ...limits, "varnish.vcl": /\.max_connections = (\d+)/g })) {
+    const found = [...read(`examples/proxies/${file}`).matchAll(limit)].map(([, number]) => Number(number));
+    const allowed = found.reduce((sum, number) => sum + number, 0);
+    assert.ok(allowed > 0 && allowed < connections, file);
+  }
 });

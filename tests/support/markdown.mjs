@@ -35,7 +35,7 @@ export function filesBelow(folder, suffix) {
 }
 
 /** The pages whose blocks tests run. */
-export const PAGES = ["README.md", "SECURITY.md", ...filesBelow("docs", ".md")];
+export const PAGES = ["README.md", "SECURITY.md", ...filesBelow("docs", ".md"), ...filesBelow("examples", ".md")];
 
 /**
  * Returns the blocks of a page, in order.
