@@ -17,11 +17,13 @@ pub fn without<'a>(query: &'a str, name: &str) -> Cow<'a, str> {
     kept.join("&").into()
 }
 
-/// The values of the parameters called `name`. A value that is not valid UTF-8 is `None`.
-pub fn values<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = Option<String>> + 'a {
+/// The values of the parameters that have one of `names`, in the order of the query. A value that is not valid UTF-8 is
+/// `None`.
+pub fn values<'a>(query: &'a str, names: &'a [&str]) -> impl Iterator<Item = Option<String>> + 'a {
     query.split('&').filter_map(move |pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(key).as_deref() == Some(name)).then(|| decode(value))
+        let key = decode(key)?;
+        names.contains(&key.as_str()).then(|| decode(value))
     })
 }
 
@@ -33,7 +35,8 @@ fn decode(text: &str) -> Option<String> {
 
 /// The value of a parameter that may be given only once. Fails with [`Problem::InvalidQuery`].
 pub fn value(query: &str, name: &str) -> Result<Option<String>, Problem> {
-    let mut values = values(query, name);
+    let names = [name];
+    let mut values = values(query, &names);
     let Some(value) = values.next() else {
         return Ok(None);
     };
@@ -50,13 +53,18 @@ pub fn value(query: &str, name: &str) -> Result<Option<String>, Problem> {
     value.map(Some).ok_or_else(not_text)
 }
 
-/// The value of a parameter that is a whole number from `least` to `most`. Fails with [`Problem::InvalidQuery`]. A
-/// number that does not fit into a `u64` counts as the largest one.
+/// Like [`value`], for a parameter to which an empty value means nothing: it counts as if it was not given.
+pub fn value_if_any(query: &str, name: &str) -> Result<Option<String>, Problem> {
+    Ok(value(query, name)?.filter(|value| !value.is_empty()))
+}
+
+/// The value of a parameter that is a whole number from `least` to `most`. An empty value counts as if it was not
+/// given. Fails with [`Problem::InvalidQuery`]. A number that does not fit into a `u64` counts as the largest one.
 pub fn number(query: &str, name: &str, least: u64, most: u64) -> Result<Option<u64>, Problem> {
-    let Some(text) = value(query, name)? else {
+    let Some(text) = value_if_any(query, name)? else {
         return Ok(None);
     };
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = digits.then(|| text.parse().unwrap_or(u64::MAX));
     let range = if most == u64::MAX {
         format!("from {least} on")
@@ -105,13 +113,22 @@ mod tests {
     }
 
     #[test]
+    fn the_values_of_several_names_come_in_the_order_of_the_query() {
+        let values: Vec<_> = values("b=1&a=2&c=3&%62=4&b&a=%ff", &["a", "b"]).collect();
+        let expected = [Some("1"), Some("2"), Some("4"), Some(""), None];
+        assert_eq!(values, expected.map(|value| value.map(str::to_owned)));
+    }
+
+    #[test]
     fn a_number_is_digits_and_in_its_range() {
         assert_eq!(number("n=7", "n", 1, 1_000), Ok(Some(7)));
-        assert_eq!(number("", "n", 1, 1_000), Ok(None));
+        for none in ["", "n", "n=", "m=x&n="] {
+            assert_eq!(number(none, "n", 1, 1_000), Ok(None), "{none}");
+        }
         let huge = "n=99999999999999999999999";
         assert_eq!(number(huge, "n", 0, u64::MAX), Ok(Some(u64::MAX)));
         for bad in [
-            "n=", "n=-1", "n=%2B1", "n=1.5", "n=x", "n=0", "n=1001", huge,
+            "n=-1", "n=%20", "n=%2B1", "n=1.5", "n=x", "n=0", "n=1001", huge,
         ] {
             assert_eq!(
                 detail(number(bad, "n", 1, 1_000)),

@@ -7,10 +7,17 @@ use sse_hub::ReplayFrom;
 /// The header that a client sends when it reconnects.
 pub const LAST_EVENT_ID_HEADER: &str = "Last-Event-ID";
 
+/// The parameter for clients that cannot set the header, in the URL that the client was given.
+const LAST_EVENT_ID: &str = "last_event_id";
+
+/// The parameters that libraries such as event-source-polyfill and reconnecting-eventsource append to the URL when they
+/// reconnect. They are newer than a [`LAST_EVENT_ID`] in the same URL.
+const APPENDED_IDS: [&str; 2] = ["lastEventId", "lastEventID"];
+
 /// The parameters of `GET /channels/{id}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
-    /// `Last-Event-ID`, `last_event_id` or `history`: where the stream starts.
+    /// `Last-Event-ID`, `lastEventId`, `last_event_id` or `history`: where the stream starts.
     pub since: ReplayFrom,
     /// `catch_up`: if the stream falls behind the log, it later reads the events that it missed from the history,
     /// instead of dropping them.
@@ -23,9 +30,12 @@ impl Subscription {
     pub fn read(last_event_id: Option<&str>, query: &str) -> Result<Self, Problem> {
         let history = query::number(query, "history", 0, u64::MAX)?;
         let catch_up = query::number(query, "catch_up", 0, 1)?;
-        let in_query = last_id(query, "last_event_id");
-        let last_event_id = last_event_id.filter(|id| !id.is_empty());
-        let since = match (last_event_id.map(after).or(in_query), history) {
+        let in_header = last_event_id.filter(|id| !id.is_empty()).map(after);
+        let in_query = || {
+            let appended = last_id(query, &APPENDED_IDS);
+            appended.or_else(|| last_id(query, &[LAST_EVENT_ID]))
+        };
+        let since = match (in_header.or_else(in_query), history) {
             (Some(since), _) => since,
             (None, Some(events)) => ReplayFrom::Last(events),
             (None, None) => ReplayFrom::Now,
@@ -57,20 +67,18 @@ impl EventsQuery {
     pub fn read(query: &str) -> Result<Self, Problem> {
         let limit = query::number(query, "limit", 1, MAX_PAGE_EVENTS)?.unwrap_or(PAGE_EVENTS);
         Ok(Self {
-            since: last_id(query, "after").unwrap_or(ReplayFrom::Oldest),
+            since: last_id(query, &["after"]).unwrap_or(ReplayFrom::Oldest),
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
         })
     }
 }
 
-/// The id in the parameter `name`. An empty id counts as none. If there are several, the first one counts.
-fn last_id(query: &str, name: &str) -> Option<ReplayFrom> {
-    let id = query::values(query, name).next()?;
-    match id.as_deref() {
-        Some("") => None,
-        Some(id) => Some(after(id)),
-        None => Some(ReplayFrom::Unknown),
-    }
+/// The id in the parameters that have one of `names`. An empty id counts as none. If there are several, the last one
+/// counts, because clients append the newest one.
+fn last_id(query: &str, names: &[&str]) -> Option<ReplayFrom> {
+    let ids = query::values(query, names).filter(|id| id.as_deref() != Some(""));
+    let id = ids.last()?;
+    Some(id.as_deref().map_or(ReplayFrom::Unknown, after))
 }
 
 fn after(id: &str) -> ReplayFrom {
@@ -108,6 +116,45 @@ mod tests {
     }
 
     #[test]
+    fn an_id_that_a_library_appends_comes_before_last_event_id_and_the_last_one_counts() {
+        let seq = |header, query: &str| {
+            let id = |seq: &str| format!("1795354163077-{seq}");
+            let query = query.split('&').map(|pair| match pair.split_once('=') {
+                Some((name, seq)) if !seq.is_empty() => format!("{name}={}", id(seq)),
+                _ => pair.to_owned(),
+            });
+            let query: Vec<_> = query.collect();
+            match since(header, &query.join("&")) {
+                ReplayFrom::After(EventId { seq, .. }) => Some(seq),
+                _ => None,
+            }
+        };
+        for (query, expected) in [
+            ("lastEventId=1", Some(1)),
+            ("lastEventID=1", Some(1)),
+            ("lastEventId=1&last_event_id=2", Some(1)),
+            ("last_event_id=2&lastEventID=1", Some(1)),
+            ("lastEventId=1&lastEventId=2", Some(2)),
+            ("lastEventId=1&lastEventID=2", Some(2)),
+            ("lastEventID=1&lastEventId=2", Some(2)),
+            ("lastEventId=1&lastEventId=", Some(1)),
+            ("lastEventId=&lastEventID=&last_event_id=2", Some(2)),
+            ("last_event_id=1&last_event_id=2", Some(2)),
+            ("lasteventid=1", None),
+            ("LastEventId=1", None),
+            ("lastEventId=", None),
+        ] {
+            assert_eq!(seq(None, query), expected, "{query}");
+            assert_eq!(seq(Some(ID), query), Some(8), "{query}");
+        }
+        let query = "last_event_id=1795354163077-7&lastEventId=x";
+        assert_eq!(since(None, query), ReplayFrom::Unknown);
+        let query = "after=1795354163077-7&after=x&lastEventId=y";
+        let events = EventsQuery::read(query).unwrap();
+        assert_eq!(events.since, ReplayFrom::Unknown);
+    }
+
+    #[test]
     fn an_id_that_cannot_be_read_is_unknown_and_not_an_error() {
         for id in ["x", "-", "%ff", "%0A", "1-1", "38G3E9VRB4D2P-8%20"] {
             assert_eq!(
@@ -123,13 +170,24 @@ mod tests {
     fn all_other_parameters_are_checked() {
         assert!(Subscription::read(None, "catch_up=1").unwrap().catch_up);
         assert!(!Subscription::read(None, "catch_up=0").unwrap().catch_up);
-        for bad in ["history=-1", "history=", "catch_up=yes", "catch_up=2"] {
+        for bad in ["history=-1", "history=+", "catch_up=yes", "catch_up=2"] {
             assert!(Subscription::read(Some(ID), bad).is_err(), "{bad}");
         }
-        for bad in ["limit=0", "limit=1001", "limit=", "limit=1&limit=2"] {
+        for bad in ["limit=0", "limit=1001", "limit=+", "limit=1&limit=2"] {
             assert!(EventsQuery::read(bad).is_err(), "{bad}");
         }
-        let query = EventsQuery::read("").unwrap();
-        assert_eq!((query.since, query.limit), (ReplayFrom::Oldest, 100));
+    }
+
+    #[test]
+    fn an_empty_parameter_counts_as_none() {
+        let plain = Subscription::read(None, "").unwrap();
+        for query in ["history=", "history", "catch_up=", "lastEventId=&history="] {
+            assert_eq!(Subscription::read(None, query).as_ref(), Ok(&plain));
+        }
+        assert_eq!(since(None, "last_event_id=&history=5"), ReplayFrom::Last(5));
+        for query in ["", "limit=", "limit", "after=&limit="] {
+            let query = EventsQuery::read(query).unwrap();
+            assert_eq!((query.since, query.limit), (ReplayFrom::Oldest, 100));
+        }
     }
 }

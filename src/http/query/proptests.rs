@@ -22,7 +22,7 @@ fn the_values_that_a_form_sends_are_read_unchanged() {
         for name in ["event", "a b", "é"] {
             let given = pairs.iter().filter(|(given, _)| given == name);
             let given: Vec<_> = given.map(|(_, value)| Some(value.clone())).collect();
-            prop_assert_eq!(values(&query, name).collect::<Vec<_>>(), given.clone());
+            prop_assert_eq!(values(&query, &[name]).collect::<Vec<_>>(), given.clone());
             let found = value(&query, name);
             match &given[..] {
                 [] => prop_assert_eq!(found, Ok(None)),
@@ -68,7 +68,7 @@ fn any_query_is_read_as_a_url_library_reads_it() {
     check(&classes, raw(), |text, seen| {
         let (url, pairs) = url(&text);
         seen.note_if(url.contains('#'), "a fragment");
-        let found: Vec<_> = values(query_of(&url), "event").collect();
+        let found: Vec<_> = values(query_of(&url), &["event"]).collect();
         seen.note(["none", "one", "several"][found.len().min(2)]);
         seen.note_if(found.contains(&None), "not UTF-8");
         let expected: Vec<_> = pairs
@@ -107,11 +107,17 @@ fn a_number_is_digits_in_a_range_however_large() {
         "out of range",
         "too large for u64",
         "no number",
+        "empty",
     ];
     let cases = (texts, ranges, hidden());
     check(&classes, cases, |(text, (least, most), hidden), seen| {
         let query = form(&[("n".to_owned(), text.clone())], &hidden);
-        let digits = !text.is_empty() && text.chars().all(|c| "0123456789".contains(c));
+        if text.is_empty() {
+            seen.note("empty");
+            prop_assert_eq!(number(&query, "n", least, most), Ok(None));
+            return Ok(());
+        }
+        let digits = text.chars().all(|c| "0123456789".contains(c));
         let value = digits.then(|| text.parse::<u128>().unwrap_or(u128::MAX));
         let expected = value.map(|value| u64::try_from(value).unwrap_or(u64::MAX));
         let expected = expected.filter(|value| *value >= least && *value <= most);
@@ -147,7 +153,7 @@ fn without_removes_the_named_parameters_and_no_others() {
             return Ok(());
         }
         seen.note("removed");
-        prop_assert_eq!(values(&without, "event").count(), 0);
+        prop_assert_eq!(values(&without, &["event"]).count(), 0);
         let others = pairs.into_iter().filter(|(name, _)| name != "event");
         prop_assert_eq!(left, others.collect::<Vec<_>>());
         Ok(())

@@ -20,13 +20,21 @@ fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
     let others = ["0", "2", "100", "1000", "1001", "-1", "x", HUGE];
     let numbers = prop_oneof![
         2 => Just("1"),
+        1 => Just(""),
         3 => prop::sample::select(others.to_vec()),
     ];
     let names = prop::sample::select(&["history", "catch_up", "limit", "LIMIT"][..]);
     let number = (names, numbers).prop_map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let names = prop::sample::select(&["last_event_id", "after"][..]);
+    let ids = ["last_event_id", "lastEventId", "lastEventID", "after"];
+    let names = prop::sample::select(ids.to_vec());
     let id = (names, id()).prop_map(|(name, value)| (name.to_owned(), value));
     prop::collection::vec(prop_oneof![number, id], 0..4)
+}
+
+/// The position in the last parameter that has one of `names` and is not empty.
+fn last(pairs: &[(String, String)], names: &[&str]) -> Option<ReplayFrom> {
+    let mut named = pairs.iter().rev();
+    named.find_map(|(name, id)| names.contains(&name.as_str()).then(|| since(id))?)
 }
 
 /// The values of the parameters called `name`.
@@ -38,7 +46,7 @@ fn given<'a>(pairs: &'a [(String, String)], name: &str) -> Vec<&'a str> {
 /// The whole number in the parameter `name`, or an error if it is given twice or is not in the range.
 fn whole(pairs: &[(String, String)], name: &str, least: u64, most: u64) -> Result<Option<u64>, ()> {
     match given(pairs, name)[..] {
-        [] => Ok(None),
+        [] | [""] => Ok(None),
         [HUGE] if most == u64::MAX => Ok(Some(u64::MAX)),
         [value] => {
             let value = value.parse().map_err(|_| ())?;
@@ -57,7 +65,15 @@ fn since(id: &str) -> Option<ReplayFrom> {
 #[test]
 fn a_stream_starts_where_its_parameters_say_and_no_id_is_an_error() {
     let header = prop::option::of(id());
-    let classes = ["an error", "After", "Unknown", "Last", "Now", "catches up"];
+    let classes = [
+        "an error",
+        "After",
+        "Unknown",
+        "Last",
+        "Now",
+        "catches up",
+        "appended to last_event_id",
+    ];
     let cases = (header, pairs(), hidden());
     check(&classes, cases, |(header, pairs, hidden), seen| {
         let query = query_of(&pairs, &hidden);
@@ -69,14 +85,15 @@ fn a_stream_starts_where_its_parameters_say_and_no_id_is_an_error() {
             prop_assert!(matches!(found, Err(Problem::InvalidQuery(_))));
             return Ok(());
         };
-        let in_query = given(&pairs, "last_event_id")
-            .first()
-            .copied()
-            .and_then(since);
+        let appended = last(&pairs, &["lastEventId", "lastEventID"]);
+        let own = last(&pairs, &["last_event_id"]);
+        let both = appended.is_some() && own.is_some();
+        seen.note_if(both, "appended to last_event_id");
         let expected = header
             .as_deref()
             .and_then(since)
-            .or(in_query)
+            .or(appended)
+            .or(own)
             .or(history.map(ReplayFrom::Last))
             .unwrap_or(ReplayFrom::Now);
         seen.note(match expected {
@@ -107,8 +124,7 @@ fn a_page_starts_where_its_parameters_say() {
             return Ok(());
         };
         seen.note_if(limit.is_some(), "a limit");
-        let after = given(&pairs, "after").first().copied().and_then(since);
-        let since = after.unwrap_or(ReplayFrom::Oldest);
+        let since = last(&pairs, &["after"]).unwrap_or(ReplayFrom::Oldest);
         seen.note(match since {
             ReplayFrom::After(_) => "After",
             ReplayFrom::Unknown => "Unknown",
@@ -133,8 +149,10 @@ fn an_id_of_any_bytes_is_not_an_error() {
         } else {
             ReplayFrom::Unknown
         };
-        let found = Subscription::read(None, &format!("last_event_id={encoded}"));
-        prop_assert_eq!(found.map(|found| found.since), Ok(expected));
+        for name in ["last_event_id", "lastEventId", "lastEventID"] {
+            let found = Subscription::read(None, &format!("{name}={encoded}"));
+            prop_assert_eq!(found.map(|found| found.since), Ok(expected.clone()));
+        }
         // The runtime makes a character from each byte of a header.
         let header: String = bytes.iter().copied().map(char::from).collect();
         prop_assert!(Subscription::read(Some(&header), "").is_ok());
