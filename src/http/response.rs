@@ -91,7 +91,7 @@ impl Responder {
         Ok(builder.fixed(text.as_bytes().to_vec()).into())
     }
 
-    /// 200 with `value` as JSON. No cache may store it.
+    /// 200 with `value` as JSON, on one line with a line end. No cache may store it.
     pub fn json<T: Serialize>(&self, value: &T) -> Result<Response> {
         self.json_text(&serde_json::to_string(value)?)
     }
@@ -99,17 +99,19 @@ impl Responder {
     /// Like [`json`](Self::json), for a large value. It is passed as bytes, because V8 counts their memory and collects
     /// them in time.
     pub fn json_bytes<T: Serialize>(&self, value: &T) -> Result<Response> {
-        let json = serde_json::to_vec(value)?;
+        let mut json = serde_json::to_vec(value)?;
+        json.push(b'\n');
         let bytes = Uint8Array::from(json.as_slice());
         let init = self.init(Template::Json)?;
         let response = Response::new_with_opt_js_u8_array_and_init(Some(&bytes), &init);
         Ok(response?)
     }
 
-    /// 200 with a text that is JSON. No cache may store it.
+    /// Like [`json`](Self::json), for a text that is JSON.
     pub fn json_text(&self, text: &str) -> Result<Response> {
         let init = self.init(Template::Json)?;
-        Ok(Response::new_with_opt_str_and_init(Some(text), &init)?)
+        let line = line(text);
+        Ok(Response::new_with_opt_str_and_init(Some(&line), &init)?)
     }
 
     /// Like [`json_text`](Self::json_text), for a publish that repeats an earlier one.
@@ -180,8 +182,13 @@ impl Responder {
         if let Some(challenge) = problem.challenge() {
             builder = builder.with_header("WWW-Authenticate", challenge)?;
         }
-        Ok(builder.fixed(problem.to_json().into_bytes()).into())
+        Ok(builder.fixed(line(&problem.to_json()).into_bytes()).into())
     }
+}
+
+/// `json` with one line end, so that a terminal shows its prompt on a line of its own.
+fn line(json: &str) -> String {
+    format!("{}\n", json.trim_end())
 }
 
 fn empty(status: u16, headers: Headers) -> Response {

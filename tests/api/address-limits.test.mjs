@@ -96,7 +96,7 @@ test("SUBSCRIBE_LIMIT counts the subscribes of an address, and refuses a browser
   assertTooMany(refused, "too-many-requests", "10", /SUBSCRIBE_LIMIT/);
   assert.equal((await sendRequest(hub.origin, "/channels/bar", from("192.0.2.1", { method: "HEAD" }))).status, 429);
   const inStream = await sendRequest(hub.origin, "/channels/foo", from("192.0.2.1", { headers: stream }));
-  assert.deepEqual([inStream.status, inStream.headers["content-type"]], [200, "text/event-stream"]);
+  assert.deepEqual([inStream.status, inStream.headers["content-type"]], [200, "text/event-stream; charset=utf-8"]);
   const [, retry, data] = inStream.text.match(/^retry: (\d+)\nevent: hub\.error\ndata: (.+)\n\n$/);
   assert.ok(Number(retry) >= 5_000 && Number(retry) <= 15_000, retry);
   const problem = JSON.parse(data);

@@ -9,7 +9,7 @@ const stream = { headers: { Accept: "text/event-stream" } };
 /** Checks that `response` is a stream with one hub.error, whose problem has this status. */
 async function assertErrorStream(response, status, detail) {
   assert.equal(response.status, 200);
-  assert.equal(response.headers.get("content-type"), "text/event-stream");
+  assert.equal(response.headers.get("content-type"), "text/event-stream; charset=utf-8");
   assert.equal(response.headers.get("access-control-allow-origin"), "*");
   const text = await response.text();
   const [, retry, data] = text.match(/^retry: (\d+)\nevent: hub\.error\ndata: (.+)\n\n$/);

@@ -12,7 +12,7 @@ test("a stream starts at once with its headers, retry and hub.open with the id o
   const channel = hub.channel("opening");
   const first = await subscribe(channel);
   assert.equal(first.status, 200);
-  assert.equal(first.headers["content-type"], "text/event-stream");
+  assert.equal(first.headers["content-type"], "text/event-stream; charset=utf-8");
   assert.equal(first.headers["cache-control"], "no-cache, no-transform");
   assert.equal(first.headers["x-accel-buffering"], "no");
   assert.equal(first.headers["access-control-allow-origin"], "*");
@@ -173,7 +173,7 @@ test("HEAD of a stream and of stats has the headers of GET and opens no stream",
   const channel = hub.channel("head");
   const response = await hub.fetch(channel.path, { method: "HEAD" });
   assert.equal(response.status, 200);
-  assert.equal(response.headers.get("content-type"), "text/event-stream");
+  assert.equal(response.headers.get("content-type"), "text/event-stream; charset=utf-8");
   const stats = await hub.fetch(`${channel.path}/stats`, { method: "HEAD" });
   assert.equal(stats.status, 200);
   assert.equal(stats.headers.get("content-type"), "application/json");

@@ -39,7 +39,7 @@ test("a client that resumes with Last-Event-ID gets the same events as a stream 
   await channel.publishBatch([["score", "7:3"], "half-time"]);
   const stream = await resume(channel, `${epoch}-2`);
   assert.equal(stream.status, 200);
-  assert.equal(stream.headers["content-type"], "text/event-stream");
+  assert.equal(stream.headers["content-type"], "text/event-stream; charset=utf-8");
   assert.match(stream.text, new RegExp(`^retry: \\d+\nid: ${epoch}-2\nevent: hub.open\n`));
   await channel.publish("live");
   await Promise.all([stream.untilEvents(4), witness.untilEvents(6)]);

@@ -37,5 +37,5 @@ export function sendRequest(origin, path, { method = "GET", headers = {}, body }
 }
 
 function isStream({ headers }) {
-  return headers["content-type"] === "text/event-stream";
+  return headers["content-type"]?.startsWith("text/event-stream");
 }

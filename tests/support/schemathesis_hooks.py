@@ -10,6 +10,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
 EVENT_STREAM = "text/event-stream"
+STREAM = "text/event-stream; charset=utf-8"
 ID = r"[0-9A-HJKMNP-TV-Z]{13}-(?:0|[1-9]\d*)"
 RETRY = r"retry: (?:[23]\d{3}|4000)\n"
 OPEN = rf"id: {ID}\nevent: hub\.open\ndata: (?P<open>.+)\n\n"
@@ -22,7 +23,7 @@ schemathesis.serializer.alias(EVENT_STREAM, "text/plain")
 
 
 def is_stream(response):
-    return response.headers.get("Content-Type") == EVENT_STREAM
+    return response.headers.get("Content-Type") == STREAM
 
 
 def is_begun(text):
@@ -76,7 +77,7 @@ def conforms(value, name, description):
 @schemathesis.check
 def stream_conformance(ctx, response, case):
     """Checks the form of a stream, which OpenAPI 3.1 cannot describe and the description has in prose."""
-    if case.method == "HEAD" or response.headers.get("content-type") != [EVENT_STREAM]:
+    if case.method == "HEAD" or response.headers.get("content-type") != [STREAM]:
         return
     text = response.content.decode()
     found = re.match(ERROR, text) or re.match(OPENING, text)

@@ -119,7 +119,7 @@ export class Shell {
 
 /**
  * Masks the parts of an output that differ from run to run: epochs, reconnection times, counts of streams and seconds.
- * Also removes white space: the hub's JSON has no line end, so the outputs of two commands may share a line.
+ * Also removes white space, because the answer of /healthz has no line end.
  */
 export function masked(output) {
   return output

@@ -8,7 +8,10 @@ use web_sys::ResponseInit;
 use worker::{Headers, Result};
 
 use crate::http::cors::Cors;
-use sse_hub::sse;
+
+/// The type of streams. The standard says that they are UTF-8, but some clients decode `text/*` without a charset as
+/// ISO-8859-1.
+const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
 /// The kind of a response.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,7 +34,7 @@ impl Template {
                 ("Cache-Control", "no-store"),
             ],
             Self::EventStream => &[
-                ("Content-Type", sse::MEDIA_TYPE),
+                ("Content-Type", EVENT_STREAM),
                 ("Cache-Control", "no-cache, no-transform"),
                 // Otherwise nginx and similar proxies would collect a stream in buffers.
                 ("X-Accel-Buffering", "no"),
