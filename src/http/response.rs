@@ -8,7 +8,7 @@ use web_sys::{ReadableStream, Request, Response, ResponseInit};
 use worker::{Headers, ResponseBuilder, Result};
 
 use self::template::Template;
-use crate::http::cors::Cors;
+use crate::http::cors::{self, Cors};
 use crate::http::media_type::accepts_stream;
 use crate::http::method::Method;
 use crate::http::problem::Problem;
@@ -136,15 +136,15 @@ impl Responder {
     }
 
     /// 204 for `OPTIONS`, which may be a preflight request. The path takes the methods `allow`.
-    pub fn preflight(&self, allow: &str) -> Result<Response> {
+    pub fn preflight(&self, request: &Request, allow: &str) -> Result<Response> {
         let headers = self.headers()?;
         headers.set("Allow", allow)?;
+        headers.append("Vary", cors::REQUESTED_HEADERS)?;
         if self.cors != Cors::Refused {
+            let requested = request.headers().get(cors::REQUESTED_HEADERS)?;
+            let allowed = cors::allowed_headers(requested.as_deref().unwrap_or_default());
             headers.set("Access-Control-Allow-Methods", allow)?;
-            headers.set(
-                "Access-Control-Allow-Headers",
-                "Content-Type, Authorization, Last-Event-ID, Idempotency-Key",
-            )?;
+            headers.set("Access-Control-Allow-Headers", &allowed)?;
             headers.set("Access-Control-Max-Age", PREFLIGHT_MAX_AGE)?;
         }
         Ok(empty(204, headers))

@@ -22,6 +22,10 @@ for (const hub of [listed, open]) {
   assert.equal((await sendRequest(hub.origin, "/channels/ended", { method: "DELETE", headers: good })).status, 200);
 }
 
+/** What the names of kinds that are preflight requests begin with. */
+const PREFLIGHT = "a preflight";
+const ALWAYS_ALLOWED = "Content-Type, Authorization, Last-Event-ID, Idempotency-Key";
+
 let channels = 0;
 /** Returns the path of an unused channel. */
 const fresh = () => `/channels/fresh-${channels++}`;
@@ -120,7 +124,7 @@ function assertCors(answer, kind, allowed) {
   assert.equal(answer.status, status, `${name}: ${answer.text}`);
   const { "allow-methods": methods, "allow-headers": names, "max-age": age, ...cors } = corsHeaders(answer);
   assert.deepEqual(cors, { ...allowed, "expose-headers": "Retry-After, Idempotency-Replayed" }, name);
-  if (allowed["allow-origin"] && name.startsWith("a preflight")) {
+  if (allowed["allow-origin"] && name.startsWith(PREFLIGHT)) {
     assert.equal(methods, answer.headers.allow);
     assert.match(names, /\bAuthorization\b/);
     assert.ok(Number(age) > 0);
@@ -131,13 +135,14 @@ function assertCors(answer, kind, allowed) {
 
 for (const kind of KINDS) {
   test(`CORS permits the origins of ALLOWED_ORIGINS, by default all, to read ${kind[0]} (${kind[1]})`, async () => {
-    const also = kind[1] === 302 ? ["sec-fetch-dest"] : [];
+    const preflight = kind[0].startsWith(PREFLIGHT) ? ["access-control-request-headers"] : [];
+    const also = kind[1] === 302 ? ["sec-fetch-dest"] : preflight;
     for (const origin of [ALLOWED, LIST[1], "https://other.example", undefined, "null"]) {
       const answer = await responseOf(listed, kind, origin);
       const allowed = LIST.includes(origin) && { "allow-origin": origin, "allow-credentials": "true" };
       if (allowed) assertCors(answer, kind, allowed);
       else assert.deepEqual([answer.status, corsHeaders(answer)], [kind[1], {}], `${origin}: ${answer.text}`);
-      assert.deepEqual(varies(answer), ["origin", ...also]);
+      assert.deepEqual(varies(answer), [...also, "origin"].sort());
     }
     for (const origin of [ALLOWED, undefined, "null"]) {
       const answer = await responseOf(open, kind, origin);
@@ -146,6 +151,36 @@ for (const kind of KINDS) {
     }
   });
 }
+
+/** Sends a preflight request, and returns the value of Access-Control-Allow-Headers. */
+async function allowedHeaders(hub, requested, origin = ALLOWED) {
+  const headers = { Origin: origin, "Access-Control-Request-Method": "POST" };
+  if (requested !== undefined) headers["Access-Control-Request-Headers"] = requested;
+  const answer = await sendRequest(hub.origin, "/channels/full/broadcast", { method: "OPTIONS", headers });
+  assert.equal(answer.status, 204);
+  assert.ok(varies(answer).includes("access-control-request-headers"));
+  return answer.headers["access-control-allow-headers"];
+}
+
+test("a preflight response allows the headers that were asked for if the origin is allowed", async () => {
+  for (const hub of [listed, open]) {
+    for (const [requested, more] of [
+      [undefined, ""],
+      ["", ""],
+      ["authorization,content-type", ""],
+      ["cache-control,traceparent,x-requested-with", ", cache-control, traceparent, x-requested-with"],
+      ["a, A ,a,\tb", ", a, b"],
+      ["*, a b, c:d, (e), f", ", f"],
+      ["x".repeat(65), ""],
+    ]) {
+      assert.equal(await allowedHeaders(hub, requested), ALWAYS_ALLOWED + more, requested);
+    }
+    const many = Array.from({ length: 1_000 }, (_, n) => `x-${n}`);
+    assert.equal(await allowedHeaders(hub, many.join(",")), `${ALWAYS_ALLOWED}, ${many.slice(0, 32).join(", ")}`);
+  }
+  assert.equal(await allowedHeaders(listed, "traceparent", "https://other.example"), undefined);
+  assert.equal(await allowedHeaders(open, "traceparent", "null"), `${ALWAYS_ALLOWED}, traceparent`);
+});
 
 test("an error for an allowed origin is a stream with hub.error", async () => {
   const kind = KINDS.find(([name]) => name === "an error as a stream");
