@@ -30,7 +30,10 @@ pub enum Problem {
     )]
     NotFound,
     /// The path does not take this method.
-    #[error("This path does not take {method}. It takes {allow}.")]
+    #[error(
+        "This path does not take {method}. It takes {allow}.{}",
+        crate::http::route::paths_for(method)
+    )]
     MethodNotAllowed {
         /// The method of the request.
         method: String,

@@ -176,13 +176,28 @@ fn list(methods: impl Iterator<Item = Method<'static>>) -> String {
 /// The paths below that of a channel, as a list in a sentence.
 pub fn actions_of_channels() -> String {
     let below = |path: &ApiPath| path.pattern.strip_prefix("/channels/{id}/");
-    let mut actions: Vec<_> = API
+    let actions = API.iter().filter_map(below);
+    let actions = actions.map(|it| format!("/{it}")).collect();
+    in_a_sentence(actions)
+}
+
+/// A sentence that names the paths of the API that take `method`, with a space before it. Empty if there are none.
+pub fn paths_for(method: &str) -> String {
+    let takes = |path: &&ApiPath| path.endpoint(Method::parse(method)).is_some();
+    let paths: Vec<_> = API
         .iter()
-        .filter_map(below)
-        .map(|it| format!("/{it}"))
+        .filter(takes)
+        .map(|it| it.pattern.to_owned())
         .collect();
-    match actions.pop() {
-        Some(last) if !actions.is_empty() => format!("{} and {last}", actions.join(", ")),
+    if paths.is_empty() {
+        return String::new();
+    }
+    format!(" {method} goes to {}.", in_a_sentence(paths))
+}
+
+fn in_a_sentence(mut items: Vec<String>) -> String {
+    match items.pop() {
+        Some(last) if !items.is_empty() => format!("{} and {last}", items.join(", ")),
         last => last.unwrap_or_default(),
     }
 }
@@ -275,6 +290,25 @@ mod tests {
         assert_eq!(allow(1), "POST, OPTIONS");
         assert_eq!(allow(3), FILE_METHODS);
         assert_eq!(all_methods(), "GET, HEAD, POST, DELETE, OPTIONS");
+    }
+
+    #[test]
+    fn the_paths_that_take_a_method_are_listed_in_a_sentence() {
+        let post = paths_for("POST");
+        assert!(
+            post.starts_with(" POST goes to /channels/{id}/broadcast"),
+            "{post}"
+        );
+        assert_eq!(paths_for("DELETE"), " DELETE goes to /channels/{id}.");
+        let get = paths_for("GET");
+        assert!(
+            get.starts_with(" GET goes to /channels/{id}, /channels/{id}/events, "),
+            "{get}"
+        );
+        assert!(get.ends_with(" and /healthz."), "{get}");
+        for other in ["PUT", "OPTIONS", "post", ""] {
+            assert_eq!(paths_for(other), "", "{other}");
+        }
     }
 
     #[test]

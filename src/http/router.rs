@@ -40,17 +40,17 @@ pub async fn answer(
 ) -> Result<Response, Failure> {
     let (path, id) = match Route::of(target.path) {
         Route::Api { path, id } => (path, id),
-        Route::Server => return other_method(method, route::all_methods(), responder),
+        Route::Server => return other_method(request, method, route::all_methods(), responder),
         Route::File => {
             let file = files::answer(request, method, target, env).await?;
             return match file {
                 Some(file) => Ok(file),
-                None => other_method(method, route::FILE_METHODS.to_owned(), responder),
+                None => other_method(request, method, route::FILE_METHODS.to_owned(), responder),
             };
         }
     };
     match path.endpoint(method) {
-        None => other_method(method, path.allow(), responder),
+        None => other_method(request, method, path.allow(), responder),
         Some(Endpoint::Health) => Ok(responder.text("ok")?),
         Some(Endpoint::Channel(endpoint)) => {
             let id = id.and_then(channel_id::parse);
@@ -89,9 +89,14 @@ async fn answer_for_channel(
 }
 
 /// Answers a method for which the path has no endpoint. The path takes the methods `allow`.
-fn other_method(method: Method, allow: String, responder: &Responder) -> Result<Response, Failure> {
+fn other_method(
+    request: &Request,
+    method: Method,
+    allow: String,
+    responder: &Responder,
+) -> Result<Response, Failure> {
     match method {
-        Method::Options => Ok(responder.preflight(&allow)?),
+        Method::Options => Ok(responder.preflight(request, &allow)?),
         _ => Err(Problem::MethodNotAllowed {
             method: method.name().to_owned(),
             allow,

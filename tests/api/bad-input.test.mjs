@@ -89,8 +89,15 @@ test("a known path with an unsupported method is answered with 405 and Allow", a
       const response = await hub.fetch(path, { method });
       assert.equal(response.headers.get("allow"), allow, `${method} ${path}`);
       if (method === "HEAD") assert.equal(response.status, 405);
-      else await assertProblem(response, 405, new RegExp(`does not take ${method}`));
+      else await assertProblem(response, 405, new RegExp(`does not take ${method}\\. It takes ${allow}\\.`));
     }
+  }
+});
+
+test("a POST to a channel's own path is answered with 405 that names the path of publishes", async () => {
+  for (const body of ["foo=bar", ""]) {
+    const response = await hub.fetch(channel.path, { method: "POST", body });
+    await assertProblem(response, 405, /POST goes to \/channels\/\{id\}\/broadcast/);
   }
 });
 

@@ -85,6 +85,17 @@ mod tests {
     }
 
     #[test]
+    fn the_problem_of_a_wrong_method_names_the_paths_that_take_it() {
+        let problem = Problem::MethodNotAllowed {
+            method: "POST".into(),
+            allow: "GET".into(),
+        };
+        let start =
+            "This path does not take POST. It takes GET. POST goes to /channels/{id}/broadcast";
+        assert!(problem.to_string().starts_with(start), "{problem}");
+    }
+
+    #[test]
     fn the_kind_of_a_storage_failure_is_read_again_from_its_json() {
         let read = |message: &str| {
             let problem = Problem::StorageFailed(StorageFailure::from_message(message));

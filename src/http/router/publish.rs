@@ -5,6 +5,7 @@ use web_sys::Response;
 
 use super::authorized::Authorized;
 use super::call::Retry;
+use crate::http::idempotency_key;
 use crate::http::object::request::{ObjectRequest, PublishRequest};
 use crate::http::problem::Problem;
 use crate::http::publish::{self, AfterEvents};
@@ -27,7 +28,8 @@ impl Authorized<'_> {
     /// Publishes the events in the body, and ends the channel if `after` says so.
     pub async fn publish(&self, after: AfterEvents) -> Result<Response, Failure> {
         let request = &self.request;
-        let key = publish::idempotency_key(request.request)?;
+        let key = request.header(idempotency_key::HEADER);
+        let key = publish::idempotency_key(key, request.query)?;
         // The memory of the events is counted until `received` is dropped, after the response.
         let received = publish::read(
             request.request,
