@@ -3,13 +3,18 @@
 /// The name of the header.
 pub const HEADER: &str = "Idempotency-Key";
 
+/// The query parameter that may have the key instead, because many webhooks cannot set headers.
+pub const PARAMETER: &str = "idempotency_key";
+
 /// The longest key, in characters.
 pub const MAX_CHARS: usize = 128;
 
-/// Whether `text` is a key: 1 to [`MAX_CHARS`] printable ASCII characters.
+/// Whether `text` is a key: 1 to [`MAX_CHARS`] printable ASCII characters, without a space at either end, because a
+/// header cannot have these spaces.
 pub fn is_key(text: &str) -> bool {
     let is_printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    is_printable && (1..=MAX_CHARS).contains(&text.len())
+    let has_outer_space = text.starts_with(' ') || text.ends_with(' ');
+    is_printable && !has_outer_space && (1..=MAX_CHARS).contains(&text.len())
 }
 
 #[cfg(test)]
@@ -32,6 +37,9 @@ mod tests {
         }
         for bad in [
             "",
+            " ",
+            " a",
+            "a ",
             "a\nb",
             "a\tb",
             "\u{7f}",

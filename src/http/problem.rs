@@ -76,12 +76,22 @@ pub enum Problem {
     /// A parameter of the query has a wrong value, or has no meaning here.
     #[error("{0}")]
     InvalidQuery(String),
-    /// The `Idempotency-Key` is too long, or has characters that a key cannot have.
+    /// The idempotency key is too long, or has characters that a key cannot have.
     #[error(
-        "The Idempotency-Key cannot be used: it has to be 1 to {max} printable ASCII characters.",
+        "The {place} cannot be used: it has to be 1 to {max} printable ASCII characters, without a space at either end.",
         max = idempotency_key::MAX_CHARS
     )]
-    InvalidIdempotencyKey,
+    InvalidIdempotencyKey {
+        /// Where the key is.
+        place: &'static str,
+    },
+    /// The header and the query have different idempotency keys.
+    #[error(
+        "The header {header} and the parameter \"{parameter}\" are different. Send one of them, or the same key in both.",
+        header = idempotency_key::HEADER,
+        parameter = idempotency_key::PARAMETER
+    )]
+    DifferentIdempotencyKeys,
     /// The `Idempotency-Key` was used before, with other events.
     #[error(
         "The Idempotency-Key was used before, for other events. Repeat a publish unchanged, and give each new publish a key of its own."

@@ -6,12 +6,14 @@
 mod body;
 mod encode;
 mod form;
+mod key;
 
 use web_sys::Request;
 
 use self::encode::{encode, encoded_bytes};
 use self::form::Form;
-use crate::http::idempotency_key;
+pub use self::key::idempotency_key;
+use crate::http::media_type;
 use crate::http::problem::Problem;
 use crate::isolate::memory::{Admission, Holder, memory};
 use crate::settings::Settings;
@@ -22,19 +24,6 @@ pub struct Received {
     /// The events.
     pub batch: Batch,
     _admission: Admission,
-}
-
-/// The `Idempotency-Key` of a request, if it has one. Fails with [`Problem::InvalidIdempotencyKey`].
-pub fn idempotency_key(request: &Request) -> Result<Option<String>, Problem> {
-    match request
-        .headers()
-        .get(idempotency_key::HEADER)
-        .ok()
-        .flatten()
-    {
-        Some(key) if !idempotency_key::is_key(&key) => Err(Problem::InvalidIdempotencyKey),
-        key => Ok(key),
-    }
 }
 
 /// What happens after the events of a publish.

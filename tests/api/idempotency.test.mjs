@@ -183,6 +183,69 @@ test("a publish that was refused does not use up its idempotency key", async () 
   assert.equal((await post(channel, "a", "x")).replayed, "true");
 });
 
+/** Publishes with a key in the query, and with a key in the header if `header` is defined. */
+async function postWithParameter(channel, parameter, body, header) {
+  const headers = header === undefined ? undefined : { "Idempotency-Key": header };
+  const query = `?idempotency_key=${parameter}`;
+  const response = await fetch(`${channel.url}/broadcast${query}`, { method: "POST", body, headers });
+  const replayed = response.headers.get("idempotency-replayed");
+  return { status: response.status, replayed, body: await response.json() };
+}
+
+test("an idempotency key in the query is the same as one in the header", async () => {
+  const channel = hub.channel("in-query");
+  const first = await postWithParameter(channel, "order+4711%2Fpaid", "x");
+  assert.deepEqual([first.status, first.replayed], [200, null]);
+  const again = { ...first, replayed: "true" };
+  assert.deepEqual(await postWithParameter(channel, "order%204711/paid", "x"), again);
+  assert.deepEqual(await post(channel, "order 4711/paid", "x"), again);
+  assert.deepEqual(await postWithParameter(channel, "order+4711/paid", "x", "order 4711/paid"), again);
+  assertReused(await postWithParameter(channel, "order+4711/paid", "y"));
+  await assertPublished(channel, ["x"]);
+});
+
+test("different idempotency keys in header and query are answered with 400 that names both", async () => {
+  const channel = hub.channel("different-keys");
+  for (const [parameter, header] of [
+    ["a", "b"],
+    ["a", "A"],
+  ]) {
+    const answer = await postWithParameter(channel, parameter, "x", header);
+    assert.equal(answer.status, 400);
+    assert.equal(answer.body.type, "urn:sse-broadcaster:problem:invalid-idempotency-key");
+    assert.match(answer.body.detail, /header Idempotency-Key and the parameter "idempotency_key" are different/);
+  }
+  assert.equal((await channel.stats()).published, 0);
+});
+
+test("an invalid idempotency key in the query is answered with 400 and publishes nothing", async () => {
+  const channel = hub.channel("bad-parameters");
+  for (const key of [
+    "",
+    "+",
+    "a+",
+    "%20a",
+    "x".repeat(129),
+    "x".repeat(10_000),
+    "a%09b",
+    "a%0D%0AX:y",
+    "%00",
+    "%C3%A9",
+  ]) {
+    for (const header of [undefined, "a"]) {
+      const answer = await postWithParameter(channel, key, "x", header);
+      assert.equal(answer.status, 400, key);
+      assert.equal(answer.body.type, "urn:sse-broadcaster:problem:invalid-idempotency-key");
+      assert.match(answer.body.detail, /parameter "idempotency_key" .* 1 to 128/);
+    }
+  }
+  for (const key of ["a&idempotency_key=a", "%ff"]) {
+    const answer = await postWithParameter(channel, key, "x");
+    assert.deepEqual([answer.status, answer.body.title], [400, "Invalid query"], key);
+  }
+  assert.equal((await channel.stats()).published, 0);
+});
+
 test("an invalid idempotency key is answered with 400 and publishes nothing", async () => {
   const channel = hub.channel("bad-keys");
   for (const key of ["", " ", "x".repeat(129), "x".repeat(10_000), "a\tb", "caf\xe9"]) {

@@ -58,7 +58,12 @@ HTTPAdapter.send = send
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Makes a batch valid in ways that OpenAPI cannot describe: it has no parameter `event`, and at least one event."""
+    """Makes a publish valid in ways that OpenAPI cannot describe.
+
+    It has one idempotency key. A batch has no parameter `event`, and at least one event.
+    """
+    if "Idempotency-Key" in (case.headers or {}):
+        (case.query or {}).pop("idempotency_key", None)
     if case.media_type != EVENT_STREAM:
         return
     case.query.pop("event", None)

@@ -15,12 +15,19 @@ fn a_key_is_up_to_128_printable_ascii_characters() {
         edited("[ -~]{0,20}", pieces),
         edited("[ -~]{126,130}", pieces)
     ];
-    let classes = ["a key", "empty", "too long", "other characters"];
+    let classes = [
+        "a key",
+        "empty",
+        "too long",
+        "other characters",
+        "an outer space",
+    ];
     check(&classes, keys, |key: String, seen| {
         let printable = key.chars().all(|c| c == ' ' || c.is_ascii_graphic());
         let class = match key.chars().count() {
             0 => "empty",
             _ if !printable => "other characters",
+            1..=128 if key.trim() != key => "an outer space",
             1..=128 => "a key",
             _ => "too long",
         };

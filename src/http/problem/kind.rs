@@ -19,7 +19,7 @@ impl Problem {
             Self::InvalidChannelId => (400, "invalid-channel-id", "Invalid channel id"),
             Self::InvalidEventType { .. } => (400, "invalid-event-type", "Invalid event type"),
             Self::InvalidQuery(_) => (400, "invalid-query", "Invalid query"),
-            Self::InvalidIdempotencyKey => {
+            Self::InvalidIdempotencyKey { .. } | Self::DifferentIdempotencyKeys => {
                 (400, "invalid-idempotency-key", "Invalid idempotency key")
             }
             Self::IdempotencyKeyReused => (422, "idempotency-key-reused", "Idempotency key reused"),
