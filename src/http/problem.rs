@@ -65,7 +65,7 @@ pub enum Problem {
     InvalidChannelId,
     /// The parameter `event`, or an `event:` line of a batch, is not an event type.
     #[error(
-        "The event type {place} cannot be used: {error}. A type is up to {MAX_TYPE_CHARS} characters on one line and does not begin with \"hub.\"."
+        "The event type {place} cannot be used: {error}. A type is up to {MAX_TYPE_CHARS} characters on one line, does not begin with \"hub.\", and has no space at either end."
     )]
     InvalidEventType {
         /// Where the type is.
@@ -178,6 +178,14 @@ pub enum Problem {
     UnsupportedEncoding {
         /// The value of the header.
         encoding: String,
+    },
+    /// The request body is text in another charset than UTF-8.
+    #[error(
+        "The header Content-Type names the charset \"{charset}\". Send the body in UTF-8, with \"charset=utf-8\" or without a charset."
+    )]
+    UnsupportedCharset {
+        /// The charset.
+        charset: String,
     },
     /// The channel has as many streams as it may have.
     #[error(

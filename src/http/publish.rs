@@ -50,7 +50,11 @@ pub async fn read(
     {
         return Err(Problem::UnsupportedEncoding { encoding });
     }
-    let form = Form::of(header("Content-Type").as_deref(), query)?;
+    let content_type = header("Content-Type");
+    if let Some(charset) = content_type.as_deref().and_then(media_type::other_charset) {
+        return Err(Problem::UnsupportedCharset { charset });
+    }
+    let form = Form::of(content_type.as_deref(), query)?;
     let (max, setting) = form.max_bytes(settings);
     let declared: Option<u64> = header("Content-Length").and_then(|length| length.parse().ok());
     if declared.is_some_and(|length| length > max as u64) {

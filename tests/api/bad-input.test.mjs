@@ -128,6 +128,20 @@ test("a body one byte larger than MAX_EVENT_BYTES is answered with 413", async (
   await assertProblem(await broadcast("x".repeat(65537)), 413, /larger than 65536 bytes \(MAX_EVENT_BYTES\)/);
 });
 
+test("the JSON of a webhook that is larger than MAX_EVENT_BYTES is answered with 413 that names the setting", async () => {
+  // GitHub sends up to 25 MB.
+  const commits = Array.from({ length: 200 }, (_, n) => ({
+    id: String(n).padStart(40, "0"),
+    message: "x".repeat(400),
+  }));
+  for (const repeat of [1, 50]) {
+    const body = JSON.stringify({ ref: "refs/heads/main", commits: Array(repeat).fill(commits).flat() });
+    assert.ok(body.length > 65_536);
+    const headers = { "Content-Type": "application/json", "X-GitHub-Event": "push" };
+    await assertProblem(await broadcast(body, { headers }), 413, /larger than 65536 bytes \(MAX_EVENT_BYTES\)/);
+  }
+});
+
 test("a batch larger than MAX_BATCH_BYTES is answered with 413", async () => {
   const body = `data: ${"x".repeat(60_000)}\n\n`.repeat(18);
   await assertProblem(await broadcast(body, { headers: events }), 413, /1048576 bytes \(MAX_BATCH_BYTES\)/);
@@ -146,7 +160,7 @@ test("a batch that is larger than BUFFER_BYTES only after encoding is answered w
 
 test("a batch whose last event has an invalid type publishes none of its events", async () => {
   const fine = "data: fine\n\n".repeat(3);
-  for (const type of ["hub.end", "x".repeat(65), "a\0b"]) {
+  for (const type of ["hub.end", "x".repeat(65), "a\0b", " hub.end", "hub.end ", "\u00a0hub.end", "\thub.end", " "]) {
     await assertProblem(
       await broadcast(`${fine}event: ${type}\ndata: bad\n\n`, { headers: events }),
       400,
@@ -164,6 +178,18 @@ test("a batch without any event is answered with 400", async () => {
 test("an invalid event type in the query is answered with 400", async () => {
   for (const type of ["a%0Ab", "a%0Db", "a%00b", "x".repeat(65), "hub.dropped", "hub."]) {
     await assertProblem(await broadcast("x", { query: `?event=${type}` }), 400, /parameter "event" cannot be used/);
+  }
+  for (const type of [
+    "%20hub.end",
+    "+hub.end",
+    "hub.end+",
+    "%09a",
+    "a%C2%A0",
+    "%EF%BB%BFhub.end",
+    "%E2%80%8Bhub.end",
+  ]) {
+    const detail = /parameter "event" cannot be used: it begins or ends with white space/;
+    await assertProblem(await broadcast("x", { query: `?event=${type}` }), 400, detail);
   }
   await assertProblem(await broadcast("x", { query: "?event=a&event=b" }), 400, /more than once/);
   await assertProblem(await broadcast("x", { query: "?event=%ff" }), 400, /"event" is not valid UTF-8/);
@@ -197,6 +223,26 @@ test("a body that is not UTF-8 is answered with 400 and the offset of the invali
 
 test("a compressed body is answered with 415", async () => {
   await assertProblem(await broadcast("x", { headers: { "Content-Encoding": "gzip" } }), 415, /encoded as gzip/);
+});
+
+test("a body in another charset than UTF-8 is answered with 415 that names the header and the remedy", async () => {
+  for (const type of [
+    "text/plain; charset=utf-16",
+    'text/plain; charset="UTF-16LE"',
+    "text/plain;charset=iso-8859-1",
+    "text/event-stream; charset=utf-16",
+    "application/json; a=b; Charset=latin1",
+    "application/x-www-form-urlencoded; charset=windows-1252",
+    "application/octet-stream; charset=binary",
+  ]) {
+    const body = type.startsWith("text/event-stream") ? "data: x\n\n" : "x";
+    const response = await broadcast(body, { headers: { "Content-Type": type } });
+    await assertProblem(
+      response,
+      415,
+      /^The header Content-Type names the charset "[a-zA-Z0-9-]+"\. Send the body in UTF-8/,
+    );
+  }
 });
 
 test("the refused requests of this file have published nothing and have not disturbed an open stream", async () => {

@@ -181,6 +181,18 @@ test("HEAD of a stream and of stats has the headers of GET and opens no stream",
   assert.equal((await channel.stats()).connected, 0);
 });
 
+test("a body may name UTF-8 or ASCII as its charset", async () => {
+  const channel = hub.channel("charsets");
+  const charsets = ["utf-8", "UTF-8", "utf8", '"utf-8"', "us-ascii", ""];
+  for (const charset of charsets) {
+    const headers = { "Content-Type": `text/plain; charset=${charset}` };
+    assert.equal((await channel.publish("x", { headers })).events, 1, charset);
+    const events = { "Content-Type": `text/event-stream; charset=${charset}` };
+    assert.equal((await channel.publish("data: x\n\n", { headers: events })).events, 1, charset);
+  }
+  assert.equal((await channel.stats()).published, 2 * charsets.length);
+});
+
 test("only a body with the media type of an event stream is a batch", async () => {
   const channel = hub.channel("types");
   const subscriber = await subscribe(channel);

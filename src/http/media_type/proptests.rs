@@ -103,3 +103,93 @@ fn a_stream_is_accepted_only_if_a_whole_media_range_is_its_type() {
         },
     );
 }
+
+#[test]
+fn the_charset_of_a_type_is_found_however_it_is_written() {
+    let charsets = [
+        ("utf-8", true),
+        ("UTF8", true),
+        ("Us-Ascii", true),
+        ("", true),
+        ("utf-16", false),
+        ("latin1", false),
+        ("utf-8-", false),
+    ];
+    let others = prop::sample::select(&["", "a=b", "a=\";\"", "a=\"\\\"\"", "charsets=x", "a"][..]);
+    let names = prop::sample::select(&["charset", "Charset", " charset ", "\tCHARSET"][..]);
+    let cases = (
+        prop::sample::select(TYPES),
+        others.clone(),
+        prop::option::of((names, prop::sample::select(charsets.to_vec()))),
+        others,
+        (white(), any::<bool>(), any::<bool>()),
+    );
+    let classes = ["no charset", "UTF-8", "another charset", "quoted"];
+    check(
+        &classes,
+        cases,
+        |(name, before, charset, after, (space, is_quoted, is_escaped)), seen| {
+            let parameter = charset.map(|(name, (charset, _))| {
+                let escaped = if is_quoted && is_escaped { "\\" } else { "" };
+                let quote = if is_quoted { "\"" } else { "" };
+                let charset = if charset.is_empty() {
+                    String::new()
+                } else {
+                    format!("{escaped}{charset}")
+                };
+                format!("{name}={space}{quote}{charset}{quote}{space}")
+            });
+            let content_type = [
+                name.to_owned(),
+                before.to_owned(),
+                parameter.unwrap_or_default(),
+                after.to_owned(),
+            ];
+            let found = other_charset(&content_type.join(";"));
+            let expected = charset
+                .filter(|(_, (_, is_utf_8))| !is_utf_8)
+                .map(|(_, (charset, _))| charset.to_owned());
+            seen.note(match (charset, &expected) {
+                (None, _) => "no charset",
+                (_, None) => "UTF-8",
+                (_, Some(_)) => "another charset",
+            });
+            seen.note_if(charset.is_some() && is_quoted, "quoted");
+            prop_assert_eq!(found, expected);
+            Ok(())
+        },
+    );
+}
+
+#[test]
+fn any_content_type_has_at_most_one_charset_that_it_names() {
+    let pieces = &[
+        "text/plain",
+        ";",
+        ";",
+        "charset",
+        "charset=",
+        "=",
+        "\"",
+        "\\",
+        ",",
+        " ",
+        "utf-16",
+        "utf-8",
+        "é",
+        "\0",
+    ];
+    check(
+        &["none", "a charset"],
+        text(pieces, 12),
+        |content_type, seen| {
+            let found = other_charset(&content_type);
+            seen.note(if found.is_some() { "a charset" } else { "none" });
+            if let Some(charset) = found {
+                prop_assert!(content_type.to_ascii_lowercase().contains("charset"));
+                prop_assert!(!charset.is_empty() && !charset.eq_ignore_ascii_case("utf-8"));
+            }
+            Ok(())
+        },
+    );
+}

@@ -40,6 +40,7 @@ impl Problem {
             Self::UnsupportedEncoding { .. } => {
                 (415, "unsupported-encoding", "Unsupported content encoding")
             }
+            Self::UnsupportedCharset { .. } => (415, "unsupported-charset", "Unsupported charset"),
             Self::ChannelFull { .. } => (503, "channel-full", "Channel full"),
             Self::StorageFailed(_) => (503, "storage-failed", "Storage failed"),
             Self::ChannelUnavailable => (503, "channel-unavailable", "Channel unavailable"),

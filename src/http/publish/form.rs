@@ -21,7 +21,7 @@ pub enum Form {
 impl Form {
     /// Reads the form from the header `Content-Type` and the query.
     pub fn of(content_type: Option<&str>, query: &str) -> Result<Self, Problem> {
-        let event_type = query::value(query, "event")?;
+        let event_type = query::value_if_any(query, "event")?;
         if content_type.is_some_and(|value| media_type::is(value, sse::MEDIA_TYPE)) {
             return match event_type {
                 None => Ok(Self::Batch),
@@ -79,6 +79,11 @@ mod tests {
         );
         assert_eq!(
             Form::of(Some("Text/Event-Stream; charset=utf-8"), "events=x"),
+            Ok(Form::Batch)
+        );
+        assert_eq!(Form::of(None, "event="), single(""));
+        assert_eq!(
+            Form::of(Some("text/event-stream"), "event="),
             Ok(Form::Batch)
         );
         for (content_type, query) in [

@@ -39,7 +39,7 @@ fn a_batch_is_encoded_if_all_its_events_are_valid() {
         batch("data: a\n\nevent: hub.end\ndata: b\n\n", &[])
             .unwrap_err()
             .to_string(),
-        "The event type of event 2 of the batch cannot be used: types that begin with \"hub.\" are the hub's own. A type is up to 64 characters on one line and does not begin with \"hub.\"."
+        "The event type of event 2 of the batch cannot be used: types that begin with \"hub.\" are the hub's own. A type is up to 64 characters on one line, does not begin with \"hub.\", and has no space at either end."
     );
     assert_eq!(
         batch("data: a\n\ndata: bcd\n\n", &[("MAX_EVENT_BYTES", "2")]),

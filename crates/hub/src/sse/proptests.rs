@@ -173,25 +173,33 @@ fn only_short_types_of_one_line_without_the_reserved_prefix_are_accepted() {
     let long = (60..70_usize, text(PIECES, 1)).prop_map(|(count, more)| "é".repeat(count) + &more);
     let types = prop_oneof![
         text(
-            &["a", "é", "hub", "hub.", "hub.", ".", " ", "\r", "\n", "\0"],
+            &[
+                "a", "é", "hub", "hub.", "hub.", ".", " ", "\r", "\n", "\0", "\t", "\u{a0}",
+                "\u{feff}", "\u{200b}"
+            ],
             4
         ),
         long
     ];
-    let classes = ["fits", "Control", "TooLong", "Reserved"];
+    let classes = ["fits", "Control", "TooLong", "OuterSpace", "Reserved"];
     check(&classes, types, |event_type: String, seen| {
         let control = event_type.chars().any(|c| ['\r', '\n', '\0'].contains(&c));
         let reserved = event_type.get(..4) == Some("hub.");
-        let expected = match (control, event_type.chars().nth(64), reserved) {
+        let removed =
+            |c: char| c.is_whitespace() || c.is_control() || "\u{180e}\u{200b}\u{feff}".contains(c);
+        let outer = event_type.trim_matches(removed) != event_type;
+        let expected = match (control, event_type.chars().nth(64), outer, reserved) {
             (true, ..) => Err(TypeError::Control),
-            (_, Some(_), _) => Err(TypeError::TooLong),
-            (_, _, true) => Err(TypeError::Reserved),
+            (_, Some(_), ..) => Err(TypeError::TooLong),
+            (_, _, true, _) => Err(TypeError::OuterSpace),
+            (_, _, _, true) => Err(TypeError::Reserved),
             _ => Ok(()),
         };
         seen.note(match expected {
             Ok(()) => "fits",
             Err(TypeError::Control) => "Control",
             Err(TypeError::TooLong) => "TooLong",
+            Err(TypeError::OuterSpace) => "OuterSpace",
             Err(TypeError::Reserved) => "Reserved",
         });
         prop_assert_eq!(check_type(&event_type), expected);
