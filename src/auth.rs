@@ -74,7 +74,7 @@ impl Permission {
 pub const COOKIE: &str = "sse_broadcaster_token";
 
 /// The longest token, in characters. A cookie can hold half of it.
-const MAX_TOKEN_CHARS: usize = 8_192;
+pub const MAX_TOKEN_CHARS: usize = 8_192;
 
 /// The number of verified tokens that are remembered.
 const REMEMBERED_TOKENS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);

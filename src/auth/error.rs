@@ -22,7 +22,7 @@ pub enum Denied {
 
 /// Where a request may have a token. A cookie permits subscribing only (see [`COOKIE`]).
 fn places(permission: Permission) -> String {
-    let header = "\"Authorization: Bearer …\"";
+    let header = "\"Authorization: Bearer …\", as the password of \"Authorization: Basic …\"";
     let parameter = "the query parameter \"token\"";
     match permission {
         Permission::Publish => format!("{header} or as {parameter}"),
@@ -38,6 +38,16 @@ pub enum TokenError {
     /// The token has too many characters.
     #[error("it is longer than {max} characters", max = MAX_TOKEN_CHARS)]
     TooLong,
+    /// The header `Authorization` has the scheme `Basic`, but no password can be read from it.
+    #[error(
+        "the header Authorization has the scheme Basic, but not \"user:token\" in base64 with padding (RFC 7617)"
+    )]
+    BasicEncoding,
+    /// The header `Authorization` has the scheme `Basic`, but its password does not have the form of a JWT.
+    #[error(
+        "the password in the header Authorization, which has the scheme Basic, is not a JWT (three base64url parts separated by dots)"
+    )]
+    BasicPassword,
     /// The token does not have the form of a JWT.
     #[error(
         "it is not a JWT (three base64url parts separated by dots, the first two with JSON objects)"

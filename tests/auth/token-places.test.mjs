@@ -1,9 +1,22 @@
 // The places of a request in which the hub finds a token, and which of several tokens it uses.
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import http from "node:http";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { EventSource } from "eventsource";
 import { cases } from "../support/cases.mjs";
-import { FULL_ACCESS, mint, now, OTHER_SECRET, outcomeOf, PLACES, SECRET, secretKey } from "../support/tokens.mjs";
+import {
+  basic,
+  FULL_ACCESS,
+  mint,
+  now,
+  OTHER_SECRET,
+  outcomeOf,
+  PLACES,
+  SECRET,
+  secretKey,
+} from "../support/tokens.mjs";
 import { startTokenHub } from "../support/workerd.mjs";
 
 const PATH = "/channels/foo";
@@ -79,8 +92,18 @@ test("the hub finds tokens in different notations of header, query and cookie", 
     [`BEARER ${token}`, 200],
     [`Bearer\t${token}`, 200],
     [`Bearer  \t ${token}`, 200],
-    ["Basic dXNlcjpwYXNz", MISSING],
-    [`Basic ${token}`, MISSING],
+    ["Basic dXNlcjpwYXNz", INVALID],
+    [`Basic ${token}`, INVALID],
+    ["Basic", INVALID],
+    [basic("", token), 200],
+    [basic("user", token), 200],
+    [basic("é", token), 200],
+    [basic("user", token).replace("Basic ", "bASIC \t "), 200],
+    [basic(token, ""), INVALID],
+    [basic("user", `${token}.x`), INVALID],
+    [`${basic("user", token)}=`, INVALID],
+    [`${basic("user", token)}, ${basic("user", token)}`, INVALID],
+    [`Basic ${"A".repeat(16_388)}`, INVALID],
     [`Bearertoken ${token}`, MISSING],
     [`DPoP ${token}`, MISSING],
     [token, MISSING],
@@ -121,6 +144,83 @@ test("the hub finds tokens in different notations of header, query and cookie", 
   ])) {
     assert.equal(await ask(hub, { headers: { Cookie } }), answer, Cookie.replaceAll(token, "TOKEN"));
   }
+});
+
+test("the password of Basic is a token for publishing and subscribing, with curl and in a URL of Node", async () => {
+  const hub = await startTokenHub({ JWT_SECRET: SECRET });
+  const token = await mint();
+  const { host } = new URL(hub.origin);
+  const path = `${host}${PATH}/broadcast`;
+  for (const args of [
+    ["-u", `webhook:${token}`, `http://${path}`],
+    [`http://webhook:${token}@${path}?idempotency_key=a`],
+  ]) {
+    const { stdout } = await promisify(execFile)("curl", ["-sS", "--fail-with-body", "-d", "x", ...args]);
+    assert.equal(JSON.parse(stdout).events, 1);
+  }
+  const status = await new Promise((resolve, reject) => {
+    const url = new URL(`http://webhook:${token}@${path}`);
+    http
+      .request(url, { method: "POST" }, (response) => resolve(response.resume().statusCode))
+      .on("error", reject)
+      .end();
+  });
+  assert.equal(status, 200);
+  for (const [method, path] of [
+    ["GET", PATH],
+    ["HEAD", PATH],
+    ["GET", `${PATH}/stats`],
+    ["GET", `${PATH}/events`],
+    ["DELETE", PATH],
+  ]) {
+    assert.equal(
+      (await fetch(hub.origin + path, { method, ...PLACES.password(token) })).status,
+      200,
+      `${method} ${path}`,
+    );
+  }
+});
+
+test("a header with the scheme Basic that is for a proxy does not prevent the use of the query or the cookie", async () => {
+  const hub = await startTokenHub({ JWT_SECRET: SECRET });
+  const good = await mint();
+  const bad = await mint(FULL_ACCESS, secretKey(OTHER_SECRET));
+  const cookies = (/** @type {string[]} */ ...tokens) =>
+    tokens.map((token) => `sse_broadcaster_token=${token}`).join("; ");
+  for (const Authorization of [basic("user", "pass"), basic("user", bad), "Basic ???"]) {
+    assert.equal(await ask(hub, { headers: { Authorization }, query: `?token=${good}` }), 200);
+    assert.equal(await ask(hub, { headers: { Authorization }, query: `?token=${bad}` }), INVALID);
+    assert.equal(await ask(hub, { headers: { Authorization, Cookie: cookies(good) } }), 200);
+    assert.equal(await ask(hub, { headers: { Authorization, Cookie: cookies(bad, bad, good) } }), 200);
+    // The hub tries four tokens, so that a request costs at most four signature checks.
+    assert.equal(await ask(hub, { headers: { Authorization, Cookie: cookies(bad, bad, bad, good) } }), INVALID);
+    const publish = { path: `${PATH}/broadcast`, method: "POST", headers: { Authorization, Cookie: cookies(good) } };
+    assert.equal(await ask(hub, publish), INVALID, "a cookie does not permit publishing");
+  }
+});
+
+test("the answer to a bad header with the scheme Basic says what is wrong, and does not make a browser ask", async () => {
+  const hub = await startTokenHub({ JWT_SECRET: SECRET });
+  const good = await mint();
+  for (const [Authorization, detail] of /** @type {[string, RegExp][]} */ ([
+    ["Basic", /"user:token" in base64 with padding/],
+    [`Basic ${good}`, /"user:token" in base64 with padding/],
+    [`Basic ${btoa("no colon")}`, /"user:token" in base64 with padding/],
+    [basic("user", "pass"), /the password in the header Authorization.* is not a JWT/],
+    [basic(good, ""), /the password in the header Authorization.* is not a JWT/],
+    [basic("user", await mint({ ...FULL_ACCESS, exp: now() - 1 })), /it has expired/],
+    [basic("user", await mint(FULL_ACCESS, secretKey(OTHER_SECRET))), /signature is not valid/],
+    [`Basic ${"A".repeat(20_000)}`, /longer than 8192 characters/],
+  ])) {
+    const response = await fetch(`${hub.origin}${PATH}/stats`, { headers: { Authorization } });
+    const problem = await response.json();
+    assert.deepEqual([response.status, problem.title], [401, "Invalid token"]);
+    assert.match(problem.detail, detail);
+    assert.ok(!problem.detail.includes(Authorization.slice("Basic ".length) || "no token"));
+    assert.equal(response.headers.get("www-authenticate"), 'Bearer error="invalid_token"');
+  }
+  const missing = await fetch(`${hub.origin}${PATH}/stats`);
+  assert.match((await missing.json()).detail, /"Authorization: Bearer …", as the password of "Authorization: Basic …"/);
 });
 
 test("a valid cookie counts beside up to three invalid ones of the same name", async () => {

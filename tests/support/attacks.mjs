@@ -40,6 +40,7 @@ const PATH = "/channels/victim";
 /** A request for each place of a token. */
 const REQUESTS = [
   { name: "publish", place: "header", path: `${PATH}/broadcast`, init: { method: "POST", body: "x" } },
+  { name: "publish", place: "password", path: `${PATH}/broadcast`, init: { method: "POST", body: "x" } },
   { name: "subscribe", place: "query", path: PATH, init: {} },
   { name: "subscribe", place: "cookie", path: PATH, init: {} },
 ];

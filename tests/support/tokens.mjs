@@ -104,6 +104,15 @@ export async function forge(header, claims, key = secretKey()) {
   return `${input}.${await sign(input, key)}`;
 }
 
+/**
+ * Returns the value of the header Authorization with the scheme Basic.
+ * @param {string} user
+ * @param {string} password
+ */
+export function basic(user, password) {
+  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+}
+
 /** @typedef {{ headers?: Record<string, string>, query?: string }} Credentials */
 
 /**
@@ -112,6 +121,7 @@ export async function forge(header, claims, key = secretKey()) {
  */
 export const PLACES = {
   header: (token) => ({ headers: { Authorization: `Bearer ${token}` } }),
+  password: (token) => ({ headers: { Authorization: basic("user", token) } }),
   query: (token) => ({ query: `?token=${encodeURIComponent(token)}` }),
   cookie: (token) => ({ headers: { Cookie: `sse_broadcaster_token=${token}` } }),
 };

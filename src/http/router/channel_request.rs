@@ -55,10 +55,14 @@ impl<'a> ChannelRequest<'a> {
             query: self.query,
         };
         let mut denied = None;
-        for token in &credentials.tokens(permission)? {
-            let granted = access
-                .grant(permission, &self.channel, Some(token), now)
-                .await;
+        for token in credentials.tokens(permission)? {
+            let granted = match token {
+                Ok(token) => {
+                    let channel = &self.channel;
+                    access.grant(permission, channel, Some(&token), now).await
+                }
+                Err(error) => Err(error.into()),
+            };
             match granted {
                 Ok(grant) => return Ok(grant),
                 // The first token is the one that the client most likely means.
