@@ -45,7 +45,7 @@ pub enum TokenError {
     BasicEncoding,
     /// The header `Authorization` has the scheme `Basic`, but its password does not have the form of a JWT.
     #[error(
-        "the password in the header Authorization, which has the scheme Basic, is not a JWT (three base64url parts separated by dots)"
+        "it is not a JWT (three base64url parts separated by dots); with the scheme Basic, the token has to be the password"
     )]
     BasicPassword,
     /// The token does not have the form of a JWT.

@@ -34,7 +34,7 @@ test("a page of the history has its events, the gap and the next id, and HEAD ha
     { id: first.id, event: "message", data: "foo=bar" },
     { id: second.id, event: "score", data: "7:3" },
   ];
-  assert.equal(text, JSON.stringify({ events, gap: null, next: second.id, ended: false }));
+  assert.equal(text, `${JSON.stringify({ events, gap: null, next: second.id, ended: false })}\n`);
   const head = await fetch(`${channel.url}/events`, { method: "HEAD" });
   assert.deepEqual([head.status, await head.text()], [200, ""]);
 });
