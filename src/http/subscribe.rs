@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn an_id_that_a_library_appends_comes_before_last_event_id_and_the_last_one_counts() {
         let seq = |header, query: &str| {
-            let id = |seq: &str| format!("1795354163077-{seq}");
+            let id = |seq: &str| format!("38G3E9VRB4D2P-{seq}");
             let query = query.split('&').map(|pair| match pair.split_once('=') {
                 Some((name, seq)) if !seq.is_empty() => format!("{name}={}", id(seq)),
                 _ => pair.to_owned(),
@@ -147,9 +147,9 @@ mod tests {
             assert_eq!(seq(None, query), expected, "{query}");
             assert_eq!(seq(Some(ID), query), Some(8), "{query}");
         }
-        let query = "last_event_id=1795354163077-7&lastEventId=x";
+        let query = "last_event_id=38G3E9VRB4D2P-7&lastEventId=x";
         assert_eq!(since(None, query), ReplayFrom::Unknown);
-        let query = "after=1795354163077-7&after=x&lastEventId=y";
+        let query = "after=38G3E9VRB4D2P-7&after=x&lastEventId=y";
         let events = EventsQuery::read(query).unwrap();
         assert_eq!(events.since, ReplayFrom::Unknown);
     }
