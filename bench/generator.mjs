@@ -13,8 +13,8 @@ const PATIENCE_MS = 180_000;
 const FOLDERS = { test: "debug", dev: "debug" };
 
 /** Builds the generator in a cargo profile if necessary. Returns the path of the program. */
-export function buildGenerator(profile = "release") {
-  run("cargo", ["build", "--quiet", "--locked", "-p", "sse-load", "--profile", profile], {
+export async function buildGenerator(profile = "release") {
+  await run("cargo", ["build", "--quiet", "--locked", "-p", "sse-load", "--profile", profile], {
     help: "Check that a C linker is installed (Debian: apt-get install build-essential).",
   });
   const metadata = ["metadata", "--format-version", "1", "--no-deps", "--locked"];

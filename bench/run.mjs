@@ -27,8 +27,8 @@ function reportMissing(chosen) {
 }
 
 async function prepare(chosen) {
-  installPackages();
-  installToolchain();
+  await installPackages();
+  await installToolchain();
   const folders = SERVERS.filter(({ id }) => id === "ours" || chosen.includes(id)).map(({ build }) => build);
   for (const folder of new Set(folders.filter(Boolean))) await build(folder);
   say("building the load generator if necessary ...");

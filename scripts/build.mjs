@@ -6,7 +6,8 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { installBuildTools, installPackages, installToolchain, root, run, say } from "./install.mjs";
+import { buildTools, findBuildTools } from "./build-tools.mjs";
+import { installPackages, installToolchain, root, run, say } from "./install.mjs";
 
 /** The crates from which the hub is compiled. The crates in other folders use no crate of the workspace. */
 const HUB_CRATES = [".", "crates/hub"];
@@ -14,7 +15,7 @@ const HUB_CRATES = [".", "crates/hub"];
 /** Hashes every file that the build of the crate in `folder` reads. */
 function hashSources(folder) {
   const crates = folder === "." ? HUB_CRATES : [folder];
-  const shared = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "package-lock.json", "scripts/install.mjs"];
+  const shared = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "package-lock.json", "scripts/build-tools.mjs"];
   const files = new Set([...shared, ...crates.map((crate) => join(crate, "Cargo.toml"))]);
   for (const crate of crates) {
     for (const entry of readdirSync(join(root, crate, "src"), { recursive: true, withFileTypes: true })) {
@@ -41,12 +42,24 @@ export async function build(folder = ".") {
     say(`the build of ${name} is up to date`);
     return;
   }
-  installPackages();
-  installToolchain();
-  const { workerBuild, env } = await installBuildTools();
+  const packages = installPackages();
+  await installToolchain();
+  const tools = await findBuildTools();
   say(`compiling ${name} to WebAssembly (the first time takes a minute) ...`);
-  run(workerBuild, ["--release", folder], { env });
+  if (tools.missing.length > 0) await Promise.all([buildTools(tools.missing), compile(folder)]);
+  await packages;
+  await run(tools.workerBuild, ["--release", folder], { env: tools.env });
   writeFileSync(stamp, sources);
+}
+
+/**
+ * Compiles the crate in `folder` with the command of worker-build, while worker-build itself is being built. worker-build
+ * then finds the crate compiled.
+ */
+function compile(folder) {
+  const args = ["build", "--lib", "--release", "--target", "wasm32-unknown-unknown"];
+  const env = { ...process.env, WASM_BINDGEN_USE_JS_SYS: "1" };
+  return run("cargo", [...args, "--manifest-path", join(folder, "Cargo.toml")], { env });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

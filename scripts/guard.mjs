@@ -33,12 +33,12 @@ function releasePipe(child) {
 
 /**
  * A shell that reads from a pipe which this process holds open. When this process ends, the pipe closes, and the shell
- * kills the watched process and removes `folder`. Without this, a second hub could start on the same port and storage
- * while the first workerd still runs, and a config with secrets could stay on the disk.
+ * kills the watched process and removes `folder`, if there is one. Without this, a second hub could start on the same
+ * port and storage while the first workerd still runs, and a config with secrets could stay on the disk.
  */
 export class Guard {
-  constructor(folder) {
-    const script = 'read -r pid; read -r line; [ -z "$pid" ] || kill -9 "$pid"; rm -rf "$0"';
+  constructor(folder = "") {
+    const script = 'read -r pid; read -r line; [ -z "$pid" ] || kill -9 "$pid"; [ -z "$0" ] || rm -rf "$0"';
     const shell = spawn("sh", ["-c", script, folder], { stdio: ["pipe", "ignore", "ignore"], detached: true });
     this.shell = shell;
     this.ended = new Promise((resolve) => shell.once("error", resolve).once("exit", resolve));
@@ -48,7 +48,7 @@ export class Guard {
     shell.unref();
   }
 
-  /** Sets which process the guard kills. */
+  /** Sets which process the guard kills, or which process group if the number is negative. */
   watch(pid) {
     this.shell.stdin.write(`${pid}\n`);
   }

@@ -1,5 +1,5 @@
-// Reads and checks the environment variables of `npm run serve`. Every error names the variable, because workerd's own
-// messages would not.
+// Reads and checks the environment variables of `npm run serve`, and PORT of `npm start`. Every error names the variable,
+// because workerd's own messages would not.
 import { once } from "node:events";
 import { accessSync, constants, existsSync, mkdirSync, opendirSync } from "node:fs";
 import { createServer } from "node:net";
@@ -38,24 +38,24 @@ export function checkPort() {
 }
 
 /** Checks that this process can listen on the port, by doing so for a moment. */
-export async function checkAddress(port) {
+export async function checkAddress(port, host = HOST) {
   const until = Date.now() + PORT_PATIENCE_MS;
-  let code = await listenOnce(port);
+  let code = await listenOnce(port, host);
   while (code === "EADDRINUSE" && Date.now() < until) {
     await sleep(50);
-    code = await listenOnce(port);
+    code = await listenOnce(port, host);
   }
   if (!code) return;
   const name = `PORT is "${PORT}"`;
   if (code === "EADDRINUSE") fail(`${name}: another program listens there; stop it, or choose another port`);
   if (code === "EACCES") fail(`${name}: this user has no permission to listen there; choose a port from 1024 on`);
   const help = "choose an address of this machine, or 0.0.0.0 for all of its addresses";
-  fail(`HOST is "${HOST}": this machine cannot listen there (${code}); ${help}`);
+  fail(`HOST is "${host}": this machine cannot listen there (${code}); ${help}`);
 }
 
 /** Listens, and stops listening. Returns the error's code if that fails. */
-async function listenOnce(port) {
-  const server = createServer().listen(port, HOST);
+async function listenOnce(port, host) {
+  const server = createServer().listen(port, host);
   try {
     await once(server, "listening");
   } catch (error) {

@@ -43,30 +43,30 @@ try {
   fail(error.message);
 }
 
-installPackages();
-installToolchain();
+await installPackages();
+await installToolchain();
 if (choices.length === 0) {
   say("running the Rust tests on this machine (cargo test) ...");
   // from-stream is a Worker of the benchmark. It compiles to WebAssembly only.
-  run("cargo", ["test", "--locked", "--workspace", "--exclude", "from-stream"]);
+  await run("cargo", ["test", "--locked", "--workspace", "--exclude", "from-stream"]);
 }
 await build();
 say("testing the Worker on the real runtime ...");
 
 /** Runs test files, `concurrency` of them at a time. */
-function runTests(files, concurrency) {
+async function runTests(files, concurrency) {
   if (files.length === 0) return;
   const fileMs = files.some(({ byHand }) => byHand) ? BY_HAND_FILE_MS : FILE_MS;
   const options = [`--test-concurrency=${concurrency}`, `--test-timeout=${fileMs}`];
   const paths = files.map(({ path }) => join("tests", path));
-  run(node, ["--test", "--test-force-exit", "--test-reporter=spec", ...options, ...paths]);
+  await run(node, ["--test", "--test-force-exit", "--test-reporter=spec", ...options, ...paths]);
 }
 
-runTests(
+await runTests(
   chosen.filter(({ alone }) => !alone),
   SIDE_BY_SIDE,
 );
-runTests(
+await runTests(
   chosen.filter(({ alone }) => alone),
   1,
 );

@@ -107,7 +107,7 @@ function checkKeyOptions({ key, kid, jwks }) {
 async function printKeys(options) {
   const unused = TOKEN_OPTIONS.find((name) => options[name] !== undefined);
   if (unused) refuse(`--${unused} describes a token, and --jwks prints no token: omit one of the two.`);
-  installPackages();
+  await installPackages();
   const { jwk, alg, kid } = await readPrivateKey(options.key, options.kid);
   const { kty, crv, x, y, n, e } = jwk;
   console.log(JSON.stringify({ keys: [{ kty, crv, x, y, n, e, kid, alg, use: "sig" }] }));
@@ -125,7 +125,7 @@ async function printToken(options) {
   if (!claims.publish && !claims.subscribe) {
     refuse("This token would allow nothing: give --publish PATTERN, --subscribe PATTERN, or both.");
   }
-  installPackages();
+  await installPackages();
   const token = await sign(claims, seconds, options);
   if (token.length > MAX_TOKEN_CHARS) {
     fail(`the token would have ${token.length} characters, but a hub accepts ${MAX_TOKEN_CHARS}; use fewer patterns`);

@@ -1,15 +1,36 @@
 // `npm start`, `npm run deploy` and `npm run wrangler`: installs the packages and builds the Worker if necessary, and
 // then runs the pinned wrangler on the packaged Node, which is new enough for it. The arguments go to wrangler.
-import { spawn } from "node:child_process";
+//
+// The npm scripts use `exec`, because a shell between npm and this process would not pass on npm's signals.
 import { build } from "./build.mjs";
 import { fail, installPackages, node, root, wrangler } from "./install.mjs";
+import { start } from "./processes.mjs";
+import { checkAddress, checkPort } from "./serve-environment.mjs";
 
-installPackages();
-await build();
-const child = spawn(node, [wrangler, ...process.argv.slice(2)], { cwd: root, stdio: "inherit" });
-child.on("error", (error) => fail(`wrangler could not be started: ${error.message}`));
-// Ctrl-C in a terminal also reaches wrangler, which then ends by itself; this process only waits for that. SIGTERM
-// reaches only this process, which passes it on.
-process.on("SIGINT", () => {});
-process.on("SIGTERM", () => child.kill("SIGTERM"));
-child.on("exit", (status, signal) => process.exit(status ?? (signal ? 1 : 0)));
+/** The address of [dev] in wrangler.toml. */
+const DEV_HOST = "127.0.0.1";
+const ADDRESS_OPTION = /^--(port|ip)\b/;
+
+const args = process.argv.slice(2);
+const isDev = args[0] === "dev";
+
+/** Returns the option of `wrangler dev` that PORT stands for. Options of the command line have precedence. */
+async function portOption() {
+  if (!isDev || args.some((arg) => ADDRESS_OPTION.test(arg))) return [];
+  const port = checkPort();
+  // This comes before anything is built, because that takes minutes the first time.
+  await checkAddress(port, DEV_HOST);
+  return ["--port", String(port)];
+}
+
+const option = await portOption();
+await Promise.all([installPackages(), build()]);
+const { ended } = start(node, [wrangler, ...args, ...option], {
+  cwd: root,
+  env: process.env,
+  stdio: "inherit",
+  isServer: isDev,
+});
+const status = await ended;
+if (typeof status !== "number") fail(`wrangler could not be started: ${status.message}`);
+process.exitCode = status;

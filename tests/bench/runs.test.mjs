@@ -14,7 +14,7 @@ for (const id of ["ours", "history", "js-object", "nchan"]) {
     skip: missingServers()[id],
   }, async () => {
     const load = { subscribers: 20, events: 100, warmUp: 10 };
-    const { report } = await measure(generator(), serverOf(id), load);
+    const { report } = await measure(await generator(), serverOf(id), load);
     assert.equal(report.delivered, 2_000);
     const figures = figuresOf(report);
     assert.equal(figures.lost, 0);
@@ -24,7 +24,7 @@ for (const id of ["ours", "history", "js-object", "nchan"]) {
 
 test("subscribers that all resume at once get every event of the history once", { timeout: 300_000 }, async () => {
   const load = { subscribers: 5, rate: 100, seconds: 1, herd: 20, replay: 2_000, settings: { HISTORY_EVENTS: "4000" } };
-  const { report } = await measure(generator(), serverOf("history"), { ...load, warmUpSeconds: 0.1 });
+  const { report } = await measure(await generator(), serverOf("history"), { ...load, warmUpSeconds: 0.1 });
   assert.equal(wrongOf(report), 0, JSON.stringify(report));
   assert.ok(report.seconds > 0 && report.before.p99_ms > 0, JSON.stringify(report));
 });
