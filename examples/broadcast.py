@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
-"""Publishes the form {"foo": "bar"} --count times. Needs: pip install requests"""
+"""Publishes the form {"foo": "bar"} --count times. Needs the package requests."""
 import argparse
 import os
+import sys
 from urllib.parse import quote
 
-import requests
+try:
+    import requests
+except ModuleNotFoundError:
+    lines = ["python3 -m venv .venv", ".venv/bin/pip install requests", f".venv/bin/python {sys.argv[0]}"]
+    sys.exit("\n  ".join(["This needs the package requests (Debian: apt-get install python3-venv, then):", *lines]))
 
 options = argparse.ArgumentParser(description=__doc__)
 options.add_argument("--url", default="http://127.0.0.1:8080", help="the URL of the hub (default: %(default)s)")

@@ -27,6 +27,12 @@ const groups = new Map();
 let stopping = false;
 
 /**
+ * The parent of this process at its start. If that is npm, this process ends with it, because npm cannot pass on SIGKILL.
+ * A process that npm has not started may outlive its parent.
+ */
+const npm = process.ppid;
+
+/**
  * Starts a command. It gets its own process group, which a terminal's Ctrl-C does not reach: this process passes signals
  * on. So it makes no difference whether a signal is sent to npm, to this process, or to both. If this process ends in any
  * way, the whole group ends.
@@ -81,9 +87,7 @@ function watchSignals() {
     for (const signal of SIGNALS) process.off(signal, stop);
     return;
   }
-  // npm cannot pass on SIGKILL. A process that npm has not started may outlive its parent.
-  const parent = process.ppid;
-  const checkParent = () => process.env.npm_lifecycle_event && process.ppid !== parent && stop("SIGTERM");
+  const checkParent = () => process.env.npm_lifecycle_event && process.ppid !== npm && stop("SIGTERM");
   parentTimer = setInterval(checkParent, PARENT_POLL_MS);
   parentTimer.unref();
   process.on("exit", killAll);

@@ -48,7 +48,7 @@ export function killHard(pid) {
  * Returns all processes of the machine that have not ended.
  * @returns {[pid: number, parent: number, name: string][]}
  */
-function processes() {
+export function processes() {
   return readdirSync("/proc").flatMap((pid) => {
     if (!/^\d+$/.test(pid)) return [];
     try {
