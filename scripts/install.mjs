@@ -44,7 +44,7 @@ export function fail(text) {
  * @returns {Promise<Outcome>}
  */
 export async function attempt(command, args, env = process.env) {
-  const options = { cwd: root, env: { ...terminalVariables(), ...env } };
+  const options = { cwd: root, env: { ...terminalVariables(command), ...env } };
   const { child, ended } = start(command, args, { ...options, stdio: ["inherit", messageFd, "pipe"] });
   let messages = "";
   child.stderr?.setEncoding("utf8").on("data", (text) => {
@@ -57,9 +57,9 @@ export async function attempt(command, args, env = process.env) {
 }
 
 /** Variables with which cargo and worker-build write to the pipe of `attempt` as they write to this terminal. */
-function terminalVariables() {
+function terminalVariables(command) {
   const { isTTY, columns } = process.stderr;
-  if (!isTTY) return {};
+  if (!isTTY || !["cargo", "worker-build"].includes(basename(command))) return {};
   const progress = { CARGO_TERM_PROGRESS_WHEN: "always", CARGO_TERM_PROGRESS_WIDTH: String(columns) };
   return process.env.NO_COLOR ? progress : { ...progress, CARGO_TERM_COLOR: "always", CLICOLOR_FORCE: "1" };
 }
