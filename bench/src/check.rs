@@ -38,6 +38,11 @@ impl StartId {
     }
 }
 
+/// Whether an event of this type reports that something is missing or has ended. `hub.open` begins every stream.
+fn is_fault(event: &[u8]) -> bool {
+    event.starts_with(b"hub.") && event != b"hub.open"
+}
+
 /// The faults of streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Faults {
@@ -62,7 +67,7 @@ impl Faults {
 }
 
 /// Checks one stream. Each publisher numbers its events from 0, beginning with its first event after the start id.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Check {
     from: StartId,
     /// How many events were published from the start id up to the newest event that arrived, including missed events.
@@ -100,7 +105,7 @@ impl Check {
             self.event = Event::read(data);
         } else if let Some(id) = field(line, "id:") {
             self.steps = self.from.steps_to(id);
-        } else if field(line, "event:").is_some_and(|event| event.starts_with(b"hub.")) {
+        } else if field(line, "event:").is_some_and(is_fault) {
             self.faults.notices += 1;
         }
     }
@@ -147,11 +152,15 @@ mod tests {
 
     use super::*;
 
+    /// The first block of a stream of the hub, and a heartbeat.
+    const OPEN: &str = "retry: 2873\nid: 7-100\nevent: hub.open\n\
+        data: {\"channel\":\"foo\",\"id\":\"7-100\"}\n\n:\n";
+
     /// Checks blocks of an id and an event's number after the id `7-100`. Numbers from 1,000 on are of a second
     /// publisher.
     fn check(blocks: &[(&str, u32)]) -> Check {
         let mut check = Check::new(StartId::read(b"7-100").unwrap(), 2);
-        for line in ["retry: 3000", ": hello", "id: 7-100", ""] {
+        for line in OPEN.lines() {
             check.line(line.as_bytes());
         }
         for (id, number) in blocks {
@@ -227,7 +236,9 @@ mod tests {
 
     #[test]
     fn a_start_id_is_formatted_as_it_was_parsed() {
-        assert_eq!(StartId::read(b"7-100").unwrap().text(), "7-100");
+        for id in ["7-100", "01M3ZP8X0KQ4T-17"] {
+            assert_eq!(StartId::read(id.as_bytes()).unwrap().text(), id);
+        }
         assert_eq!(StartId::read(b"a-b-0").unwrap().text(), "a-b-0");
         assert!(StartId::read(b"7").is_err());
         assert!(StartId::read(b"7-x").is_err());

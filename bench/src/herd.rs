@@ -1,21 +1,22 @@
-//! A reconnect herd: streams that all resume at once and replay the history. It has its own thread, so that reading its
-//! streams does not delay the reading of the live streams.
+//! A reconnect herd: streams that all resume at once and replay the history. It has its own
+//! threads, so that it does not delay the publishers and the live streams.
 
-use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
+use tokio::io::AsyncReadExt;
 use tokio::sync::oneshot;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::{JoinSet, LocalSet};
 use tokio::time::sleep;
 use url::Url;
 
 use crate::check::{Check, Faults, StartId};
+use crate::reader::{READ, Reader, Receiver};
 use crate::stream::{EventReader, field};
-use crate::subscriber::{READ, read, request_stream};
+use crate::subscriber::request_stream;
 
 /// How long no stream of the herd may receive an event before missing events count as missed.
 const QUIET: Duration = Duration::from_secs(10);
@@ -38,6 +39,8 @@ pub struct Plan {
     pub events: u64,
     /// How many publishers have published these events.
     pub publishers: usize,
+    /// The time between two reads of a stream.
+    pub tick: Duration,
 }
 
 /// The result of a herd.
@@ -89,21 +92,30 @@ impl Herd {
     }
 }
 
-/// The state that the streams of a herd share.
-struct HerdState {
-    plan: Plan,
+/// Checks all streams of a herd.
+struct Checked {
     begun: Instant,
-    /// The buffer into which all streams read, one after the other.
-    buffer: RefCell<Vec<u8>>,
-    progress: RefCell<Progress>,
-}
-
-#[derive(Default)]
-struct Progress {
+    /// How many events a stream has to receive to have caught up.
+    events: u64,
+    checks: Vec<Check>,
     took: Vec<Duration>,
     ended: usize,
-    /// Why the server refused a stream.
-    refused: Option<anyhow::Error>,
+}
+
+impl Receiver for Checked {
+    fn line(&mut self, stream: usize, line: &[u8], now: Instant) {
+        let check = &mut self.checks[stream];
+        let before = check.reached;
+        check.line(line);
+        if before < self.events && check.reached >= self.events {
+            let took = now.saturating_duration_since(self.begun);
+            self.took.push(took);
+        }
+    }
+
+    fn ended(&mut self) {
+        self.ended += 1;
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -113,114 +125,82 @@ async fn run(
     end: oneshot::Receiver<u64>,
 ) -> Result<HerdResult> {
     let all = async {
-        let shared = Rc::new(HerdState {
-            plan,
+        let checks = vec![Check::new(plan.from.clone(), plan.publishers); plan.streams];
+        let checked = Checked {
             begun: Instant::now(),
-            buffer: RefCell::new(vec![0; READ]),
-            progress: RefCell::default(),
-        });
-        let checks: Vec<_> = (0..shared.plan.streams)
-            .map(|_| {
-                let check = Rc::new(RefCell::new(Check::new(
-                    shared.plan.from.clone(),
-                    shared.plan.publishers,
-                )));
-                spawn_local(stream(shared.clone(), check.clone()));
-                check
-            })
-            .collect();
-        until_received(&shared, &checks, shared.plan.events).await;
+            events: plan.events,
+            checks,
+            took: Vec::new(),
+            ended: 0,
+        };
+        let (reader, plan) = (Reader::start(checked, plan.tick)?, Rc::new(plan));
+        let reader = Rc::new(reader);
+        let mut opening = JoinSet::new();
+        for number in 0..plan.streams {
+            let (reader, plan) = (reader.clone(), plan.clone());
+            opening.spawn_local(async move {
+                let from = plan.from.text();
+                let stream = request_stream(&plan.url, plan.address, Some(&from)).await?;
+                reader.add(number, stream).await
+            });
+        }
+        while let Some(opened) = opening.join_next().await {
+            opened??;
+        }
+        until_received(&reader, plan.events).await;
         let _ = caught_up.send(());
         let events = end.await?;
-        until_received(&shared, &checks, events).await;
+        until_received(&reader, events).await;
 
+        let checked = reader.receiver();
         let mut faults = Faults::default();
-        for check in &checks {
-            faults.add(check.borrow().faults_of(events));
+        for check in &checked.checks {
+            faults.add(check.faults_of(events));
         }
-        let mut progress = shared.progress.take();
-        progress.took.sort();
-        match progress.refused {
-            Some(error) => Err(error),
-            None => Ok(HerdResult {
-                took: progress.took,
-                faults,
-                ended: progress.ended,
-            }),
-        }
+        let mut took = checked.took.clone();
+        took.sort();
+        Ok(HerdResult {
+            took,
+            faults,
+            ended: checked.ended,
+        })
     };
     LocalSet::new().run_until(all).await
 }
 
-/// Waits until all streams have their first `events` events, or no more events arrive, or the server refused a stream.
-async fn until_received(shared: &HerdState, checks: &[Rc<RefCell<Check>>], events: u64) {
-    let due = checks.len() as u64 * events;
+/// Waits until all streams have their first `events` events, or no more events arrive.
+async fn until_received(reader: &Reader<Checked>, events: u64) {
     let received = || {
-        let each = checks
-            .iter()
-            .map(|check| check.borrow().reached.min(events));
-        each.sum::<u64>()
+        let checked = reader.receiver();
+        let each = checked.checks.iter().map(|check| check.reached.min(events));
+        (each.sum::<u64>(), checked.checks.len() as u64 * events)
     };
-    let (mut seen, mut since) = (received(), Instant::now());
-    while seen < due && since.elapsed() < QUIET && shared.progress.borrow().refused.is_none() {
+    let ((mut seen, due), mut since) = (received(), Instant::now());
+    while seen < due && since.elapsed() < QUIET {
         sleep(POLL).await;
-        let now = received();
+        let (now, _) = received();
         if now > seen {
             (seen, since) = (now, Instant::now());
         }
     }
 }
 
-/// Opens a stream and reads it to its end.
-async fn stream(shared: Rc<HerdState>, check: Rc<RefCell<Check>>) {
-    let mut events = EventReader::default();
-    let error = match read_all(&shared, &check, &mut events).await {
-        Err(error) => error,
-        Ok(never) => match never {},
-    };
-    let mut progress = shared.progress.borrow_mut();
-    if events.is_open() {
-        progress.ended += 1;
-    } else {
-        progress.refused = Some(error);
-    }
-}
-
-async fn read_all(
-    shared: &HerdState,
-    check: &RefCell<Check>,
-    events: &mut EventReader,
-) -> Result<std::convert::Infallible> {
-    let Plan { url, address, .. } = &shared.plan;
-    let stream = request_stream(url, *address, Some(&shared.plan.from.text())).await?;
-    loop {
-        let take = |bytes: &[u8]| {
-            let mut check = check.borrow_mut();
-            let before = check.reached;
-            events.read(bytes, |line| check.line(line))?;
-            if before < shared.plan.events && check.reached >= shared.plan.events {
-                let took = shared.begun.elapsed();
-                shared.progress.borrow_mut().took.push(took);
-            }
-            Ok(())
-        };
-        read(&stream, &shared.buffer, take).await?;
-    }
-}
-
 /// The current id of a channel: the first id that a new stream sends.
 pub async fn current_id(url: &Url, address: SocketAddr) -> Result<StartId> {
-    let stream = request_stream(url, address, None).await?;
-    let buffer = RefCell::new(vec![0; READ]);
+    let mut stream = request_stream(url, address, None).await?;
+    let mut buffer = vec![0; READ];
     let mut events = EventReader::default();
     let mut id = None;
-    while id.is_none() {
-        let take = |bytes: &[u8]| {
-            events.read(bytes, |line| {
-                id = id.take().or_else(|| field(line, "id:").map(StartId::read));
-            })
-        };
-        read(&stream, &buffer, take).await?;
+    loop {
+        let length = stream.read(&mut buffer).await?;
+        if length == 0 {
+            bail!("the server ended the stream");
+        }
+        events.read(&buffer[..length], |line| {
+            id = id.take().or_else(|| field(line, "id:").map(StartId::read));
+        })?;
+        if let Some(id) = id {
+            return id;
+        }
     }
-    id.unwrap_or_else(|| Err(anyhow!("the stream begins without an id")))
 }

@@ -2,7 +2,8 @@
 //! publish. It opens streams, publishes events with a number and a time, checks that every stream receives every event
 //! in order, and prints one JSON object: a [`report::Report`], or a [`report::Replay`] if a herd replays the history.
 //!
-//! It uses only one thread, and a second one for a herd, so that the server can use the other cores.
+//! One thread publishes and another one reads all streams, so that reading does not delay the publishers. A herd has two
+//! more threads. All of them together should use less than half a core, so that the server has the others.
 
 mod check;
 mod event;
@@ -10,6 +11,7 @@ mod herd;
 mod options;
 mod process;
 mod publisher;
+mod reader;
 mod replay;
 mod report;
 mod run;

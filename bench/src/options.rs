@@ -50,6 +50,9 @@ pub struct Options {
     /// Size of an event's data in bytes
     #[arg(long, default_value_t = 64)]
     pub payload: usize,
+    /// How often the streams are read, in milliseconds. Latencies may be longer by this time
+    #[arg(long, default_value_t = 2.0)]
+    pub tick_ms: f64,
     /// Time between two samples in seconds
     #[arg(long)]
     pub sample_seconds: Option<f64>,
@@ -82,6 +85,10 @@ impl Options {
             self.rate.is_none_or(|rate| rate > 0.0),
             "--rate has to be above 0"
         );
+        ensure!(
+            (0.0..=1_000.0).contains(&self.tick_ms),
+            "--tick-ms has to be from 0 to 1000"
+        );
         let share = self.publishers as u32 * self.batch;
         ensure!(
             self.events.is_multiple_of(share) && self.warm_up.is_multiple_of(share),
@@ -104,6 +111,11 @@ impl Options {
             );
         }
         Ok(())
+    }
+
+    /// The time between two reads of a stream.
+    pub fn tick(&self) -> Duration {
+        Duration::from_secs_f64(self.tick_ms / 1_000.0)
     }
 
     /// How many events each publisher publishes.

@@ -13,7 +13,7 @@ use crate::options::{Options, target};
 use crate::process::ProcessTree;
 use crate::report::{Latency, Replay};
 use crate::run::{due, open, publishers, until_all_arrived};
-use crate::subscriber::Shared;
+use crate::subscriber::Subscribers;
 use crate::tally::Counts;
 
 /// The fewest events from which a 99th percentile is computed. All deliveries of an event are late together, so fewer
@@ -28,15 +28,15 @@ pub async fn run(options: &Options) -> Result<Replay> {
     let mut own = ProcessTree::new(std::process::id());
     let interval = options.interval().context("--herd needs a rate")?;
     let filled = options.replay - options.events;
-    let shared = Shared::new(options.publishers, 0);
-    let publishers = publishers(options, &shared)?;
+    let subscribers = Subscribers::new(options, 0)?;
+    let publishers = publishers(options, &subscribers)?;
     let filler = publishers.first().context("--herd needs a publisher")?;
 
     let (url, address) = target(&options.subscribe, 0)?;
     let from = current_id(&url, address).await?;
     // Only one publisher fills the history, so that each event is stored in its own row.
     filler.publish(0, filled, Instant::now(), None).await?;
-    let _stalled = open(options, &shared).await?;
+    let _stalled = open(options, &subscribers).await?;
 
     // Publishes the events from `from` to before `to` of each publisher, beginning at `start`.
     let publish = |from: u32, to: u32, start: Instant| {
@@ -58,13 +58,13 @@ pub async fn run(options: &Options) -> Result<Replay> {
             anyhow::Ok(())
         }
     };
-    let latency = || replace(&mut shared.tally.borrow_mut().load, Counts::new());
+    let latency = || replace(&mut subscribers.received().tally.load, Counts::new());
     let (warm_up, measured) = (options.warm_up_each(), options.events_each());
     publish(0, warm_up, Instant::now()).await?;
-    until_all_arrived(options, &shared, warm_up, || ()).await;
+    until_all_arrived(options, &subscribers, warm_up, || ()).await;
     latency();
     publish(warm_up, measured, Instant::now()).await?;
-    until_all_arrived(options, &shared, measured, || ()).await;
+    until_all_arrived(options, &subscribers, measured, || ()).await;
     let before = latency();
     let (at_start, own_at_start) = (usage(), own.usage());
     let mut herd = Herd::start(Plan {
@@ -74,6 +74,7 @@ pub async fn run(options: &Options) -> Result<Replay> {
         from,
         events: u64::from(options.replay),
         publishers: options.publishers,
+        tick: options.tick(),
     });
     let caught_up = Cell::new(false);
     let live_load = async {
@@ -94,12 +95,12 @@ pub async fn run(options: &Options) -> Result<Replay> {
         anyhow::Ok((usage(), own.usage()))
     };
     let (each, (at_end, own_at_end)) = try_join!(live_load, usages)?;
-    until_all_arrived(options, &shared, each, || ()).await;
+    until_all_arrived(options, &subscribers, each, || ()).await;
     let live = u64::from(each) * options.publishers as u64;
     let result = herd.end(u64::from(filled) + live).await?;
 
     let meanwhile = (each - measured) * options.publishers as u32;
-    let tally = shared.tally.borrow();
+    let tally = &subscribers.received().tally;
     let all = result.took.len() == options.herd;
     let seconds = result
         .took

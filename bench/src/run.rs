@@ -13,7 +13,7 @@ use crate::options::{Options, target};
 use crate::process::{ProcessTree, Usage};
 use crate::publisher::Publisher;
 use crate::report::{Latency, Memory, Report, Sample};
-use crate::subscriber::{Shared, subscribe, subscribe_stalled};
+use crate::subscriber::{Subscribers, subscribe_stalled};
 use crate::tally::Counts;
 
 /// How many streams are being opened at the same time.
@@ -39,11 +39,11 @@ pub async fn run(options: &Options) -> Result<Report> {
     options.check()?;
     let mut server = options.pid.map(ProcessTree::new);
     let mut usage = || server.as_mut().map(ProcessTree::usage);
-    let shared = Shared::new(options.publishers, options.warm_up_each());
-    let publishers = publishers(options, &shared)?;
+    let subscribers = Subscribers::new(options, options.warm_up_each())?;
+    let publishers = publishers(options, &subscribers)?;
 
     let before = usage();
-    let _stalled = open(options, &shared).await?;
+    let _stalled = open(options, &subscribers).await?;
     sleep(SETTLE).await;
     let idle = usage();
     if options.fill_mib > 0 {
@@ -52,25 +52,26 @@ pub async fn run(options: &Options) -> Result<Report> {
     }
     let warm_up = options.warm_up_each();
     publish(options, &publishers, 0, warm_up).await?;
-    until_all_arrived(options, &shared, warm_up, || ()).await;
+    until_all_arrived(options, &subscribers, warm_up, || ()).await;
 
     let at_start = usage();
     let mut own = ProcessTree::new(std::process::id());
     let own_at_start = own.usage();
-    let started = shared.begun.elapsed();
-    let samples = Samples::start(options, &shared);
+    let started = subscribers.begun.elapsed();
+    let samples = Samples::start(options, &subscribers);
     publish(options, &publishers, warm_up, options.events_each()).await?;
-    let (at_end, own_at_end) = until_all_arrived(options, &shared, options.events_each(), || {
-        (usage(), own.usage())
-    })
-    .await;
+    let (at_end, own_at_end) =
+        until_all_arrived(options, &subscribers, options.events_each(), || {
+            (usage(), own.usage())
+        })
+        .await;
 
-    let tally = shared.tally.borrow();
+    let tally = &subscribers.received().tally;
     let delivered = tally.load.delivered;
     let seconds = if delivered > 0 {
         (tally.last - started).as_secs_f64()
     } else {
-        (shared.begun.elapsed() - started).as_secs_f64()
+        (subscribers.begun.elapsed() - started).as_secs_f64()
     };
     let cpu = at_start
         .zip(at_end)
@@ -108,7 +109,7 @@ fn memory(options: &Options, usages: [Option<Usage>; 4]) -> Option<Memory> {
 }
 
 /// Opens all streams. Returns the streams that never read, because they are closed when they are dropped.
-pub async fn open(options: &Options, shared: &Rc<Shared>) -> Result<Vec<TcpStream>> {
+pub async fn open(options: &Options, subscribers: &Rc<Subscribers>) -> Result<Vec<TcpStream>> {
     let mut stalled = Vec::new();
     let mut opening = JoinSet::new();
     for number in 0..options.subscribers {
@@ -122,8 +123,8 @@ pub async fn open(options: &Options, shared: &Rc<Shared>) -> Result<Vec<TcpStrea
         {
             opened??;
         }
-        let shared = shared.clone();
-        opening.spawn_local(async move { subscribe(&url, address, shared).await });
+        let subscribers = subscribers.clone();
+        opening.spawn_local(async move { subscribers.add(number, &url, address).await });
     }
     while let Some(opened) = opening.join_next().await {
         opened??;
@@ -132,7 +133,7 @@ pub async fn open(options: &Options, shared: &Rc<Shared>) -> Result<Vec<TcpStrea
 }
 
 /// Creates all publishers.
-pub fn publishers(options: &Options, shared: &Shared) -> Result<Vec<Rc<Publisher>>> {
+pub fn publishers(options: &Options, subscribers: &Subscribers) -> Result<Vec<Rc<Publisher>>> {
     let publisher = |number| {
         let (url, _) = target(&options.publish, number % options.channels)?;
         Ok(Rc::new(Publisher::new(
@@ -140,7 +141,7 @@ pub fn publishers(options: &Options, shared: &Shared) -> Result<Vec<Rc<Publisher
             number,
             options.batch,
             options.payload,
-            shared.begun,
+            subscribers.begun,
         )?))
     };
     (0..options.publishers).map(publisher).collect()
@@ -197,7 +198,7 @@ pub fn due(options: &Options, events: u32) -> u64 {
 /// `measure` when the last event has arrived, and returns its result.
 pub async fn until_all_arrived<T>(
     options: &Options,
-    shared: &Shared,
+    subscribers: &Subscribers,
     events: u32,
     mut measure: impl FnMut() -> T,
 ) -> T {
@@ -206,7 +207,7 @@ pub async fn until_all_arrived<T>(
     let mut measured = None;
     while seen < due && since.elapsed() < QUIET {
         sleep(POLL).await;
-        let now = shared.tally.borrow().seen;
+        let now = subscribers.received().tally.seen;
         if now > seen {
             (seen, since) = (now, Instant::now());
             measured = None;
@@ -224,10 +225,10 @@ struct Samples(Rc<RefCell<Vec<Sample>>>);
 
 impl Samples {
     /// Takes a sample every `--sample-seconds`. Takes none without that option or without `--pid`.
-    fn start(options: &Options, shared: &Rc<Shared>) -> Self {
+    fn start(options: &Options, subscribers: &Rc<Subscribers>) -> Self {
         let samples = Rc::new(RefCell::new(Vec::new()));
         if let (Some(seconds), Some(pid)) = (options.sample_seconds, options.pid) {
-            let (samples, shared) = (samples.clone(), shared.clone());
+            let (samples, subscribers) = (samples.clone(), subscribers.clone());
             spawn_local(async move {
                 let mut server = ProcessTree::new(pid);
                 let (mut usage, start) = (server.usage(), Instant::now());
@@ -235,7 +236,7 @@ impl Samples {
                     sleep(Duration::from_secs_f64(seconds)).await;
                     let before = std::mem::replace(&mut usage, server.usage());
                     let counts =
-                        std::mem::replace(&mut shared.tally.borrow_mut().sample, Counts::new());
+                        std::mem::replace(&mut subscribers.received().tally.sample, Counts::new());
                     let cpu = usage.cpu.saturating_sub(before.cpu).as_secs_f64();
                     samples.borrow_mut().push(Sample {
                         second: start.elapsed().as_secs_f64(),

@@ -1,82 +1,86 @@
-//! A subscriber, which reads one stream.
+//! Opens streams, and counts what they receive.
 
-use std::cell::RefCell;
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::sync::MutexGuard;
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::oneshot;
 use url::Url;
 
 use crate::event::Event;
-use crate::stream::{EventReader, field};
+use crate::options::Options;
+use crate::reader::{Reader, Receiver};
+use crate::stream::field;
 use crate::tally::{Expected, Tally};
-
-/// How many bytes are read at once. A stream that lags has more to read than one that keeps up.
-pub const READ: usize = 256 * 1024;
 
 /// The receive buffer of a stream that never reads. It is small, so that it fills up soon.
 const STALLED_BUFFER: u32 = 4 * 1024;
 
-/// How long the server may take to accept a stream.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The state that all streams share.
-pub struct Shared {
+/// The subscribers of a run, except those of a herd.
+pub struct Subscribers {
     /// When the run began. The times of events are relative to it.
     pub begun: Instant,
-    /// What all streams have received.
-    pub tally: RefCell<Tally>,
-    /// The buffer into which all streams read, one after the other.
-    pub buffer: RefCell<Vec<u8>>,
-    /// How many publishers there are.
-    pub publishers: usize,
-    /// How many events each publisher publishes before the measurement begins.
-    pub warm_up: u32,
+    reader: Reader<Counted>,
 }
 
-impl Shared {
-    /// The state at the beginning of a run.
-    pub fn new(publishers: usize, warm_up: u32) -> Rc<Self> {
-        Rc::new(Self {
-            begun: Instant::now(),
-            tally: RefCell::new(Tally::new()),
-            buffer: RefCell::new(vec![0; READ]),
-            publishers,
+impl Subscribers {
+    /// No subscribers yet. Events of a publisher with numbers below `warm_up` are not measured.
+    pub fn new(options: &Options, warm_up: u32) -> Result<Rc<Self>> {
+        let begun = Instant::now();
+        let counted = Counted {
+            begun,
             warm_up,
-        })
+            tally: Tally::new(),
+            expected: vec![Expected::new(options.publishers); options.subscribers],
+        };
+        Ok(Rc::new(Self {
+            begun,
+            reader: Reader::start(counted, options.tick())?,
+        }))
+    }
+
+    /// Opens a stream with a number below `--subscribers`, and reads it until the server ends it. Returns when the server
+    /// has accepted it.
+    pub async fn add(&self, number: usize, url: &Url, address: SocketAddr) -> Result<()> {
+        let stream = request_stream(url, address, None).await?;
+        self.reader.add(number, stream).await
+    }
+
+    /// What the streams have received. Reading stops while the guard exists.
+    pub fn received(&self) -> MutexGuard<'_, Counted> {
+        self.reader.receiver()
     }
 }
 
-/// Opens a stream and reads it in the background until the server ends it. Returns when the server has accepted it.
-pub async fn subscribe(url: &Url, address: SocketAddr, shared: Rc<Shared>) -> Result<()> {
-    let stream = request_stream(url, address, None).await?;
-    let (open, opened) = oneshot::channel();
-    tokio::task::spawn_local(async move {
-        let mut reader = Reader::new(stream, shared);
-        let mut open = Some(open);
-        let end = loop {
-            if let Err(error) = reader.read().await {
-                break error;
-            }
-            if reader.events.is_open()
-                && let Some(open) = open.take()
-            {
-                let _ = open.send(Ok(()));
-            }
+/// Checks the order of the events of each stream, and counts them.
+pub struct Counted {
+    begun: Instant,
+    warm_up: u32,
+    /// The counts of all streams together.
+    pub tally: Tally,
+    /// What each stream expects next.
+    expected: Vec<Expected>,
+}
+
+impl Receiver for Counted {
+    fn line(&mut self, stream: usize, line: &[u8], now: Instant) {
+        let Some(event) = field(line, "data:").and_then(Event::read) else {
+            return;
         };
-        reader.shared.tally.borrow_mut().ended += 1;
-        if let Some(open) = open {
-            let _ = open.send(Err(end));
+        if self.expected[stream].in_order(event) {
+            let now = now.saturating_duration_since(self.begun);
+            self.tally.arrived(event, now, event.number >= self.warm_up);
+        } else {
+            self.tally.out_of_order += 1;
         }
-    });
-    tokio::time::timeout(PATIENCE, opened)
-        .await
-        .context("the server did not answer a subscriber")??
+    }
+
+    fn ended(&mut self) {
+        self.tally.ended += 1;
+    }
 }
 
 /// Opens a stream and never reads from it. The stream is closed when the returned connection is dropped.
@@ -126,60 +130,4 @@ async fn request(
     );
     stream.write_all(request.as_bytes()).await?;
     Ok(stream)
-}
-
-/// Waits for bytes and calls `take` with them. Fails at the end of the stream.
-pub async fn read(
-    stream: &TcpStream,
-    buffer: &RefCell<Vec<u8>>,
-    take: impl FnOnce(&[u8]) -> Result<()>,
-) -> Result<()> {
-    stream.readable().await?;
-    let mut buffer = buffer.borrow_mut();
-    match stream.try_read(&mut buffer) {
-        Ok(0) => bail!("the server ended the stream"),
-        Ok(length) => take(&buffer[..length]),
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Reads a stream and counts its events.
-struct Reader {
-    stream: TcpStream,
-    shared: Rc<Shared>,
-    events: EventReader,
-    expected: Expected,
-}
-
-impl Reader {
-    fn new(stream: TcpStream, shared: Rc<Shared>) -> Self {
-        let expected = Expected::new(shared.publishers);
-        Self {
-            stream,
-            shared,
-            events: EventReader::default(),
-            expected,
-        }
-    }
-
-    /// Waits for bytes and processes them. Fails at the end of the stream.
-    async fn read(&mut self) -> Result<()> {
-        let (shared, expected) = (&self.shared, &mut self.expected);
-        let take = |bytes: &[u8]| {
-            let now = shared.begun.elapsed();
-            let mut tally = shared.tally.borrow_mut();
-            self.events.read(bytes, |line| {
-                let Some(event) = field(line, "data:").and_then(Event::read) else {
-                    return;
-                };
-                if expected.in_order(event) {
-                    tally.arrived(event, now, event.number >= shared.warm_up);
-                } else {
-                    tally.out_of_order += 1;
-                }
-            })
-        };
-        read(&self.stream, &shared.buffer, take).await
-    }
 }

@@ -74,7 +74,7 @@ impl Tally {
 }
 
 /// The events that one stream expects next.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Expected {
     /// The number of the next event of each publisher.
     next: Vec<u32>,

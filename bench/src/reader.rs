@@ -1,0 +1,324 @@
+//! A thread that reads many streams in ticks: it sleeps, drains every socket that has bytes, and sleeps again.
+//!
+//! A reader that waits for each write makes the server pay for waking it, because both are on one machine. How much that
+//! costs depends on the processor, and it costs the most for servers that write each event by itself. A client behind a
+//! network does not cost its server anything like it. In ticks, all servers pay the same: nothing.
+
+use std::io::{ErrorKind, Read};
+use std::sync::mpsc::{self, TryRecvError};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Error, Result, anyhow};
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use tokio::sync::oneshot;
+
+use crate::stream::EventReader;
+
+/// How many bytes are read at once: more than a stream that keeps up receives in a tick.
+pub const READ: usize = 256 * 1024;
+
+/// How many sockets are taken from the operating system at once.
+const SOCKETS: usize = 1_024;
+
+/// How long the server may take to accept a stream.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What becomes of the contents of streams. All streams of a reader share one receiver.
+pub trait Receiver: Send + 'static {
+    /// Processes a line of the stream with the number `stream`, which was read at `now`.
+    fn line(&mut self, stream: usize, line: &[u8], now: Instant);
+
+    /// The server has ended a stream that it had accepted.
+    fn ended(&mut self);
+}
+
+/// A thread that reads streams. It ends when this is dropped, and closes its streams.
+pub struct Reader<R> {
+    receiver: Arc<Mutex<R>>,
+    streams: mpsc::Sender<Opening>,
+}
+
+/// A stream whose request was sent.
+struct Opening {
+    number: usize,
+    stream: std::net::TcpStream,
+    /// Told when the server has accepted or refused the stream.
+    opened: oneshot::Sender<Result<()>>,
+}
+
+impl<R: Receiver> Reader<R> {
+    /// Starts a thread that reads once in every `tick`.
+    pub fn start(receiver: R, tick: Duration) -> Result<Self> {
+        let receiver = Arc::new(Mutex::new(receiver));
+        let (streams, opening) = mpsc::channel();
+        let mut thread = Thread {
+            poll: Poll::new()?,
+            opening,
+            receiver: receiver.clone(),
+            streams: Vec::new(),
+            buffer: vec![0; READ],
+        };
+        std::thread::Builder::new()
+            .name("reader".to_owned())
+            .spawn(move || thread.run(tick))?;
+        Ok(Self { receiver, streams })
+    }
+
+    /// What the streams have received. Reading stops while the guard exists.
+    pub fn receiver(&self) -> MutexGuard<'_, R> {
+        self.receiver.lock().expect("the reader has not panicked")
+    }
+
+    /// Reads a stream whose request was sent, until the server ends it. Returns when the server has accepted it.
+    pub async fn add(&self, number: usize, stream: tokio::net::TcpStream) -> Result<()> {
+        let (opened, accepted) = oneshot::channel();
+        let opening = Opening {
+            number,
+            stream: stream.into_std()?,
+            opened,
+        };
+        self.streams
+            .send(opening)
+            .map_err(|_| anyhow!("the reader has ended"))?;
+        tokio::time::timeout(PATIENCE, accepted)
+            .await
+            .context("the server did not answer a subscriber")?
+            .context("the reader has ended")?
+    }
+}
+
+/// The state of the thread.
+struct Thread<R> {
+    poll: Poll,
+    opening: mpsc::Receiver<Opening>,
+    receiver: Arc<Mutex<R>>,
+    /// The streams in the order of their tokens. `None` for a stream that has ended.
+    streams: Vec<Option<Stream>>,
+    /// The buffer into which all streams read, one after the other.
+    buffer: Vec<u8>,
+}
+
+impl<R: Receiver> Thread<R> {
+    fn run(&mut self, tick: Duration) {
+        let mut sockets = Events::with_capacity(SOCKETS);
+        let mut due = Instant::now();
+        // A tick that is late does not make the next one earlier.
+        loop {
+            due = Instant::now().max(due + tick);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            if self.accept() == Owner::Gone {
+                return;
+            }
+            while self.drain_ready(&mut sockets) == SOCKETS {}
+        }
+    }
+
+    /// Takes over the streams that were added.
+    fn accept(&mut self) -> Owner {
+        loop {
+            match self.opening.try_recv() {
+                Ok(opening) => self.register(opening),
+                Err(TryRecvError::Empty) => return Owner::Waiting,
+                Err(TryRecvError::Disconnected) => return Owner::Gone,
+            }
+        }
+    }
+
+    fn register(&mut self, opening: Opening) {
+        let mut socket = TcpStream::from_std(opening.stream);
+        let token = Token(self.streams.len());
+        let registry = self.poll.registry();
+        if let Err(error) = registry.register(&mut socket, token, Interest::READABLE) {
+            let _ = opening.opened.send(Err(error.into()));
+            return;
+        }
+        self.streams.push(Some(Stream {
+            number: opening.number,
+            socket,
+            events: EventReader::default(),
+            opened: Some(opening.opened),
+        }));
+    }
+
+    /// Drains the sockets that have bytes now, without waiting. Returns how many sockets there were.
+    fn drain_ready(&mut self, sockets: &mut Events) -> usize {
+        match self.poll.poll(sockets, Some(Duration::ZERO)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => return 0,
+            Err(error) => panic!("the sockets cannot be polled: {error}"),
+        }
+        let mut receiver = self.receiver.lock().expect("no user of the lock panics");
+        for socket in sockets.iter() {
+            let slot = self.streams.get_mut(socket.token().0);
+            let Some(slot) = slot else { continue };
+            let Some(stream) = slot else { continue };
+            if let Err(error) = stream.drain(socket, &mut self.buffer, &mut *receiver) {
+                let opened = stream.opened.take();
+                *slot = None;
+                match opened {
+                    Some(opened) => drop(opened.send(Err(error))),
+                    None => receiver.ended(),
+                }
+            }
+        }
+        sockets.iter().count()
+    }
+}
+
+/// Whether the owner of a reader still needs it.
+#[derive(PartialEq, Eq)]
+enum Owner {
+    Waiting,
+    Gone,
+}
+
+/// A stream that is being read.
+struct Stream {
+    number: usize,
+    socket: TcpStream,
+    events: EventReader,
+    /// `None` if the server has accepted the stream.
+    opened: Option<oneshot::Sender<Result<()>>>,
+}
+
+impl Stream {
+    /// Reads until nothing is left. Fails at the end of the stream.
+    fn drain(
+        &mut self,
+        ready: &Event,
+        buffer: &mut [u8],
+        receiver: &mut impl Receiver,
+    ) -> Result<()> {
+        loop {
+            let length = match self.socket.read(buffer) {
+                Ok(0) => return Err(anyhow!("the server ended the stream")),
+                Ok(length) => length,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Error::from(error)),
+            };
+            let (number, now) = (self.number, Instant::now());
+            let bytes = &buffer[..length];
+            self.events
+                .read(bytes, |line| receiver.line(number, line, now))?;
+            if self.events.is_open()
+                && let Some(opened) = self.opened.take()
+            {
+                let _ = opened.send(Ok(()));
+            }
+            // A read that does not fill the buffer has taken everything, except the end of the stream.
+            if length < buffer.len() && !ready.is_read_closed() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Keeps all lines with the number of their stream.
+    #[derive(Default)]
+    struct Lines {
+        lines: Vec<(usize, String)>,
+        ended: usize,
+    }
+
+    impl Receiver for Lines {
+        fn line(&mut self, stream: usize, line: &[u8], _: Instant) {
+            let line = String::from_utf8_lossy(line).into_owned();
+            self.lines.push((stream, line));
+        }
+
+        fn ended(&mut self) {
+            self.ended += 1;
+        }
+    }
+
+    const TICK: Duration = Duration::from_millis(1);
+
+    const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
+
+    /// Returns a connection and its other end.
+    async fn pair() -> (tokio::net::TcpStream, std::net::TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = tokio::net::TcpStream::connect(listener.local_addr().unwrap());
+        (client.await.unwrap(), listener.accept().unwrap().0)
+    }
+
+    async fn until(reader: &Reader<Lines>, done: impl Fn(&Lines) -> bool) {
+        let since = Instant::now();
+        while !done(&reader.receiver()) {
+            assert!(since.elapsed() < Duration::from_secs(10), "timed out");
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_passes_on_every_line_of_every_stream_and_reports_its_end() {
+        let reader = Reader::start(Lines::default(), TICK).unwrap();
+        let mut servers = Vec::new();
+        for number in [3, 5] {
+            let (client, mut server) = pair().await;
+            server.write_all(HEAD).unwrap();
+            reader.add(number, client).await.unwrap();
+            server.write_all(b"data: 1\nda").unwrap();
+            servers.push(server);
+        }
+        let first = |number| (number, "data: 1".to_owned());
+        until(&reader, |all| all.lines.len() == 2).await;
+        for number in [3, 5] {
+            assert!(reader.receiver().lines.contains(&first(number)));
+        }
+        // These bytes and the end may arrive in the same tick.
+        let mut server = servers.remove(0);
+        server.write_all(b"ta: 2\n").unwrap();
+        drop(server);
+        until(&reader, |all| all.ended == 1).await;
+        let last = reader.receiver().lines.pop();
+        assert_eq!(last, Some((3, "data: 2".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_stream_larger_than_the_buffer_is_read_to_its_end() {
+        let reader = Reader::start(Lines::default(), TICK).unwrap();
+        let (client, mut server) = pair().await;
+        let lines = 100_000;
+        std::thread::spawn(move || {
+            server.write_all(HEAD).unwrap();
+            server.write_all("data: 0123456789\n".repeat(lines).as_bytes())
+        });
+        reader.add(0, client).await.unwrap();
+        until(&reader, |all| all.ended == 1).await;
+        assert_eq!(reader.receiver().lines.len(), lines);
+    }
+
+    #[tokio::test]
+    async fn a_refused_stream_is_an_error_and_no_end() {
+        let reader = Reader::start(Lines::default(), TICK).unwrap();
+        let (client, mut server) = pair().await;
+        server.write_all(b"HTTP/1.1 503 No\r\n\r\n").unwrap();
+        let error = reader.add(0, client).await.unwrap_err();
+        assert!(error.to_string().contains("503"), "{error}");
+        assert_eq!(reader.receiver().ended, 0);
+    }
+
+    #[tokio::test]
+    async fn the_streams_of_a_reader_are_closed_with_it() {
+        let reader = Reader::start(Lines::default(), TICK).unwrap();
+        let (client, mut server) = pair().await;
+        server.write_all(HEAD).unwrap();
+        reader.add(0, client).await.unwrap();
+        drop(reader);
+        let timeout = Some(Duration::from_secs(10));
+        server.set_read_timeout(timeout).unwrap();
+        assert_eq!(server.read(&mut [0]).unwrap(), 0);
+    }
+}
