@@ -1,5 +1,11 @@
 // Computes the figures of the tables from the reports of the load generator.
 
+/**
+ * How many cores the load generator may use. With half a core or more, its own speed or its share of the machine may
+ * have decided the figures of a run, so such a run is called generator-bound.
+ */
+export const GENERATOR_CORES = 0.5;
+
 /** Returns the figures of one run. Times have the units of the table. A KiB is 1,024 bytes, and an MB a million. */
 export function figuresOf(report) {
   const { memory, delivered } = report;
@@ -10,7 +16,9 @@ export function figuresOf(report) {
     cpu: ifDelivered(report.cpu_us_per_delivery),
     cores: report.cpu_cores,
     cpuSeconds: report.cpu_cores * report.seconds,
-    generatorCores: report.generator_cores,
+    generatorCores: ifDelivered(report.generator_cores),
+    // Old results have no ticks.
+    tick: ifDelivered(report.tick_ms ?? NaN),
     p50: ifDelivered(report.p50_ms),
     p99: ifDelivered(report.p99_ms),
     max: ifDelivered(report.max_ms),
@@ -33,13 +41,24 @@ export function completed(runs = []) {
   return runs.filter(({ error }) => error === undefined);
 }
 
-/** Returns the medians of the runs that did not fail, but the sum of the losses. Returns undefined if all failed. */
+/**
+ * Returns the medians of the runs that did not fail, but the sum of the losses, and the most that the generator used.
+ * Returns undefined if all failed.
+ */
 export function mediansOf(runs) {
   const figures = completed(runs).map(figuresOf);
   if (figures.length === 0) return undefined;
   const entries = Object.keys(figures[0]).map((name) => [name, median(figures.map((one) => one[name]))]);
   const lost = figures.reduce((sum, one) => sum + one.lost, 0);
-  return { ...Object.fromEntries(entries), lost };
+  return { ...Object.fromEntries(entries), lost, generatorCores: mostGeneratorCores(runs) };
+}
+
+/** Returns the most cores that the generator used in a run, also in a run of a replay. Returns NaN if it is unknown. */
+export function mostGeneratorCores(runs) {
+  const cores = completed(runs)
+    .map(({ generator_cores, delivered }) => (delivered === 0 ? null : generator_cores))
+    .filter((cores) => Number.isFinite(cores));
+  return cores.length > 0 ? Math.max(...cores) : NaN;
 }
 
 /** Returns the median of the rows written per 1,000 events. */
@@ -61,7 +80,7 @@ export function replayFigures(runs) {
   const reports = completed(runs);
   if (reports.length === 0) return undefined;
   const medianOf = (of) => median(reports.map(of));
-  // Runs without this figure are left out. If no run has it, the median is NaN, which is shown as a dash.
+  // A run may lack this figure, and is then left out. If no run has it, the median is NaN, which is shown as a dash.
   const medianOfKnown = (of) => median(reports.map(of).filter((value) => Number.isFinite(value)));
   // If a stream did not receive all events, the replay counts as infinitely long.
   const secondsOf = (time) => medianOf((report) => report[time] ?? Infinity);
@@ -70,7 +89,7 @@ export function replayFigures(runs) {
     half: secondsOf("median_seconds"),
     rate: medianOf(({ streams, events, seconds }) => (streams * events) / (seconds ?? Infinity)),
     cpu: medianOf((report) => report.cpu_us_per_delivery),
-    generatorCores: medianOfKnown((report) => report.generator_cores),
+    generatorCores: mostGeneratorCores(runs),
     before: medianOf(({ before }) => before.p99_ms),
     during: medianOfKnown(({ during }) => during?.p99_ms),
     growth: medianOf(({ rss: [start, end] }) => (end - start) / 1e6),

@@ -3,7 +3,7 @@
 // A load with a `rate` runs for `seconds` after `warmUpSeconds`. A load without a rate publishes `events` after
 // `warmUp` events, each as soon as the one before is answered. `quick` is the share of a load that `--quick` runs.
 
-const C = { subscribers: 500, publishers: 8, rate: 200, seconds: 6, warmUpSeconds: 3 };
+const C = { subscribers: 500, publishers: 8, rate: 200, seconds: 6, warmUpSeconds: 2 };
 
 // How much is published before the events of row G, so that the buffers of stalled streams fill up. Linux buffers up to
 // 4 MiB for each stream.
@@ -11,7 +11,7 @@ const FILL_MIB = 6;
 
 /**
  * The rows of the table. `servers` lists the servers of a row that not all servers run. A row with `once` has a single
- * run, because its figure hardly changes between runs. `beside` is a second load for this project, which takes turns
+ * run, because its figure hardly changes between runs. Rows whose figures change little have `runs`, fewer than usual. `beside` is a second load for this project, which takes turns
  * with the row's load and is compared with it.
  */
 export const ROWS = [
@@ -31,13 +31,14 @@ export const ROWS = [
   {
     id: "D",
     title: "500 subscribers, 100 events/s",
-    load: { subscribers: 500, publishers: 4, rate: 100, seconds: 6, warmUpSeconds: 3 },
+    load: { subscribers: 500, publishers: 4, rate: 100, seconds: 6, warmUpSeconds: 2 },
+    runs: 3,
     quick: 0.25,
   },
   {
     id: "E",
     title: "1,000 subscribers, 10 events/s",
-    load: { subscribers: 1_000, rate: 10, seconds: 8, warmUpSeconds: 3 },
+    load: { subscribers: 1_000, rate: 10, seconds: 8, warmUpSeconds: 2 },
     quick: 0.25,
   },
   {
@@ -54,6 +55,7 @@ export const ROWS = [
     load: { ...C, stalled: 10, fillMiB: FILL_MIB },
     servers: ["ours"],
     beside: { id: "C", name: "the same, all streams read", load: { ...C, fillMiB: FILL_MIB } },
+    runs: 3,
     quick: 0.25,
   },
   {
@@ -90,7 +92,7 @@ export function sweepLoads({ subscribers, rate, rates, sizes }) {
 function sweepLoad({ subscribers, rate }) {
   // A single publisher cannot reach a high rate, because it waits for the server's answers.
   const publishers = rate > 10 ? 8 : 1;
-  const times = rate < 10 ? { seconds: 8, warmUpSeconds: 2 } : { seconds: 4, warmUpSeconds: 1.5 };
+  const times = rate < 10 ? { seconds: 8, warmUpSeconds: 2 } : { seconds: 3, warmUpSeconds: 1 };
   return { subscribers, publishers, rate, ...times };
 }
 

@@ -7,9 +7,9 @@ import { root } from "../scripts/install.mjs";
 import { workerdBinary } from "../scripts/workerd.mjs";
 
 /** Returns the output of a command, or "unknown" if it fails. */
-function output(command, ...args) {
+function output(folder, command, ...args) {
   try {
-    return execFileSync(command, args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    return execFileSync(command, args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
   } catch {
     return "unknown";
   }
@@ -29,19 +29,32 @@ export function versions(peers) {
   const { version } = JSON.parse(readFileSync(join(root, "node_modules", "wrangler", "package.json"), "utf8"));
   return {
     commit: commit(),
-    workerd: output(workerdBinary(), "--version").replace(/^workerd /, ""),
+    workerd: output(root, workerdBinary(), "--version").replace(/^workerd /, ""),
     wrangler: version,
-    rustc: output("rustc", "--version").split(" ")[1] ?? "unknown",
+    rustc: output(root, "rustc", "--version").split(" ")[1] ?? "unknown",
     node: process.versions.node,
     ...peers,
   };
 }
 
+/** What the benchmark itself writes. This does not count as a change of the working tree. */
+const OUTPUT = ["bench/results", "bench/README.md", "README.md", "docs"];
+
+/** Returns the hash of the commit. */
+function commit(folder = root) {
+  return output(folder, "git", "rev-parse", "--short", "HEAD");
+}
+
 /**
- * Returns the commit, and whether the working tree has changes. The benchmark's own output does not count as a change.
+ * Returns why the code in `folder` is that of no commit, or undefined if it is that of the current one. Published
+ * results state a commit, and anybody has to be able to measure the same code again.
  */
-function commit() {
-  const changes = output("git", "status", "--porcelain", "--", ".", ":!bench/results", ":!bench/README.md");
-  const hash = output("git", "rev-parse", "--short", "HEAD");
-  return changes === "" || hash === "unknown" ? hash : `${hash} with changes`;
+export function changesSinceCommit(folder = root) {
+  if (commit(folder) === "unknown")
+    return "the folder is no clone of the repository, so the results can name no commit";
+  const excluded = OUTPUT.map((path) => `:!${path}`);
+  const changes = output(folder, "git", "status", "--porcelain", "--", ".", ...excluded);
+  if (changes === "") return undefined;
+  const paths = changes.split("\n").map((line) => line.trim().split(/\s+/).at(-1));
+  return `these files differ from the commit: ${paths.join(", ")}`;
 }

@@ -1,5 +1,5 @@
 // Runs the measurements of a benchmark one after the other, and prints each result.
-import { figuresOf } from "./figures.mjs";
+import { figuresOf, GENERATOR_CORES, mostGeneratorCores } from "./figures.mjs";
 import { measure } from "./generator.mjs";
 import { keptUp, QUICK_SWEEP, ROWS, SOAK, SWEEP, scaled, sweepLoads } from "./loads.mjs";
 import { isJudged } from "./requirements.mjs";
@@ -17,6 +17,8 @@ export class Bench {
   versions = {};
   /** How many runs of this project failed. */
   failures = 0;
+  /** The names of the runs in which the load generator may have decided the figures. */
+  generatorBound = [];
 
   /**
    * `program` is the path of the load generator, `options` are the options of the command line, and `missing` contains
@@ -38,6 +40,7 @@ export class Bench {
     return this.attempt(label, server, line, async () => {
       const { report, versions } = await measure(this.program, server, load);
       Object.assign(this.versions, versions);
+      if (mostGeneratorCores([report]) >= GENERATOR_CORES) this.generatorBound.push(label.trim());
       return report;
     });
   }
@@ -64,7 +67,7 @@ export class Bench {
     const { quick, scale } = this.options;
     const length = quick ? row.quick * scale : scale;
     const load = scaled(row.load, length);
-    const turns = row.once ? 1 : this.options.runs;
+    const turns = row.once ? 1 : this.options.runsOf(row);
     const turnsOf = (server) => (server.onceUnlessJudged && !isJudged(id, server.id) ? 1 : turns);
     const contestants = servers
       .filter((server) => !row.servers || row.servers.includes(server.id))
@@ -81,7 +84,7 @@ export class Bench {
       const first = turn % contestants.length;
       const order = [...contestants.slice(first), ...contestants.slice(0, first)];
       for (const { key, name, server, load } of order.filter((one) => turn < one.turns)) {
-        const label = `  ${turn + 1}/${turns} ${name}`;
+        const label = `  ${row.id} ${turn + 1}/${turns} ${name}`;
         runs[key].push(await this.run(label, server, load));
       }
     }
@@ -95,7 +98,7 @@ export class Bench {
     this.say("\nHow cost grows");
     for (const one of sweepLoads(quick ? QUICK_SWEEP : SWEEP)) {
       const load = scaled(one, quick ? scale / 3 : scale);
-      for (const server of this.servers) {
+      for (const server of this.servers.filter(({ onceUnlessJudged, id }) => !onceUnlessJudged || id === HISTORY)) {
         if (done.some((point) => samePoint(point, { ...load, server: server.id }))) continue;
         const label = `  ${load.subscribers} subscribers, ${load.rate} events/s, ${server.name}`;
         points.push(pointOf(server.id, load, [await this.run(label, server, load)]));

@@ -8,7 +8,7 @@ const RUNS = 5;
 const FLAGS = /** @type {const} */ ({
   rows: { type: "string", help: `measures only these of the rows ${idsOf(ROWS)}` },
   servers: { type: "string", help: `measures only these of the servers ${idsOf(SERVERS)}` },
-  runs: { type: "string", help: `how often each row is measured; default: ${RUNS}` },
+  runs: { type: "string", help: `how often each row is measured; default: ${RUNS}, or 3 where figures change little` },
   quick: { type: "boolean", help: "measures everything shorter and once, in less than two minutes" },
   sweep: { type: "boolean", help: "measures only how cost grows; with --rows, in addition to the rows" },
   soak: { type: "boolean", help: "measures only ten minutes of one load" },
@@ -49,6 +49,8 @@ export function readOptions(args) {
     rows: rows ?? (all ? ROWS.map(({ id }) => id) : []),
     servers: servers ?? (quick ? QUICK_SERVERS : SERVERS.map(({ id }) => id)),
     runs,
+    /** Returns how often a row is measured: as often as the user says, or as the row says. */
+    runsOf: (row) => (quick || given.runs !== undefined ? runs : (row.runs ?? runs)),
     sweep: given.sweep ?? all,
     soak: given.soak ?? false,
     history: given.history ?? false,

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../scripts/install.mjs";
 import { draw } from "./chart.mjs";
+import { writeClaims } from "./claims.mjs";
 import { ROWS } from "./loads.mjs";
 import { pointsOfRows, samePoint } from "./measure.mjs";
 import { judge, judgeHistory, judgeSoak } from "./requirements.mjs";
@@ -21,9 +22,10 @@ export function today(now = new Date()) {
 
 /**
  * Adds the results of a call to the results of the day. A part (a row, the sweep, the soak or the cost of history)
- * replaces an older one, but a quick run never replaces a full one.
+ * replaces an older one, but a quick run never replaces a full one. The results of another commit are dropped.
  */
-export function merge(before = {}, parts) {
+export function merge(older = {}, parts) {
+  const before = older.commit === parts.commit ? older : {};
   const choose = (older, newer) => (older?.full && !newer?.full ? older : (newer ?? older));
   const rows = {};
   for (const { id } of ROWS) {
@@ -31,7 +33,7 @@ export function merge(before = {}, parts) {
     if (row) rows[id] = row;
   }
   const rest = ["sweep", "soak", "history"].map((name) => [name, choose(before[name], parts[name])]);
-  return { date: parts.date, rows, ...Object.fromEntries(rest) };
+  return { date: parts.date, commit: parts.commit, rows, ...Object.fromEntries(rest) };
 }
 
 /** Returns all points of the chart. The point of a row replaces that of the sweep, because a row has several runs. */
@@ -60,7 +62,8 @@ export async function writeResults(parts) {
   }
   if (isComplete(results)) {
     writeReadme(markdown(results));
-    messages.push("bench/README.md shows both");
+    const files = writeClaims(results);
+    messages.push("bench/README.md shows both", `the figures in ${files.join(", ")} are those of these results`);
   } else {
     messages.push("bench/README.md was not changed: it shows only full results of a single day");
   }
@@ -81,9 +84,7 @@ export function markdown({ date, rows, sweep, soak, history }) {
   const all = Object.values(rows);
   const calls = [...all, sweep, soak, history].filter(Boolean).sort((one, other) => one.at.localeCompare(other.at));
   const of = (name) => Object.assign({}, ...calls.map((call) => call[name]));
-  // The calls of a day may have measured different commits.
-  const commit = [...new Set(calls.map(({ versions }) => versions.commit))].join(", ");
-  const facts = Object.entries({ ...of("machine"), ...of("versions"), commit });
+  const facts = Object.entries({ ...of("machine"), ...of("versions") });
   const missing = Object.entries(calls.at(-1).missing).map(([id, reason]) => `${id} is missing: ${reason}.`);
   const parts = [
     `Measured on ${date}. This chart and this table are \`results/${date}.svg\` and \`results/${date}.json\`.`,

@@ -1,5 +1,5 @@
 // Defines the requirements of each row, and judges whether this project meets them.
-import { completed, figuresOf, median, replayFigures } from "./figures.mjs";
+import { completed, figuresOf, GENERATOR_CORES, median, mostGeneratorCores, replayFigures } from "./figures.mjs";
 import { HISTORY_ROW } from "./loads.mjs";
 import { HISTORY, OURS } from "./servers.mjs";
 
@@ -57,10 +57,19 @@ export const REQUIREMENTS = {
  * median over the turns, because the runs of a turn had the same conditions. The losses of all runs count.
  *
  * Returns each requirement with `met` and the medians `value`, `ours` and `theirs`. If a run failed or the figure is
- * unknown, it has a `reason` instead of the medians.
+ * unknown, it has a `reason` instead of the medians. The last requirement of a row with deliveries concerns the
+ * generator.
  */
 export function judge(row, runs, missing = {}) {
-  return (REQUIREMENTS[row] ?? []).map((requirement) => ({ ...requirement, ...judgeOne(requirement, runs, missing) }));
+  const judged = (REQUIREMENTS[row] ?? []).map((one) => ({ ...one, ...judgeOne(one, runs, missing) }));
+  return [...judged, ...judgeGenerator(Object.values(runs).flat())];
+}
+
+/** Judges whether the generator was fast enough in all `runs`, of all servers. Returns nothing if it had no load. */
+function judgeGenerator(runs) {
+  const value = mostGeneratorCores(runs);
+  if (Number.isNaN(value)) return [];
+  return [{ figure: "generatorCores", below: GENERATOR_CORES, value, met: value < GENERATOR_CORES }];
 }
 
 /** Whether a requirement of a row concerns a server. */
@@ -87,8 +96,8 @@ function alone(figure, runs) {
   return figure === "lost" ? values.reduce((sum, one) => sum + one, 0) : median(values);
 }
 
-/** Returns the median of the quotients of our run and their run in the same turn. */
-function quotient(figure, ours, theirs) {
+/** Returns the median of the quotients of a run of `ours` and the run of `theirs` in the same turn. */
+export function quotient(figure, ours, theirs) {
   const pairs = ours.map((run, turn) => [run, theirs[turn]]).filter(([, other]) => other && !other.error);
   if (pairs.length === 0) return undefined;
   return median(pairs.map(([run, other]) => figuresOf(run)[figure] / figuresOf(other)[figure]));
@@ -102,9 +111,9 @@ const SOAK_FIGURES = { rss: ({ rss }) => rss / 1e6, cpu: (sample) => sample.cpu_
 /**
  * Judges a soak. Compares the median memory and CPU in the last fifth of the time with those in the second fifth. The
  * first fifth does not count, because the garbage collector lets the heap grow at first.
- * @param {{ samples?: any[], lost?: number, error?: string }} report
+ * @param {{ samples?: any[], lost?: number, generator_cores?: number, error?: string }} report
  */
-export function judgeSoak({ samples = [], lost, error }) {
+export function judgeSoak({ samples = [], lost, generator_cores, error }) {
   if (error !== undefined) return [{ figure: "soak", most: FLAT, met: false, reason: `it failed: ${error}` }];
   const end = samples.at(-1)?.second;
   // Samples are a little late, so their share of the time is rounded.
@@ -118,12 +127,13 @@ export function judgeSoak({ samples = [], lost, error }) {
     const [theirs, ours] = [early, late].map((samples) => median(samples.map(of)));
     return { ...limit, value: ours / theirs, met: ours / theirs <= FLAT, ours, theirs };
   });
-  return [...flat, nothingLost];
+  return [...flat, nothingLost, ...judgeGenerator([{ generator_cores }])];
 }
 
 /** Judges the cost of history by the requirements of its row, and by the faults of the replays. */
 export function judgeHistory({ cpu: { runs }, replays }) {
   const ofRow = judge(HISTORY_ROW, runs).filter(({ of }) => of === HISTORY);
+  const all = [...Object.values(runs), ...replays.map(({ runs }) => runs)].flat();
   const wrong = replays.map(({ load, runs }) => {
     const failed = runs.find(({ error }) => error !== undefined);
     const requirement = { figure: "wrong", streams: load.herd, most: 0 };
@@ -131,5 +141,5 @@ export function judgeHistory({ cpu: { runs }, replays }) {
     const wrong = replayFigures(runs)?.wrong;
     return { ...requirement, value: wrong, met: wrong === 0 };
   });
-  return [...ofRow, ...wrong];
+  return [...ofRow, ...wrong, ...judgeGenerator(all)];
 }

@@ -1,9 +1,10 @@
 // `npm run bench`: installs and builds what is missing, measures, and prints and writes the results.
 import { build } from "../scripts/build.mjs";
 import { fail, installPackages, installToolchain, say } from "../scripts/install.mjs";
+import { GENERATOR_CORES } from "./figures.mjs";
 import { buildGenerator } from "./generator.mjs";
 import { measureHistory } from "./history.mjs";
-import { machine, versions } from "./machine.mjs";
+import { changesSinceCommit, machine, versions } from "./machine.mjs";
 import { Bench, pointsOfRows } from "./measure.mjs";
 import { readOptions, usage } from "./options.mjs";
 import { today, writeResults } from "./report.mjs";
@@ -40,6 +41,14 @@ if (chosen.help) {
   console.log(usage());
   process.exit(0);
 }
+/** Returns why results must not be written. */
+function unwritable() {
+  const changes = changesSinceCommit();
+  return changes && `${changes}. Commit or stash them, or measure without results (--no-results)`;
+}
+
+const problem = chosen.write ? unwritable() : undefined;
+if (problem) fail(problem);
 const program = await prepare(chosen.servers);
 const missing = reportMissing(chosen.servers);
 const startedAt = performance.now();
@@ -48,6 +57,8 @@ const bench = new Bench(program, chosen, missing);
 /** Writes a part of the results at once, in case a later part fails. Returns a message about each file. */
 async function writePart(part) {
   if (!chosen.write) return [];
+  const problem = unwritable();
+  if (problem) fail(`nothing was written, because the code has changed during the measurement: ${problem}`);
   const { rows = {}, sweep, soak, history } = part;
   const about = {
     at: new Date().toISOString(),
@@ -58,6 +69,7 @@ async function writePart(part) {
   };
   return writeResults({
     date: today(),
+    commit: about.versions.commit,
     rows: Object.fromEntries(
       Object.entries(rows).map(([id, row]) => [id, { ...about, ...row, requirements: judge(id, row.runs, missing) }]),
     ),
@@ -91,5 +103,12 @@ reportMissing(chosen.servers);
 for (const message of messages) say(message);
 const seconds = Math.round((performance.now() - startedAt) / 1000);
 say(`measured in ${Math.floor(seconds / 60)} min ${seconds % 60} s`);
-// The benchmark fails only if runs of this project failed. A peer may fail.
+// Of the runs that failed, only those of this project count. A peer may fail.
 if (bench.failures > 0) fail(`${bench.failures} runs of this project failed: see above`);
+// A run in which the generator was slow says little about the server, whichever server it was.
+if (bench.generatorBound.length > 0) {
+  const limit = `${GENERATOR_CORES} cores`;
+  fail(
+    `the load generator used ${limit} or more in these runs, so they prove nothing: ${bench.generatorBound.join("; ")}`,
+  );
+}

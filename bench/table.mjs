@@ -1,5 +1,5 @@
 // Formats the tables for a terminal and for Markdown.
-import { completed, mediansOf, replayFigures, rowsPerThousand } from "./figures.mjs";
+import { completed, GENERATOR_CORES, mediansOf, replayFigures, rowsPerThousand } from "./figures.mjs";
 import { SERVERS, serverOf } from "./servers.mjs";
 
 /** Formats a number with three significant digits, or with all digits before the decimal point. */
@@ -17,9 +17,16 @@ const COLUMNS = [
   ["lost", "lost"],
   ["server cores", "cores"],
   ["generator cores", "generatorCores"],
+  ["tick ms", "tick"],
   ["RSS growth MB", "growth"],
 ];
 const IDLE_COLUMNS = [["RSS KiB/stream", "perStream"]];
+
+/** Formats a figure of a run or of several runs. */
+function cell(name, figures) {
+  const text = number(figures?.[name]);
+  return name === "generatorCores" && figures?.[name] >= GENERATOR_CORES ? `${text} (generator-bound)` : text;
+}
 
 function columnsOf({ load }) {
   return load.events === 0 ? IDLE_COLUMNS : COLUMNS;
@@ -28,7 +35,7 @@ function columnsOf({ load }) {
 /** Formats the figures of one run as a line. */
 export function runLine(figures, load) {
   return columnsOf({ load })
-    .map(([title, name]) => `${number(figures[name])} ${title}`)
+    .map(([title, name]) => `${cell(name, figures)} ${title}`)
     .join(", ");
 }
 
@@ -43,7 +50,7 @@ function gridOf(row, missing) {
   const columns = columnsOf(row);
   const line = (name, runs) => {
     const medians = mediansOf(runs);
-    return [name, countOf(runs), ...columns.map(([, figure]) => number(medians?.[figure]))];
+    return [name, countOf(runs), ...columns.map(([, figure]) => cell(figure, medians))];
   };
   const servers = SERVERS.filter(({ id }) => !row.servers || row.servers.includes(id));
   const lines = servers.flatMap(({ id, name }) => {
@@ -65,15 +72,17 @@ const FIGURES = {
   rss: ["RSS", " MB"],
   soak: ["CPU and RSS", ""],
   wrong: ["events not received exactly once", ""],
+  generatorCores: ["cores of the load generator in any run", ""],
 };
 
 /** Describes a judgement: [verdict, requirement, numbers or reason]. */
-export function verdict({ figure, of, streams, least, most, times, met, value, ours, theirs, reason }) {
+export function verdict({ figure, of, streams, least, most, below, times, met, value, ours, theirs, reason }) {
   const [title, unit] = FIGURES[figure] ?? [figure, ""];
   const whose = of ? ` with ${serverOf(of).name}` : streams ? `, replay to ${streams}` : "";
   const name = title + whose;
   const word = met === undefined ? "unknown" : met ? "met" : "NOT MET";
-  const limit = `${least === undefined ? "≤" : "≥"} ${number(least ?? most)}`;
+  const sign = below !== undefined ? "<" : least !== undefined ? "≥" : "≤";
+  const limit = `${sign} ${number(below ?? least ?? most)}`;
   const other = SERVERS.find(({ id }) => id === times)?.name ?? `that of ${times}`;
   let wanted = `${name} ${limit}${unit}`;
   if (times) wanted = `${name} ${limit} × ${other}`;
@@ -166,7 +175,7 @@ function historyGrids({ writes, cpu, replays }) {
   ]);
   const replayLines = replays.map(({ load, runs }) => {
     const figures = replayFigures(runs);
-    return [number(load.herd), countOf(runs), ...REPLAY_COLUMNS.map(([, name]) => number(figures?.[name]))];
+    return [number(load.herd), countOf(runs), ...REPLAY_COLUMNS.map(([, name]) => cell(name, figures))];
   });
   return [
     [["events/s", "publishers", "runs", "rows written per 1,000 events"], ...writeLines],

@@ -39,7 +39,7 @@ pub struct Plan {
     pub events: u64,
     /// How many publishers have published these events.
     pub publishers: usize,
-    /// The time between two reads of a stream.
+    /// The shortest time between two reads of a stream.
     pub tick: Duration,
 }
 

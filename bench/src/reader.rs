@@ -2,9 +2,10 @@
 //!
 //! A reader that waits for each write makes the server pay for waking it, because both are on one machine. How much that
 //! costs depends on the processor, and it costs the most for servers that write each event by itself. A client behind a
-//! network does not cost its server anything like it. In ticks, all servers pay the same: nothing.
+//! network costs its server nothing like it. In ticks, nobody waits for a write, so no server pays.
 
 use std::io::{ErrorKind, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, TryRecvError};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -23,6 +24,14 @@ pub const READ: usize = 256 * 1024;
 /// How many sockets are taken from the operating system at once.
 const SOCKETS: usize = 1_024;
 
+/// A tick lasts this many times as long as reading took, if that is longer than the shortest tick. So a reader that has
+/// much to read reads more at once instead of taking the processor from the server.
+const REST: u32 = 4;
+
+/// The longest tick, unless reading alone takes longer. Then the generator is too slow for the load, and its CPU time
+/// shows it.
+const LONGEST: Duration = Duration::from_millis(10);
+
 /// How long the server may take to accept a stream.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -38,6 +47,7 @@ pub trait Receiver: Send + 'static {
 /// A thread that reads streams. It ends when this is dropped, and closes its streams.
 pub struct Reader<R> {
     receiver: Arc<Mutex<R>>,
+    ticks: Arc<AtomicU64>,
     streams: mpsc::Sender<Opening>,
 }
 
@@ -50,11 +60,13 @@ struct Opening {
 }
 
 impl<R: Receiver> Reader<R> {
-    /// Starts a thread that reads once in every `tick`.
+    /// Starts a thread that reads once in every `tick`, or less often if there is much to read.
     pub fn start(receiver: R, tick: Duration) -> Result<Self> {
         let receiver = Arc::new(Mutex::new(receiver));
         let (streams, opening) = mpsc::channel();
+        let ticks = Arc::new(AtomicU64::new(0));
         let mut thread = Thread {
+            ticks: ticks.clone(),
             poll: Poll::new()?,
             opening,
             receiver: receiver.clone(),
@@ -64,7 +76,16 @@ impl<R: Receiver> Reader<R> {
         std::thread::Builder::new()
             .name("reader".to_owned())
             .spawn(move || thread.run(tick))?;
-        Ok(Self { receiver, streams })
+        Ok(Self {
+            receiver,
+            ticks,
+            streams,
+        })
+    }
+
+    /// How often all streams were read.
+    pub fn ticks(&self) -> u64 {
+        self.ticks.load(Ordering::Relaxed)
     }
 
     /// What the streams have received. Reading stops while the guard exists.
@@ -92,6 +113,7 @@ impl<R: Receiver> Reader<R> {
 
 /// The state of the thread.
 struct Thread<R> {
+    ticks: Arc<AtomicU64>,
     poll: Poll,
     opening: mpsc::Receiver<Opening>,
     receiver: Arc<Mutex<R>>,
@@ -104,15 +126,16 @@ struct Thread<R> {
 impl<R: Receiver> Thread<R> {
     fn run(&mut self, tick: Duration) {
         let mut sockets = Events::with_capacity(SOCKETS);
-        let mut due = Instant::now();
-        // A tick that is late does not make the next one earlier.
         loop {
-            due = Instant::now().max(due + tick);
-            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            let begun = Instant::now();
             if self.accept() == Owner::Gone {
                 return;
             }
             while self.drain_ready(&mut sockets) == SOCKETS {}
+            self.ticks.fetch_add(1, Ordering::Relaxed);
+            let took = begun.elapsed();
+            let length = (took * REST).clamp(tick, LONGEST.max(tick));
+            std::thread::sleep(length.saturating_sub(took));
         }
     }
 

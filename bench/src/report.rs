@@ -30,6 +30,8 @@ pub struct Report {
     pub cpu_cores: Option<f64>,
     /// The same for this program, which shows whether it was the bottleneck.
     pub generator_cores: f64,
+    /// The mean time between two reads of all streams. Latencies include up to this time.
+    pub tick_ms: f64,
     /// The server's resident memory.
     pub memory: Option<Memory>,
     /// One sample every `--sample-seconds`.

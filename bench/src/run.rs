@@ -58,6 +58,7 @@ pub async fn run(options: &Options) -> Result<Report> {
     let mut own = ProcessTree::new(std::process::id());
     let own_at_start = own.usage();
     let started = subscribers.begun.elapsed();
+    let ticks_at_start = subscribers.ticks();
     let samples = Samples::start(options, &subscribers);
     publish(options, &publishers, warm_up, options.events_each()).await?;
     let (at_end, own_at_end) =
@@ -65,6 +66,9 @@ pub async fn run(options: &Options) -> Result<Report> {
             (usage(), own.usage())
         })
         .await;
+
+    let measured = subscribers.begun.elapsed() - started;
+    let ticks = subscribers.ticks() - ticks_at_start;
 
     let tally = &subscribers.received().tally;
     let delivered = tally.load.delivered;
@@ -91,6 +95,7 @@ pub async fn run(options: &Options) -> Result<Report> {
             .saturating_sub(own_at_start.cpu)
             .as_secs_f64()
             / seconds,
+        tick_ms: measured.as_secs_f64() * 1_000.0 / ticks.max(1) as f64,
         memory: memory(options, [before, idle, at_start, at_end]),
         samples: samples.take(),
     })

@@ -49,6 +49,11 @@ impl Subscribers {
         self.reader.add(number, stream).await
     }
 
+    /// How often all streams were read.
+    pub fn ticks(&self) -> u64 {
+        self.reader.ticks()
+    }
+
     /// What the streams have received. Reading stops while the guard exists.
     pub fn received(&self) -> MutexGuard<'_, Counted> {
         self.reader.receiver()
