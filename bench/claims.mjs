@@ -104,6 +104,17 @@ function speed(results) {
   return sentences.join(" ");
 }
 
+/** Says what this hub needs for loads of the chart, each a number of streams and a rate. */
+function loadOf(results, ...loads) {
+  const [streams, rate, ...rest] = loads;
+  const figures = results.point(streams, rate);
+  const others = rest.length > 0 ? loadOf(results, ...rest) : undefined;
+  if (!figures || (rest.length > 0 && !others)) return undefined;
+  const load = `${number(streams)} streams at ${number(rate)} events/s take ${cores(figures.cores)}`;
+  const text = `${load}, with a p99 of ${number(figures.p99)} ms`;
+  return others ? `${text}; ${others}` : text;
+}
+
 function replays({ history }) {
   if (!history) return undefined;
   const [one, herd] = history.replays.map(({ runs }) => replayFigures(runs));
@@ -160,6 +171,19 @@ export const CLAIMS = [
     },
   },
   { name: "speed", file: "README.md", wrap: true, text: speed },
+  { name: "many streams", file: "bench/README.md", text: (results) => loadOf(results, 2_000, 10, 5_000, 10) },
+  { name: "many events", file: "bench/README.md", text: (results) => loadOf(results, 500, 1_000) },
+  {
+    name: "row E",
+    file: "bench/README.md",
+    text: ({ rows }) => {
+      const { ours, "js-object": theirs } = rows.E.runs;
+      const quotients = ours.map((run, turn) => quotient("cpu", [run], theirs.slice(turn)));
+      const known = quotients.filter((value) => value !== undefined);
+      const [least, most] = [Math.min(...known), Math.max(...known)].map(number);
+      return `The quotients of the ${known.length} runs are between ${least} and ${most}.`;
+    },
+  },
   { name: "replays", file: "docs/delivery.md", wrap: true, text: replays },
   { name: "rows written", file: "docs/cost.md", text: writes },
 ];
@@ -187,6 +211,9 @@ export function withClaims(file, contents, results) {
     if (claim === undefined) return contents;
     // A claim that is a block begins and ends with a line of its own.
     const block = wrap || claim.includes("\n");
+    // Markdown takes a line that begins with a comment as HTML.
+    const lineBegins = before === "" || before.endsWith("\n");
+    if (block !== lineBegins) throw new Error(`${file}: ${begin} has to ${block ? "begin" : "follow text in"} a line`);
     const shown = block ? `\n${wrap ? wrapped(claim) : claim}\n` : claim;
     // A Markdown table needs empty lines around it.
     const padded = claim.startsWith("|") ? `\n${shown}\n` : shown;
