@@ -134,8 +134,7 @@ impl<R: Receiver> Thread<R> {
             while self.drain_ready(&mut sockets) == SOCKETS {}
             self.ticks.fetch_add(1, Ordering::Relaxed);
             let took = begun.elapsed();
-            let length = (took * REST).clamp(tick, LONGEST.max(tick));
-            std::thread::sleep(length.saturating_sub(took));
+            std::thread::sleep(pause(tick, took));
         }
     }
 
@@ -189,6 +188,12 @@ impl<R: Receiver> Thread<R> {
         }
         sockets.iter().count()
     }
+}
+
+/// How long to sleep after reading took so long. `tick` is the shortest tick.
+fn pause(tick: Duration, took: Duration) -> Duration {
+    let length = (took * REST).clamp(tick, LONGEST.max(tick));
+    length.saturating_sub(took)
 }
 
 /// Whether the owner of a reader still needs it.
@@ -282,6 +287,16 @@ mod tests {
             assert!(since.elapsed() < Duration::from_secs(10), "timed out");
             tokio::time::sleep(TICK).await;
         }
+    }
+
+    #[test]
+    fn a_tick_grows_with_the_time_of_reading_up_to_a_limit() {
+        let ms = Duration::from_millis;
+        let pause = |took| pause(ms(1), Duration::from_micros(took));
+        assert_eq!(pause(100), Duration::from_micros(900));
+        assert_eq!(pause(1_000), ms(3), "a quarter of the time");
+        assert_eq!(pause(4_000), ms(6), "a tick of 10 ms");
+        assert_eq!(pause(30_000), Duration::ZERO);
     }
 
     #[tokio::test]
