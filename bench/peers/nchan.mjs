@@ -30,7 +30,8 @@ export function nchanIsMissing() {
   return `${problem} (Debian: apt-get install nginx libnginx-mod-nchan)`;
 }
 
-// There is one nginx worker, because every peer is one process. The other differences from nchan's defaults are:
+// bench/README.md says which settings were tried. There is one nginx worker, because every peer is one process. The other
+// differences from nchan's defaults are:
 // - A channel buffers 1,000 messages instead of 10. The manual of nchan warns that messages are lost if publishing is
 //   fast and the buffer is short. The shared memory is large enough for this buffer.
 // - Bodies are not written to the disk.
