@@ -11,6 +11,7 @@ import { describeRoom, openFilesLimit } from "./open-files.mjs";
 import { prepareStorage } from "./prepare-storage.mjs";
 import { keepReserve } from "./reserve.mjs";
 import { checkAddress, checkPort, checkStateDir, HOST, readSettings, STATE_DIR } from "./serve-environment.mjs";
+import { warnOfTypos } from "./setting-typos.mjs";
 import { Supervisor } from "./supervisor.mjs";
 import { SWEEP_MS, sweepEmpty } from "./sweep.mjs";
 import { address, NAMESPACE, startWorkerd } from "./workerd.mjs";
@@ -77,6 +78,7 @@ await build();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) process.on(signal, stop);
 const filesLimit = openFilesLimit();
 const settings = readSettings();
+warnOfTypos(process.env);
 const options = { host: HOST, port, stateDir, publicDir: join(root, "public"), settings };
 // This comes before anything is written to the folder, because it frees space on a full disk.
 keepReserve(stateDir);
