@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "./build.mjs";
+import { checkSettings } from "./check-settings.mjs";
 import { fail, root, say } from "./install.mjs";
 import { FolderLock } from "./lock.mjs";
 import { describeRoom, openFilesLimit } from "./open-files.mjs";
@@ -33,12 +34,10 @@ function endWithNpm() {
   setInterval(checkParent, 200).unref();
 }
 
-/** Logs what ACCESS allows, and an error in the settings if there is one. */
-async function logAccess(origin, { ACCESS: access = "token" }) {
-  if (Object.hasOwn(ACCESS, access)) say(`ACCESS is ${access}: ${ACCESS[access]}`);
-  const response = await fetch(`${origin}/healthz`);
-  const body = await response.text();
-  if (!response.ok) say(`every request fails. ${JSON.parse(body).detail}`);
+/** Ends this process if the settings cannot work. */
+async function refuseWrongSettings(settings) {
+  const error = await checkSettings(settings).catch((error) => `the settings could not be checked: ${error.message}`);
+  if (error !== undefined) fail(error);
 }
 
 /** Removes the empty databases that workerd creates for channels that are only read from. */
@@ -79,9 +78,10 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) process.on(sign
 const filesLimit = openFilesLimit();
 const settings = readSettings();
 warnOfTypos(process.env);
-const options = { host: HOST, port, stateDir, publicDir: join(root, "public"), settings };
+const options = { host: HOST, port, stateDir, publicDir: join(root, "public"), settings, admin: true };
 // This comes before anything is written to the folder, because it frees space on a full disk.
 keepReserve(stateDir);
+await refuseWrongSettings(settings);
 const lock = await takeLock(stateDir, origin);
 supervisor = new Supervisor((spawned) => {
   keepReserve(stateDir);
@@ -96,11 +96,12 @@ supervisor = new Supervisor((spawned) => {
   });
 }, say);
 try {
-  const workerd = await supervisor.start();
-  await logAccess(workerd.origin, settings);
+  await supervisor.start();
 } catch (error) {
   fail(error.message);
 }
+const { ACCESS: access = "token" } = settings;
+say(`ACCESS is ${access}: ${ACCESS[access]}`);
 say(describeRoom(filesLimit));
 say(`serving ${origin}`);
 sweepForever(databases);

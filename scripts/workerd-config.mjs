@@ -47,6 +47,14 @@ export function hubModules(folder = join(root, "build")) {
   return [...own, ...built];
 }
 
+/**
+ * Lists the modules of this project's Worker with the entrypoint of the admin socket. The first is the entry module.
+ * @returns {Module[]}
+ */
+export function adminModules() {
+  return [{ name: "src/admin.mjs", path: join(root, "src/admin.mjs") }, ...hubModules()];
+}
+
 /** Lists the two modules that worker-build writes into a folder. */
 function builtModules(folder) {
   return ["./index.js", "./index_bg.wasm"].map((name) => ({ name, path: join(folder, name) }));
@@ -98,13 +106,15 @@ function workerText({ modules, bindings, more = "" }) {
  *   worker?: string | Module[],
  *   settings?: Record<string, string>,
  *   host?: string,
- *   port?: number,
+ *   port?: number | null,
  *   stateDir: string,
  *   publicDir?: string,
- * }} options
+ *   adminSocket?: string,
+ * }} options `adminSocket` is the name of a Unix socket in the folder in which workerd is started
  */
 export function makeConfig({
-  worker = hubModules(),
+  adminSocket,
+  worker = adminSocket ? adminModules() : hubModules(),
   settings = {},
   host = "127.0.0.1",
   port = 0,
@@ -145,10 +155,18 @@ export function makeConfig({
   durableObjectNamespaces = [(className = "Channel", uniqueKey = ${quote(NAMESPACE)}, enableSql = true)],
   durableObjectStorage = (localDisk = "state"),`,
   });
+  const sockets = [];
+  if (port !== null) {
+    sockets.push(`(name = "http", address = ${quote(address(host, port))}, http = (), service = "main")`);
+  }
+  if (adminSocket) {
+    const service = `(name = "main", entrypoint = "Admin")`;
+    sockets.push(`(name = "admin", address = ${quote(`unix:${adminSocket}`)}, http = (), service = ${service})`);
+  }
   const text = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [${services.join(", ")}],
-  sockets = [(name = "http", address = ${quote(address(host, port))}, http = (), service = "main")],
+  sockets = [${sockets.join(", ")}],
 );
 ${Object.entries(workers)
   .map(([name, value]) => `const ${name} :Workerd.Worker = ${value};`)

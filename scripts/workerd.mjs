@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
+import { askAdmin } from "./admin.mjs";
 import { Guard, release, spawnHeld } from "./guard.mjs";
 import { keepReserve } from "./reserve.mjs";
 import { address, makeConfig, workerdBinary } from "./workerd-config.mjs";
@@ -11,8 +12,19 @@ import { address, makeConfig, workerdBinary } from "./workerd-config.mjs";
 export { address, hubModules, NAMESPACE, workerdBinary } from "./workerd-config.mjs";
 
 const START_MS = 30_000;
+/** How long a stop may take, in milliseconds. */
+const STOP_MS = 2_000;
+/** How long workerd may take to end the streams, in milliseconds. src/admin.rs takes a second at most to begin. */
+const END_STREAMS_MS = 1_600;
 /** How long to wait for the end of a workerd that does not answer, in milliseconds, because that end explains more. */
 const END_PATIENCE_MS = 500;
+
+/** The name of the admin socket's file. */
+const ADMIN_SOCKET = "admin";
+/** The longest path of a Unix socket in bytes, without the terminating zero: 103 on macOS, 107 on Linux. */
+const MAX_SOCKET_PATH = 103;
+/** As long as the part of a socket's path behind the system's folder of temporary files. */
+const IN_FOLDER = `/sse-broadcaster-XXXXXX/${ADMIN_SOCKET}`;
 
 /** The addresses at which a workerd that listens on all addresses can be reached. */
 const WILDCARDS = { "0.0.0.0": "127.0.0.1", "::": "::1" };
@@ -26,10 +38,11 @@ const WILDCARDS = { "0.0.0.0": "127.0.0.1", "::": "::1" };
  *   `Channel`, which is bound as CHANNEL.
  * @property {Record<string, string>} [settings] Text bindings.
  * @property {string} [host] Where workerd listens. The default is 127.0.0.1.
- * @property {number} [port] The default is a free port.
+ * @property {number | null} [port] The default is a free port. With `null`, workerd listens on no port.
  * @property {string} [stateDir] The folder of the objects' storage. It has to exist. The default is a temporary folder,
  *   which is removed when workerd ends.
  * @property {string} [publicDir] The folder that the binding ASSETS serves. Without it there is no such binding.
+ * @property {boolean} [admin] Whether workerd also listens on an admin socket; see src/admin.mjs.
  * @property {string[]} [through] A command and its first arguments. workerd's command line is appended to it, and the
  *   command has to run that.
  * @property {import("node:child_process").IOType} [stdout] As for `spawn`. The default is "inherit".
@@ -55,6 +68,12 @@ export async function startWorkerd(options = {}) {
   return workerd;
 }
 
+/** Returns the system's folder of temporary files, or /tmp if the path of a socket in there would be too long. */
+function temporaryFolder() {
+  const folder = tmpdir();
+  return Buffer.byteLength(folder + IN_FOLDER) > MAX_SOCKET_PATH ? "/tmp" : folder;
+}
+
 /** A process of workerd. A `Guard` ends it when this process ends. */
 export class Workerd {
   port = 0;
@@ -63,7 +82,10 @@ export class Workerd {
   /** @param {Options} options */
   constructor({ through = [], stdout = "inherit", stderr = "inherit", spawned = () => {}, ...options }) {
     // The settings may contain secrets. Only this user can read the folder, and the config is removed once it is read.
-    this.folder = mkdtempSync(join(tmpdir(), "sse-broadcaster-"));
+    this.folder = mkdtempSync(join(temporaryFolder(), "sse-broadcaster-"));
+    /** The path of the admin socket, if there is one. Only this user can connect to a socket in this folder. */
+    this.adminSocket = options.admin ? join(this.folder, ADMIN_SOCKET) : undefined;
+    this.socket = options.port === null ? "admin" : "http";
     this.config = join(this.folder, "config");
     const killAtExit = () => this.kill();
     process.once("exit", killAtExit);
@@ -71,7 +93,8 @@ export class Workerd {
     try {
       const configFile = this.writeConfig(options);
       const command = [...through, workerdBinary(), "serve", "--control-fd=3", configFile];
-      this.child = spawnHeld(command, ["ignore", stdout, stderr, "pipe"]);
+      // workerd makes the admin socket in its working folder.
+      this.child = spawnHeld(command, ["ignore", stdout, stderr, "pipe"], options.admin ? this.folder : undefined);
       if (this.pid) {
         this.guard.watch(this.pid);
         spawned(this.child);
@@ -97,7 +120,7 @@ export class Workerd {
     const stateDir = options.stateDir ?? join(this.folder, "state");
     if (!options.stateDir) mkdirSync(stateDir);
     keepReserve(stateDir);
-    const { text, files } = makeConfig({ ...options, stateDir });
+    const { text, files } = makeConfig({ ...options, stateDir, adminSocket: options.admin ? ADMIN_SOCKET : undefined });
     for (const { from, to } of files) copyFileSync(from, join(this.config, to));
     const configFile = join(this.config, "config.capnp");
     writeFileSync(configFile, text);
@@ -116,7 +139,7 @@ export class Workerd {
     });
   }
 
-  /** Waits until workerd answers requests. Sets `port` and `origin`. */
+  /** Waits until workerd answers requests, or listens on its admin socket if that is its only socket. Sets `port` and `origin`. */
   async untilReady(host) {
     const ended = this.ended.then((status) => {
       throw new Error(`workerd ended before it answered (${status}); its output is above`);
@@ -133,6 +156,8 @@ export class Workerd {
 
   async untilAnswered(host) {
     this.port = await this.untilListening();
+    // There is no port to answer at.
+    if (this.socket === "admin") return;
     this.origin = `http://${address(WILDCARDS[host] ?? host, this.port)}`;
     const response = await fetch(`${this.origin}/healthz`);
     await response.body?.cancel();
@@ -148,7 +173,7 @@ export class Workerd {
     return new Promise((resolve) => {
       createInterface({ input: control }).on("line", (line) => {
         const { event, socket, port } = JSON.parse(line);
-        if (event === "listen" && socket === "http") resolve(port);
+        if (event === "listen" && socket === this.socket) resolve(port);
       });
     });
   }
@@ -169,13 +194,23 @@ export class Workerd {
   }
 
   /**
-   * Ends workerd, and waits until it has ended. Requests in flight have `graceMs` to finish. Then workerd is killed,
-   * because it would wait for the end of every stream, and streams never end by themselves.
+   * Ends workerd, and waits until it has ended. If workerd has an admin socket, it first ends all streams, after the
+   * publishes in flight. Then it stops listening, and ends when all requests have ended and all responses are sent.
+   * After `graceMs` it is killed, because it would wait for clients that do not read.
    */
-  async stop(graceMs = 2_000) {
-    this.child?.kill("SIGTERM");
+  async stop(graceMs = STOP_MS) {
     const timer = setTimeout(() => this.kill(), graceMs);
+    await this.endStreams();
+    this.child?.kill("SIGTERM");
     await this.ended;
     clearTimeout(timer);
+  }
+
+  /** Ends all streams if workerd has an admin socket. Never fails: streams that are left end when workerd ends. */
+  async endStreams() {
+    if (!this.adminSocket) return;
+    const signal = AbortSignal.timeout(END_STREAMS_MS);
+    const ended = askAdmin(this.adminSocket, "POST", "/stop", signal);
+    await Promise.race([ended, this.ended]).catch(() => {});
   }
 }

@@ -13,6 +13,8 @@ declare module "*/build/index.js" {
     constructor(context: ExecutionContext, env: unknown);
     fetch(this: { env: unknown; ctx: ExecutionContext }, request: Request): Promise<Response>;
     unavailable(request: Request, env: unknown): Promise<Response>;
+    settingsError(env: unknown): Promise<string | undefined>;
+    shutDown(env: unknown): Promise<void>;
   }
 }
 

@@ -7,6 +7,7 @@
 //! - `steps`: connects the pipeline with the state and the runtime
 //! - `flush`, `stream`: write the hub's output to the runtime's streams
 //! - `storage`: the data of the channel
+//! - `shutdown`: the end of all streams when the server stops
 //! - `memory`, `rate`, `timer`: limits and time
 //!
 //! Only this module and its children call the runtime's streams and storage. The state is never borrowed during a call
@@ -20,6 +21,7 @@ mod publish;
 mod rate;
 mod removal;
 mod shared;
+pub mod shutdown;
 mod state;
 mod stats;
 mod steps;
@@ -152,6 +154,10 @@ impl Channel {
             ObjectRequest::DeleteChannel => {
                 self.remove_malformed_rows(id).await?;
                 shared()?.request_deletion(responder).await
+            }
+            ObjectRequest::ShutDown => {
+                shared()?.shut_down().await;
+                Ok(responder.no_content()?)
             }
             ObjectRequest::Abort => {
                 self.database.abort("the Worker removes its database");

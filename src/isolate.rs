@@ -5,6 +5,7 @@
 //! - [`clock`]: the time
 //! - [`random`]: random numbers
 //! - [`exclusive`]: cells that report a nested borrow instead of panicking
+//! - [`stopping`]: whether the server is stopping
 //! - [`instance`]: the loss of the instance
 //! - [`memory`]: how much memory bodies and logs take
 //! - [`commit_log`]: the ids of recent commits
@@ -22,4 +23,5 @@ pub mod instance;
 pub mod memory;
 pub mod opening;
 pub mod random;
+pub mod stopping;
 pub mod storage_failure;

@@ -11,8 +11,10 @@
 //! - [`isolate`]: state that the Worker and all objects of an isolate share
 //! - [`http`]: requests and responses, and the calls from the Worker to a channel's object
 //! - [`channel`]: the Durable Object of a channel: streams, timers, storage
+//! - [`admin`]: what `npm run serve` asks of the Worker
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
 
+pub mod admin;
 pub mod auth;
 pub mod channel;
 pub mod environment;

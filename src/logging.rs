@@ -120,6 +120,11 @@ pub fn printable(text: &str) -> String {
     escaped(text, MAX_VALUE_CHARS)
 }
 
+/// Like [`printable`], but without cutting long text.
+pub fn on_one_line(text: &str) -> String {
+    escaped(text, usize::MAX)
+}
+
 fn escaped(text: &str, max_chars: usize) -> String {
     let mut out = String::new();
     for (count, character) in text.chars().enumerate() {

@@ -86,7 +86,7 @@ pub fn register(shared: &Rc<Shared>) {
 }
 
 /// The channels of this instance. The channel whose last append is the longest ago comes first.
-fn channels() -> Vec<Rc<Shared>> {
+pub(super) fn channels() -> Vec<Rc<Shared>> {
     let channels = CHANNELS.with(|channels| {
         channels.with(|channels| {
             channels.retain(|_, channel| channel.strong_count() > 0);

@@ -10,12 +10,13 @@ use crate::http::problem::Problem;
 use crate::http::response::{Failure, Responder};
 use crate::http::subscribe::Subscription;
 use crate::isolate::random::random_between;
+use crate::isolate::stopping;
 use crate::logging::{Level, Line};
 use sse_hub::sse;
 use sse_hub::{ConnId, JoinOptions, Millis, StartPosition};
 
 /// The range of the random `retry:` of a stream, in milliseconds.
-const RETRY_MS: (u32, u32) = (2_000, 4_000);
+pub(super) const RETRY_MS: (u32, u32) = (2_000, 4_000);
 
 impl Shared {
     /// Opens a stream. Its first block is written at once. The events that it asked for, and then new events, follow.
@@ -24,6 +25,9 @@ impl Shared {
         request: &SubscribeRequest<'_>,
         responder: &Responder,
     ) -> Result<Response, Failure> {
+        if stopping::is_stopping() {
+            return Err(Problem::Stopping.into());
+        }
         let wanted = Subscription::read(request.last_event_id.as_deref(), &request.query)?;
         let now = self.clock.now();
         let Some(start) = self.start_position(&wanted, now)? else {

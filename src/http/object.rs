@@ -105,6 +105,17 @@ impl Call {
     }
 }
 
+/// Makes the object of `channel` end its streams, because the server stops. This needs no grant, because no request of
+/// a client leads to it.
+pub async fn shut_down(env: &Env, channel: &str) -> Result<()> {
+    let Encoded { method, url, .. } = ObjectRequest::ShutDown.encode(channel);
+    let init = RequestInit::new();
+    init.set_method(method);
+    let stub: ObjectStub = namespace(env)?.get_by_name(channel)?.into_rpc();
+    response(stub.fetch(&url, &init)).await?;
+    Ok(())
+}
+
 /// The id of the object of `channel`. The file of its database has this name.
 pub fn object_id(env: &Env, channel: &str) -> Result<String> {
     Ok(namespace(env)?.id_from_name(channel)?.to_string())

@@ -212,9 +212,17 @@ pub enum Problem {
     )]
     ChannelUnavailable,
     /// A setting is wrong.
-    #[error("The server's settings are wrong: {0}. Correct the setting and deploy again.")]
+    #[error("{}", wrong_setting(.0, "deploy"))]
     InvalidSetting(#[from] SettingError),
+    /// The server is stopping. Nothing was published.
+    #[error("The server is stopping. Nothing was published. Try again in some seconds.")]
+    Stopping,
     /// An error that should not occur. The log describes it.
     #[error("Something went wrong inside the server. Its log says what.")]
     Internal,
+}
+
+/// Says that a setting is wrong, and to do `action` again when it is corrected.
+pub fn wrong_setting(error: &SettingError, action: &str) -> String {
+    format!("The server's settings are wrong: {error}. Correct the setting and {action} again.")
 }

@@ -49,6 +49,14 @@ impl ChannelEndpoint {
             | Self::ReadStats => Permission::Publish,
         }
     }
+
+    /// Whether a request may change the channel.
+    pub fn changes_channel(self) -> bool {
+        match self {
+            Self::EndChannel | Self::Publish => true,
+            Self::Subscribe | Self::CheckSubscribe | Self::ReadEvents | Self::ReadStats => false,
+        }
+    }
 }
 
 /// A path of the API, with what its methods do. Every path also takes `OPTIONS`.

@@ -27,6 +27,7 @@ use crate::http::response::{Failure, Responder};
 use crate::http::route::{self, ChannelEndpoint, Endpoint, Route};
 use crate::http::target::Target;
 use crate::http::{channel_id, files};
+use crate::isolate::stopping::{self, ChangeInFlight};
 use crate::settings::Settings;
 
 /// Answers any request. It has the method `method` and is for `target`.
@@ -51,6 +52,7 @@ pub async fn answer(
     };
     match path.endpoint(method) {
         None => other_method(request, method, path.allow(), responder),
+        Some(_) if stopping::is_stopping() => Err(Problem::Stopping.into()),
         Some(Endpoint::Health) => Ok(responder.text("ok")?),
         Some(Endpoint::Channel(endpoint)) => {
             let id = id.and_then(channel_id::parse);
@@ -76,6 +78,7 @@ async fn answer_for_channel(
         let console = request.console_url();
         return Ok(request.responder.redirect(&console)?);
     }
+    let _change = endpoint.changes_channel().then(ChangeInFlight::begin);
     let authorized = request.authorize(endpoint.permission()).await?;
     match endpoint {
         ChannelEndpoint::Subscribe => authorized.subscribe().await,

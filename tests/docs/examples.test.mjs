@@ -58,6 +58,7 @@ test("the systemd unit of docs/self-hosting.md starts the command of npm run ser
   assert.ok(JSON.parse(read("package.json")).scripts.serve.endsWith(`exec ${inClone}`));
   for (const path of [command.slice(folder.length), args.at(-1) ?? ""]) assert.ok(existsSync(join(root, path)), path);
   assert.equal(value("Environment"), `STATE_DIR=/var/lib/${value("StateDirectory")}`);
+  assert.equal(value("KillMode"), "mixed", "workerd gets no SIGTERM, so the script can end the streams");
   assert.ok(read("docs/self-hosting.md").includes(`sudo tee ${value("EnvironmentFile")} `));
   // The configurations of proxies keep the connections below what this limit allows.
   assert.equal(namedBlock("open files").match(/is (\d+):/)?.[1], value("LimitNOFILE"));

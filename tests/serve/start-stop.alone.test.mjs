@@ -68,7 +68,7 @@ test("npm run serve starts within 3 s, serves the console and the API, prints th
   await hub.stop();
 });
 
-test("npm run serve serves on IPv6, and the hub reports an invalid setting in its responses", {
+test("npm run serve serves on IPv6", {
   timeout: 30_000,
 }, async (t) => {
   const probe = createServer().listen(0, "::1");
@@ -78,10 +78,8 @@ test("npm run serve serves on IPv6, and the hub reports an invalid setting in it
   );
   probe.close();
   if (!there) return t.skip("this machine has no IPv6");
-  const hub = await serve({ HOST: "::1", BUFFER_EVENTS: 'a"b\\c\n\u001bé' });
-  const response = await hub.fetch("/healthz");
-  assert.equal(response.status, 500);
-  assert.match((await response.json()).detail, /BUFFER_EVENTS is "a"b\\c\n\u001bé": it has to be a whole number/);
+  const hub = await serve({ HOST: "::1" });
+  assert.equal((await hub.fetch("/healthz")).status, 200);
   await hub.stop();
 });
 

@@ -52,6 +52,14 @@ impl Cursor {
         self.next_seq < head || self.is_in_event()
     }
 
+    /// Returns the rest of the partial event, or `None` if it has more than `max_bytes`.
+    pub fn rest_of_partial_event_within(&self, max_bytes: usize) -> Option<Vec<u8>> {
+        let mut chunk = ChunkBuilder::new(self, max_bytes);
+        chunk.add_partial_event();
+        let chunk = chunk.finish();
+        (!chunk.after.cursor.is_in_event()).then_some(chunk.bytes)
+    }
+
     /// Makes the next chunk for a subscriber at this position, of at most `max_bytes`. It holds, in this order: the
     /// rest of the partial event, a notice of the events that are missing here, and whole events. An event that is too
     /// large for an empty chunk is given in parts.

@@ -11,6 +11,7 @@ mod flush_cycle;
 mod liveness;
 mod pacer;
 mod replay;
+mod shutdown;
 #[cfg(test)]
 mod tests;
 mod unread;

@@ -119,7 +119,8 @@
 //! 2. `log`: the ring of encoded events.
 //! 3. `cursor`: positions, and the chunks that are made at them.
 //! 4. `subscriber` and `subscriber/mode`: the state of one stream.
-//! 5. [`hub`](Hub): `append` (and what leaves the log), `flush`, `end`, `eviction`, `replay`.
+//! 5. [`hub`](Hub): `append` (and what leaves the log), `flush`, `end`, `shutdown`, `eviction`,
+//!    `replay`.
 //! 6. The types behind the hub's fields: `hub/drops`, `hub/flush_cycle`, `hub/pacer`, `hub/unread`, `hub/liveness`,
 //!    `hub/expiry`, `hub/counters`.
 //! 7. `hub/tests`: a model of a channel, properties, scenarios and a simulation.

@@ -7,7 +7,8 @@
 //! - [`parse()`]: the reverse, for publish bodies.
 //! - [`check_type`]: which event types a publisher may use.
 //! - [`Notice`], [`Missing`], [`open_notice`], [`end_notice`], [`expired_notice`]: the events that the hub itself sends.
-//! - [`opening`], [`HEARTBEAT`], [`error_stream`]: the parts of a stream that are no events of the channel.
+//! - [`opening`], [`HEARTBEAT`], [`retry_field`], [`error_stream`]: the parts of a stream that are no events of the
+//!   channel.
 
 mod batch;
 mod epoch;
@@ -25,4 +26,4 @@ pub use self::event_type::{MAX_TYPE_CHARS, RESERVED_PREFIX, TypeError, check_typ
 pub use self::id::{EventId, MAX_ID_LINE, UnknownId, write_id};
 pub use self::notice::{Missing, Notice, end_notice, expired_notice, open_notice};
 pub use self::parse::{ParsedEvent, parse};
-pub use self::stream::{HEARTBEAT, MEDIA_TYPE, error_stream, opening};
+pub use self::stream::{HEARTBEAT, MEDIA_TYPE, error_stream, opening, retry_field};

@@ -20,8 +20,9 @@ const EXPIRES_HEADER: &str = "Sse-Broadcaster-Expires";
 /// The header with the subject of the token of a stream, percent-encoded.
 const SUBJECT_HEADER: &str = "Sse-Broadcaster-Subject";
 
-/// The method of [`ObjectRequest::Abort`]. No request of a client has it.
-const ABORT_METHOD: &str = "PURGE";
+/// The method of [`ObjectRequest::ShutDown`] and [`ObjectRequest::Abort`]. No request of a client leads to one that has
+/// it.
+const OPERATOR_METHOD: &str = "PURGE";
 
 /// What the Worker asks of a channel's object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub enum ObjectRequest<'a> {
     ReadStats,
     /// Delete the channel.
     DeleteChannel,
+    /// End all streams, because the server stops.
+    ShutDown,
     /// Abort the object, so that the next call makes a new one.
     Abort,
 }
@@ -106,7 +109,8 @@ impl<'a> ObjectRequest<'a> {
             Self::ReadEvents { query } => ("GET", "/events", query),
             Self::ReadStats => ("GET", "/stats", "".into()),
             Self::DeleteChannel => ("DELETE", "", "".into()),
-            Self::Abort => (ABORT_METHOD, "", "".into()),
+            Self::ShutDown => (OPERATOR_METHOD, "/streams", "".into()),
+            Self::Abort => (OPERATOR_METHOD, "", "".into()),
         };
         let mark = if query.is_empty() { "" } else { "?" };
         Encoded {
@@ -139,7 +143,8 @@ impl<'a> ObjectRequest<'a> {
             },
             (Method::Get, "stats") => Self::ReadStats,
             (Method::Delete, "") => Self::DeleteChannel,
-            (Method::Other(ABORT_METHOD), "") => Self::Abort,
+            (Method::Other(OPERATOR_METHOD), "streams") => Self::ShutDown,
+            (Method::Other(OPERATOR_METHOD), "") => Self::Abort,
             _ => return None,
         };
         Some((channel, request))
@@ -246,6 +251,7 @@ mod tests {
             ObjectRequest::ReadEvents { query: "".into() },
             ObjectRequest::ReadStats,
             ObjectRequest::DeleteChannel,
+            ObjectRequest::ShutDown,
             ObjectRequest::Abort,
         ] {
             let encoded = request.clone().encode("a.B_c~1:2@x-y");

@@ -44,6 +44,7 @@ impl Problem {
             Self::ChannelFull { .. } => (503, "channel-full", "Channel full"),
             Self::StorageFailed(_) => (503, "storage-failed", "Storage failed"),
             Self::ChannelUnavailable => (503, "channel-unavailable", "Channel unavailable"),
+            Self::Stopping => (503, "stopping", "Server stopping"),
             Self::InvalidSetting(_) => (500, "invalid-setting", "Invalid setting"),
             Self::Internal => (500, "internal-error", "Internal error"),
         }

@@ -33,6 +33,14 @@ pub fn opening(retry_ms: u32, channel: &str, start: &StartPosition) -> String {
     }
 }
 
+/// Returns the last bytes of a stream that ends because the server stops: the time to wait before the reconnect.
+///
+/// A client applies the field when it reads the line. No blank line follows, because some clients make an empty message
+/// of a block without data.
+pub fn retry_field(retry_ms: u32) -> String {
+    format!("retry: {retry_ms}\n")
+}
+
 /// Returns a whole stream that only reports an error, for clients that cannot read an HTTP status: the event
 /// `hub.error` with `problem` (one line of JSON) as its data.
 pub fn error_stream(retry_ms: u32, problem: &str) -> String {

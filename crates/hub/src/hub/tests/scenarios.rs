@@ -7,3 +7,4 @@ mod end;
 mod eviction;
 mod expiry;
 mod liveness;
+mod shutdown;
