@@ -53,7 +53,7 @@ impl ChannelEndpoint {
     /// Whether a request may change the channel.
     pub fn changes_channel(self) -> bool {
         match self {
-            Self::EndChannel | Self::Publish => true,
+            Self::DeleteChannel | Self::Publish | Self::EndChannel => true,
             Self::Subscribe | Self::CheckSubscribe | Self::ReadEvents | Self::ReadStats => false,
         }
     }
