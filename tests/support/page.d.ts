@@ -6,6 +6,8 @@ interface Window {
   received: any;
   /** How many times its EventSource has opened a stream. */
   opened: number;
+  /** Subscribes with the client of this name; page-clients.mjs sets it. */
+  subscribe(name: string, url: string): void;
   /** Reports a directive of the Content-Security-Policy that something on the page has violated. */
   violated(directive: string): void;
 }

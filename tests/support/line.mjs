@@ -1,0 +1,89 @@
+// A TCP line between clients and a hub, which a test can cut.
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import { after } from "node:test";
+import { portOf } from "./port.mjs";
+
+const REQUEST_LINE = /^(?:GET|HEAD|POST|OPTIONS) (\S+) HTTP\/1\.1\r$/gm;
+
+/**
+ * Starts a line to the hub on a free port, and stops it after the test or file that has started it.
+ * @param {{ origin: string }} hub
+ */
+export async function startLine(hub) {
+  const line = new Line(hub.origin);
+  await line.mend();
+  after(() => line.cut());
+  return line;
+}
+
+class Line {
+  /** @type {import("node:net").Server | undefined} */
+  #server;
+  /** @type {Set<import("node:net").Socket>} */
+  #sockets = new Set();
+  #port = 0;
+  #upstream;
+  /** @type {string | undefined} */
+  #answer;
+  /** @type {URL[]} the addresses of all requests, in order */
+  requests = [];
+
+  constructor(upstream) {
+    this.#upstream = new URL(upstream);
+  }
+
+  get origin() {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** Breaks all connections, and refuses new ones. */
+  cut() {
+    this.#server?.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Accepts connections, on the same port as before. */
+  async mend() {
+    this.#answer = undefined;
+    if (this.#server?.listening) return;
+    this.#server = createServer((socket) => this.#accept(socket)).listen(this.#port, "127.0.0.1");
+    await once(this.#server, "listening");
+    this.#port = portOf(this.#server);
+  }
+
+  /** Breaks all connections, and answers requests with this status, as a proxy does while its server is away. */
+  async answerWith(status) {
+    await this.mend();
+    this.#answer = `HTTP/1.1 ${status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** @param {import("node:net").Socket} socket */
+  #accept(socket) {
+    this.#keep(socket);
+    socket.on("data", (data) => {
+      for (const [, path] of data.toString("latin1").matchAll(REQUEST_LINE)) {
+        this.requests.push(new URL(path, this.origin));
+      }
+    });
+    if (this.#answer) {
+      const answer = this.#answer;
+      socket.once("data", () => socket.end(answer));
+      return;
+    }
+    const upstream = connect(Number(this.#upstream.port), this.#upstream.hostname);
+    this.#keep(upstream);
+    socket.pipe(upstream).pipe(socket);
+    socket.on("close", () => upstream.destroy());
+    upstream.on("close", () => socket.destroy());
+  }
+
+  /** @param {import("node:net").Socket} socket */
+  #keep(socket) {
+    this.#sockets.add(socket);
+    // A broken connection is closed, too.
+    socket.on("error", () => {});
+    socket.on("close", () => this.#sockets.delete(socket));
+  }
+}
