@@ -1,0 +1,155 @@
+// The script of docs/access.md as it stands there: a page that gets a new token whenever the old one has expired.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { openBrowser } from "../support/browser.mjs";
+import { startLine } from "../support/line.mjs";
+import { Issuer, openTokenPage } from "../support/token-page.mjs";
+import { authorized, FULL_ACCESS, mint, SECRET } from "../support/tokens.mjs";
+import { eventually, sleep } from "../support/wait.mjs";
+import { startWebsite } from "../support/website.mjs";
+import { startTokenHub } from "../support/workerd.mjs";
+
+const browser = await openBrowser();
+const site = await startWebsite();
+const minute = { timeout: 60_000 };
+
+/** Starts a hub and a page that listens to its channel foo through a line. */
+async function start({ tokenSeconds = 60, settings = {}, issue = undefined } = {}) {
+  const hub = await startTokenHub({ JWT_SECRET: SECRET, ALLOWED_ORIGINS: site, HEARTBEAT_SECONDS: "1", ...settings });
+  const line = await startLine(hub);
+  const channel = authorized(hub.channel("foo"), await mint({ ...FULL_ACCESS, exp: Date.now() / 1_000 + 600 }));
+  const issuer = new Issuer(tokenSeconds);
+  const page = await openTokenPage(browser, site, line.origin, issue ?? issuer.issue);
+  return { hub, line, channel, issuer, page };
+}
+
+const connected = (channel, count = 1) => eventually(async () => (await channel.stats()).subscribers === count, 20_000);
+const shows = (page, count) => eventually(async () => (await page.shown()).length >= count, 30_000, `${count} events`);
+
+/** Checks that the page makes no request in five seconds. */
+async function checkStopped({ line, page }) {
+  // Requests that are on their way.
+  await sleep(500);
+  const before = [line.requests.length, page.asked];
+  await sleep(5_000);
+  assert.deepEqual([line.requests.length, page.asked], before);
+}
+
+describe("the documented script", { concurrency: true }, () => {
+  test("it misses no event when the line is cut on a quiet channel and the token expires before the line is back", {
+    timeout: 60_000,
+  }, async () => {
+    const { line, channel, issuer, page } = await start({ tokenSeconds: 6 });
+    await connected(channel);
+    line.cut();
+    await connected(channel, 0);
+    for (const data of ["1", "2", "3"]) await channel.publish(data);
+    await sleep(issuer.remaining);
+    await line.mend();
+    await shows(page, 3);
+    await channel.publish("4");
+    await shows(page, 4);
+    await sleep(1_000);
+    assert.deepEqual(await page.shown(), ["1", "2", "3", "4"]);
+  });
+
+  test("it misses no event when tokens expire during a stream and while the hub is down", {
+    timeout: 90_000,
+  }, async () => {
+    const issuer = new Issuer(4);
+    let asked = 0;
+    // The website that issues tokens fails once.
+    const issue = async () => (++asked === 2 ? undefined : issuer.issue());
+    const { hub, channel, page } = await start({ issue });
+    await connected(channel);
+    let published = 0;
+    const publish = async () => channel.publish(String(++published));
+    while (asked < 4) {
+      await publish();
+      await sleep(100);
+    }
+    await connected(channel);
+    await hub.kill();
+    await sleep(issuer.remaining);
+    await hub.start();
+    for (let n = 0; n < 20; n++) await publish();
+    await shows(page, published);
+    assert.deepEqual(
+      await page.shown(),
+      Array.from({ length: published }, (_, n) => String(n + 1)),
+    );
+  });
+
+  test("it stops when the channel ends", minute, async () => {
+    const started = await start();
+    await connected(started.channel);
+    await started.channel.publish("last");
+    await started.channel.end();
+    await checkStopped(started);
+    assert.deepEqual(await started.page.shown(), ["last"]);
+    assert.deepEqual([started.line.requests.length, started.page.asked], [1, 1]);
+  });
+
+  test("it gets the last event of a channel that has ended while it was away, and then stops", minute, async () => {
+    const started = await start();
+    const { line, channel, page } = started;
+    await connected(channel);
+    line.cut();
+    await connected(channel, 0);
+    await channel.endWith("result");
+    await line.mend();
+    await shows(page, 1);
+    await checkStopped(started);
+    assert.deepEqual(await page.shown(), ["result"]);
+  });
+
+  test("it stops when the channel has ended while it was away and the token has expired", minute, async () => {
+    const started = await start({ tokenSeconds: 4 });
+    const { line, channel, issuer, page } = started;
+    await connected(channel);
+    await channel.publish("last");
+    await shows(page, 1);
+    line.cut();
+    await connected(channel, 0);
+    await channel.endWith();
+    await sleep(issuer.remaining);
+    await line.mend();
+    // EventSource gets 401 and then, with a new token, 204. The script asks for the status of each.
+    await eventually(() => line.requests.length >= 5, 20_000);
+    await checkStopped(started);
+    assert.deepEqual(await page.shown(), ["last"]);
+  });
+
+  test("it waits longer and longer while its tokens are refused, and listens after that", minute, async () => {
+    const issuer = new Issuer(60);
+    let refused = true;
+    const issue = () => (refused ? mint({ subscribe: ["other"] }) : issuer.issue());
+    const { line, channel, page } = await start({ issue });
+    await sleep(10_000);
+    // It waits for 0.5 to 1, 1 to 2, 2 to 4 and 4 to 8 seconds.
+    assert.ok(page.asked >= 3 && page.asked <= 5, `it has asked for ${page.asked} tokens`);
+    assert.ok(
+      line.requests.length >= page.asked && line.requests.length <= 2 * page.asked,
+      `it has sent ${line.requests.length} requests`,
+    );
+    refused = false;
+    await connected(channel);
+    await channel.publish("welcome");
+    await shows(page, 1);
+    assert.deepEqual(await page.shown(), ["welcome"]);
+  });
+
+  test("it says why a channel is full, and listens when there is a place", minute, async () => {
+    const settings = { MAX_SUBSCRIBERS: "1" };
+    const { hub, line, channel, page } = await start({ settings });
+    await connected(channel);
+    const second = await openTokenPage(browser, site, hub.origin, new Issuer(60).issue);
+    await eventually(() => second.warnings.some((text) => text.includes("as many as it may (MAX_SUBSCRIBERS)")));
+    line.cut();
+    await connected(channel, 0);
+    await connected(channel);
+    await channel.publish("for the second page");
+    await shows(second, 1);
+    assert.deepEqual(await page.shown(), []);
+  });
+});
