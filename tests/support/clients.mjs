@@ -6,7 +6,7 @@ import { after } from "node:test";
 import { buildSync } from "esbuild";
 import { EventSource } from "eventsource";
 import { EventSourceParserStream } from "eventsource-parser/stream";
-import { CustomEventSource } from "extended-eventsource";
+import { EventSource as ExtendedEventSource } from "extended-eventsource";
 import { stream } from "fetch-event-stream";
 import { root } from "../../scripts/install.mjs";
 import { pythonEnvironment, pythonPath } from "./python.mjs";
@@ -71,7 +71,7 @@ function iterate(messages) {
 /** @type {Record<string, (url: string) => Client | Promise<Client>>} */
 export const IN_NODE = {
   eventsource: (url) => listen(new EventSource(url)),
-  "extended-eventsource": (url) => listen(new CustomEventSource(url, { disableLogger: true })),
+  "extended-eventsource": (url) => listen(new ExtendedEventSource(url, { disableLogger: true })),
   "eventsource-parser": async (url) => {
     const { body } = await fetch(url, { headers: { Accept: "text/event-stream" } });
     return iterate(body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream()));

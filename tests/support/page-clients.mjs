@@ -1,10 +1,13 @@
 // Clients that run in a page. esbuild bundles this file into a script, which sets `window.subscribe`.
 import { fetchEventSource } from "@microsoft/fetch-event-source";
 import { EventSourcePolyfill } from "event-source-polyfill";
-import { CustomEventSource } from "extended-eventsource";
-import ReconnectingEventSource from "reconnecting-eventsource";
+import { EventSource as ExtendedEventSource } from "extended-eventsource";
+import * as reconnecting from "reconnecting-eventsource";
 
 const TYPES = ["message", "hub.open", "hub.gap", "hub.dropped", "hub.end", "hub.expired", "hub.error"];
+
+// TypeScript takes this module for one of CommonJS.
+const ReconnectingEventSource = /** @type {any} */ (reconnecting).default;
 
 window.received = [];
 window.opened = 0;
@@ -23,7 +26,7 @@ const CLIENTS = {
   EventSource: (url) => listen(new EventSource(url)),
   "event-source-polyfill": (url) => listen(new EventSourcePolyfill(url)),
   "reconnecting-eventsource": (url) => listen(new ReconnectingEventSource(url)),
-  "extended-eventsource": (url) => listen(new CustomEventSource(url, { disableLogger: true })),
+  "extended-eventsource": (url) => listen(new ExtendedEventSource(url, { disableLogger: true })),
   "@microsoft/fetch-event-source": (url) =>
     fetchEventSource(url, {
       async onopen() {

@@ -1,0 +1,62 @@
+// docs/clients.md: the table has the versions that the tests run, and the program gets every event.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { temporaryFolder } from "../support/folder.mjs";
+import { namedBlock, tableOf } from "../support/markdown.mjs";
+import { pythonPath } from "../support/python.mjs";
+import { read } from "../support/sources.mjs";
+import { authorized, FULL_ACCESS, mint, SECRET } from "../support/tokens.mjs";
+import { eventually } from "../support/wait.mjs";
+import { startTokenHub } from "../support/workerd.mjs";
+
+/** Clients that the project does not install. */
+const OF_THE_MACHINE = ["EventSource"];
+
+test("docs/clients.md has the versions of the clients that the tests install", () => {
+  const { devDependencies } = JSON.parse(read("package.json"));
+  const requirements = read("tests/requirements.txt") + read("tests/requirements-sseclient-py.txt");
+  const [, ...rows] = tableOf("docs/clients.md", "Client");
+  for (const [cell, version] of rows) {
+    const name = cell.replaceAll("`", "");
+    if (OF_THE_MACHINE.includes(name)) continue;
+    const [registry, number] = version.split(" ");
+    if (registry === "npm") assert.equal(number, devDependencies[name], name);
+    else assert.ok(requirements.split("\n").includes(`${name}==${number}`), `${name} ${version}`);
+  }
+  assert.equal(rows.length, 12);
+});
+
+test("the Python program of docs/clients.md prints every event once across a restart, and exits at the end", {
+  timeout: 60_000,
+}, async () => {
+  const hub = await startTokenHub({ JWT_SECRET: SECRET });
+  const token = await mint(FULL_ACCESS);
+  const channel = authorized(hub.channel("foo"), token);
+  const file = join(temporaryFolder(), "program.py");
+  writeFileSync(file, namedBlock("subscribe in Python"));
+  const env = { ...process.env, HUB: hub.origin, TOKEN: token };
+  const program = spawn(pythonPath(), [file], { env, stdio: ["ignore", "pipe", "inherit"] });
+  after(() => program.kill("SIGKILL"));
+  const exited = once(program, "exit");
+  let output = "";
+  program.stdout.on("data", (data) => {
+    output += data;
+  });
+  const lines = () => output.split("\n").filter((line) => line !== "" && !line.startsWith("no stream:"));
+  const connected = () => eventually(async () => (await channel.stats()).subscribers === 1);
+  await connected();
+  await hub.kill();
+  await eventually(() => output.includes("no stream:"));
+  await hub.start();
+  await channel.publish("Grüße");
+  await connected();
+  await channel.publish("日本");
+  await eventually(() => lines().length === 2);
+  await channel.end();
+  assert.deepEqual(await exited, [0, null]);
+  assert.deepEqual(lines(), ["Grüße", "日本"]);
+});
