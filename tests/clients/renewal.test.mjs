@@ -3,36 +3,48 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";
 import { startLine } from "../support/line.mjs";
-import { Issuer, openTokenPage } from "../support/token-page.mjs";
+import { Issuer, startTokenSite } from "../support/token-site.mjs";
 import { authorized, FULL_ACCESS, mint, SECRET } from "../support/tokens.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
-import { startWebsite } from "../support/website.mjs";
 import { startTokenHub } from "../support/workerd.mjs";
 
 const browser = await openBrowser();
-const site = await startWebsite();
 const minute = { timeout: 60_000 };
 
-/** Starts a hub and a page that listens to its channel foo through a line. */
+/**
+ * Opens the page of a token site whose script listens to the hub at `origin`. `shown` returns what it has shown, and
+ * `warnings` is what it has written to its console.
+ */
+async function openPage(site, origin) {
+  site.hub = origin;
+  const page = await browser.newPage();
+  const warnings = [];
+  page.on("console", (message) => warnings.push(message.text()));
+  await page.goto(site.origin);
+  return { warnings, shown: () => page.evaluate(() => window.shown) };
+}
+
+/** Starts a hub, and a page that listens to its channel foo through a line. */
 async function start({ tokenSeconds = 60, settings = {}, issue = undefined } = {}) {
-  const hub = await startTokenHub({ JWT_SECRET: SECRET, ALLOWED_ORIGINS: site, HEARTBEAT_SECONDS: "1", ...settings });
+  const issuer = new Issuer(tokenSeconds);
+  const site = await startTokenSite(issue ?? issuer.issue);
+  const usual = { JWT_SECRET: SECRET, ALLOWED_ORIGINS: site.origin, HEARTBEAT_SECONDS: "1" };
+  const hub = await startTokenHub({ ...usual, ...settings });
   const line = await startLine(hub);
   const channel = authorized(hub.channel("foo"), await mint({ ...FULL_ACCESS, exp: Date.now() / 1_000 + 600 }));
-  const issuer = new Issuer(tokenSeconds);
-  const page = await openTokenPage(browser, site, line.origin, issue ?? issuer.issue);
-  return { hub, line, channel, issuer, page };
+  return { hub, line, site, channel, issuer, page: await openPage(site, line.origin) };
 }
 
 const connected = (channel, count = 1) => eventually(async () => (await channel.stats()).subscribers === count, 20_000);
 const shows = (page, count) => eventually(async () => (await page.shown()).length >= count, 30_000, `${count} events`);
 
 /** Checks that the page makes no request in five seconds. */
-async function checkStopped({ line, page }) {
+async function checkStopped({ line, site }) {
   // Requests that are on their way.
   await sleep(500);
-  const before = [line.requests.length, page.asked];
+  const before = [line.requests.length, site.asked];
   await sleep(5_000);
-  assert.deepEqual([line.requests.length, page.asked], before);
+  assert.deepEqual([line.requests.length, site.asked], before);
 }
 
 describe("the documented script", { concurrency: true }, () => {
@@ -87,7 +99,7 @@ describe("the documented script", { concurrency: true }, () => {
     await started.channel.end();
     await checkStopped(started);
     assert.deepEqual(await started.page.shown(), ["last"]);
-    assert.deepEqual([started.line.requests.length, started.page.asked], [1, 1]);
+    assert.deepEqual([started.line.requests.length, started.site.asked], [1, 1]);
   });
 
   test("it gets the last event of a channel that has ended while it was away, and then stops", minute, async () => {
@@ -124,12 +136,12 @@ describe("the documented script", { concurrency: true }, () => {
     const issuer = new Issuer(60);
     let refused = true;
     const issue = () => (refused ? mint({ subscribe: ["other"] }) : issuer.issue());
-    const { line, channel, page } = await start({ issue });
+    const { line, site, channel, page } = await start({ issue });
     await sleep(10_000);
     // It waits for 0.5 to 1, 1 to 2, 2 to 4 and 4 to 8 seconds.
-    assert.ok(page.asked >= 3 && page.asked <= 5, `it has asked for ${page.asked} tokens`);
+    assert.ok(site.asked >= 3 && site.asked <= 5, `it has asked for ${site.asked} tokens`);
     assert.ok(
-      line.requests.length >= page.asked && line.requests.length <= 2 * page.asked,
+      line.requests.length >= site.asked && line.requests.length <= 2 * site.asked,
       `it has sent ${line.requests.length} requests`,
     );
     refused = false;
@@ -141,9 +153,9 @@ describe("the documented script", { concurrency: true }, () => {
 
   test("it says why a channel is full, and listens when there is a place", minute, async () => {
     const settings = { MAX_SUBSCRIBERS: "1" };
-    const { hub, line, channel, page } = await start({ settings });
+    const { hub, line, site, channel, page } = await start({ settings });
     await connected(channel);
-    const second = await openTokenPage(browser, site, hub.origin, new Issuer(60).issue);
+    const second = await openPage(site, hub.origin);
     await eventually(() => second.warnings.some((text) => text.includes("as many as it may (MAX_SUBSCRIBERS)")));
     line.cut();
     await connected(channel, 0);

@@ -52,10 +52,12 @@ class Line {
     this.#port = portOf(this.#server);
   }
 
-  /** Breaks all connections, and answers requests with this status, as a proxy does while its server is away. */
-  async answerWith(status) {
+  /** Breaks all connections, and answers each request with these headers and this body, as a proxy without its server does. */
+  async answerWith(status, headers = {}, body = "") {
     await this.mend();
-    this.#answer = `HTTP/1.1 ${status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`;
+    const all = { ...headers, "Content-Length": body.length, Connection: "close" };
+    const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+    this.#answer = `HTTP/1.1 ${status} Answer\r\n${lines.join("")}\r\n${body}`;
     for (const socket of this.#sockets) socket.destroy();
   }
 

@@ -4,6 +4,8 @@ interface Window {
   /** What the page has received. */
   // biome-ignore lint/suspicious/noExplicitAny: the tests put lists of different types here.
   received: any;
+  /** What the page of token-site.mjs has shown. */
+  shown: string[];
   /** How many times its EventSource has opened a stream. */
   opened: number;
   /** Subscribes with the client of this name; page-clients.mjs sets it. */
