@@ -108,7 +108,7 @@ describe("the documented script", { concurrency: true }, () => {
     await connected(channel);
     line.cut();
     await connected(channel, 0);
-    await channel.endWith("result");
+    await channel.end("result");
     await line.mend();
     await shows(page, 1);
     await checkStopped(started);
@@ -123,7 +123,7 @@ describe("the documented script", { concurrency: true }, () => {
     await shows(page, 1);
     line.cut();
     await connected(channel, 0);
-    await channel.endWith();
+    await channel.end();
     await sleep(issuer.remaining);
     await line.mend();
     // EventSource gets 401 and then, with a new token, 204. The script asks for the status of each.

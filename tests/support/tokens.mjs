@@ -171,6 +171,11 @@ class AuthorizedChannel extends Channel {
     return super.publish(body, { ...init, headers: { ...this.headers, ...headers } });
   }
 
+  /** @type {Channel["end"]} */
+  end(body, { headers, ...init } = {}) {
+    return super.end(body, { ...init, headers: { ...this.headers, ...headers } });
+  }
+
   async stats() {
     return (await fetch(`${this.url}/stats`, { headers: this.headers })).json();
   }
