@@ -26,6 +26,7 @@ class Line {
   #upstream;
   /** @type {string | undefined} */
   #answer;
+  #last = "";
   /** @type {URL[]} the addresses of all requests, in order */
   requests = [];
 
@@ -61,6 +62,23 @@ class Line {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Breaks a connection once, after the server has sent this text on it. */
+  cutAfter(text) {
+    this.#last = text;
+  }
+
+  /**
+   * Returns how many bytes of `data` go through the line.
+   * @param {Buffer} data
+   */
+  #endOf(data) {
+    const at = this.#last ? data.indexOf(this.#last) : -1;
+    if (at === -1) return data.length;
+    const end = at + this.#last.length;
+    this.#last = "";
+    return end;
+  }
+
   /** @param {import("node:net").Socket} socket */
   #accept(socket) {
     this.#keep(socket);
@@ -76,7 +94,12 @@ class Line {
     }
     const upstream = connect(Number(this.#upstream.port), this.#upstream.hostname);
     this.#keep(upstream);
-    socket.pipe(upstream).pipe(socket);
+    socket.pipe(upstream);
+    upstream.on("data", (data) => {
+      const end = this.#endOf(data);
+      socket.write(data.subarray(0, end));
+      if (end < data.length) socket.end();
+    });
     socket.on("close", () => upstream.destroy());
     upstream.on("close", () => socket.destroy());
   }
