@@ -125,10 +125,13 @@ describe("the documented script", { concurrency: true }, () => {
     await connected(channel, 0);
     await channel.end();
     await sleep(issuer.remaining);
+    // The next token is valid until the end of the test.
+    issuer.seconds = 60;
     await line.mend();
-    // EventSource gets 401 and then, with a new token, 204. The script asks for the status of each.
-    await eventually(() => line.requests.length >= 5, 20_000);
+    // EventSource gets 401 and then, with a new token, 204. The script asks for the status of both.
+    await eventually(() => line.requests.length === 5, 20_000);
     await checkStopped(started);
+    assert.deepEqual([line.requests.length, started.site.asked], [5, 2]);
     assert.deepEqual(await page.shown(), ["last"]);
   });
 

@@ -55,4 +55,7 @@ CLIENTS = {
 }
 
 _, name, url = sys.argv
-CLIENTS[name](url)
+try:
+    CLIENTS[name](url)
+except Exception as error:
+    print("received", json.dumps(["failed", repr(error), ""]), flush=True)
