@@ -59,5 +59,5 @@ test("the script of docs/delivery.md loads the state again when events are missi
   );
   await eventually(() => lines.length > 0);
   const [epoch] = id.split("-");
-  assert.deepEqual(JSON.parse(lines[0]), { count: null, from: null, to: `${epoch}-0` });
+  assert.deepEqual(JSON.parse(lines[0]), { channel: "state", count: null, from: null, to: `${epoch}-0` });
 });

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { after } from "node:test";
 import { namedBlock } from "./markdown.mjs";
 import { portOf } from "./port.mjs";
-import { mint } from "./tokens.mjs";
+import { mint, secretKey } from "./tokens.mjs";
 
 const script = namedBlock("renew a token");
 /** What the script calls. The page shows events, and the data of notices that say that events are missing. */
@@ -60,6 +60,7 @@ class TokenSite {
 /** Issues tokens that may subscribe to the channel foo and are valid for some seconds. */
 export class Issuer {
   expires = 0;
+  key = secretKey();
 
   /** @param {number} seconds */
   constructor(seconds) {
@@ -69,7 +70,7 @@ export class Issuer {
   /** @type {Issue} */
   issue = () => {
     this.expires = Date.now() + 1_000 * this.seconds;
-    return mint({ subscribe: ["foo"], exp: this.expires / 1_000 });
+    return mint({ subscribe: ["foo"], exp: this.expires / 1_000 }, this.key);
   };
 
   /** Returns in how many milliseconds the newest token has certainly expired. */
