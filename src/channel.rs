@@ -49,7 +49,7 @@ use crate::http::problem::Problem;
 use crate::http::response::{self, Failure, Responder};
 use crate::isolate::instance;
 use crate::logging::{Level, Line};
-use crate::settings::deployment;
+use crate::settings::{Settings, deployment};
 use sse_hub::Millis;
 
 /// The delay before a failed alarm is tried again, in milliseconds: one hour.
@@ -98,11 +98,9 @@ impl Channel {
 
     /// The runtime calls this when the alarm is due: the channel may have gone quiet.
     pub async fn alarm(&self) -> Result<(), JsValue> {
-        // The runtime knows the name of an object in its alarm, too.
-        let id = self.database.channel_name().unwrap_or_default();
-        let cleared = match self.shared(&id) {
-            Ok(shared) => shared.request_clear().await,
-            Err(problem) => Err(problem),
+        let cleared = match self.shared.get() {
+            Some(shared) => shared.request_clear().await,
+            None => self.clear_unused().await,
         };
         let Err(problem) = cleared else { return Ok(()) };
         // The runtime retries a failed alarm only a few times, so set another one.
@@ -128,15 +126,35 @@ impl Channel {
         let id = channel_id::parse(id).ok_or(Problem::InvalidChannelId)?;
         let settings = deployment::settings(&self.env)?;
         let clock = Clock::default();
-        let (history, idempotency) = (settings.history, settings.idempotency);
-        let fresh = clock.fresh_epoch();
-        let store = match Store::load(self.database.clone(), history, idempotency, fresh) {
+        let store = match self.load_store(&settings, &clock) {
             Ok(store) => store,
             Err(error) => return Ok(Err(error)),
         };
         let shared = Shared::new(id, self.database.clone(), store, settings, clock);
         memory::register(&shared);
         Ok(Ok(self.shared.get_or_init(|| shared)))
+    }
+
+    /// Reads the stored data.
+    fn load_store(
+        &self,
+        settings: &Settings,
+        clock: &Clock,
+    ) -> Result<Store<Database>, StorageError> {
+        let (history, idempotency) = (settings.history, settings.idempotency);
+        let fresh = clock.fresh_epoch();
+        Store::load(self.database.clone(), history, idempotency, fresh)
+    }
+
+    /// Removes the stored data if it is not needed any more, in an object that has served no request.
+    async fn clear_unused(&self) -> Result<(), Problem> {
+        let settings = deployment::settings(&self.env)?;
+        let clock = Clock::default();
+        let cleared = match self.load_store(&settings, &clock) {
+            Ok(store) => removal::clear_unused(store, &self.database, &settings, clock.now()).await,
+            Err(error) => Err(error),
+        };
+        cleared.map_err(|error| storage_failed(&self.database, &error))
     }
 
     /// Answers a request of the Worker.

@@ -7,11 +7,13 @@ use web_sys::Response;
 
 use super::pipeline::Command;
 use super::shared::Shared;
-use super::storage::ClearResult;
+use super::storage::database::Database;
 use super::storage::error::StorageError;
+use super::storage::{ClearResult, Store};
 use crate::http::problem::Problem;
 use crate::http::response::{Failure, Responder};
 use crate::isolate::random::random_between;
+use crate::settings::Settings;
 use sse_hub::Millis;
 
 impl Shared {
@@ -36,10 +38,8 @@ impl Shared {
     pub(super) async fn clear_or_set_alarm(&self) -> Result<(), StorageError> {
         let now = self.clock.now();
         let quiet = self.with(|state| state.clear_if_quiet(now));
-        match quiet.ok_or_else(StorageError::in_use)?? {
-            ClearResult::NotYet(left) | ClearResult::Cleared(left) => self.set_alarm(left).await,
-            ClearResult::RemoveAll => self.database.delete_all().await,
-        }
+        let result = quiet.ok_or_else(StorageError::in_use)??;
+        finish_clear(result, &self.database, &self.settings).await
     }
 
     /// Sets an alarm that will clear the stored data, and waits until all writes are durable.
@@ -59,24 +59,54 @@ impl Shared {
         let until = self
             .with(|state| state.store.needed_until())
             .ok_or_else(StorageError::in_use)?;
-        let latest = until.saturating_add(self.alarm_spread());
+        let latest = until.saturating_add(alarm_spread(&self.settings));
         if set_for.is_none_or(|at| at > latest) {
-            self.set_alarm(until.saturating_sub(now)).await?;
+            set_alarm(&self.database, until.saturating_sub(now), &self.settings).await?;
         }
         self.with(|state| state.store.alarm_was_set());
         Ok(())
     }
+}
 
-    /// Sets the alarm to a time in `after` milliseconds, plus a random delay, so that channels that were used at the
-    /// same moment do not all start at the same moment.
-    async fn set_alarm(&self, after: Millis) -> Result<(), StorageError> {
-        let most = u32::try_from(self.alarm_spread()).unwrap_or(u32::MAX);
-        let delay = Millis::from(random_between(0, most));
-        self.database.set_alarm(after.saturating_add(delay)).await
-    }
+/// Clears the stored data of an object that has served no request since it started. The name of its channel may be
+/// unknown, because an alarm that was restored has none.
+pub(super) async fn clear_unused(
+    mut store: Store<Database>,
+    database: &Database,
+    settings: &Settings,
+    now: Millis,
+) -> Result<(), StorageError> {
+    let result = store.clear_if_quiet(now, false)?;
+    finish_clear(result, database, settings).await
+}
 
-    /// The longest random delay of an alarm, in milliseconds: a tenth of `HISTORY_SECONDS`.
-    fn alarm_spread(&self) -> Millis {
-        self.settings.history.age / 10
+/// Does what [`Store::clear_if_quiet`] leaves to its caller: removes everything, or sets the next alarm.
+async fn finish_clear(
+    result: ClearResult,
+    database: &Database,
+    settings: &Settings,
+) -> Result<(), StorageError> {
+    match result {
+        ClearResult::NotYet(left) | ClearResult::Cleared(left) => {
+            set_alarm(database, left, settings).await
+        }
+        ClearResult::RemoveAll => database.delete_all().await,
     }
+}
+
+/// Sets the alarm to a time in `after` milliseconds, plus a random delay, so that channels that were used at the same
+/// moment do not all start at the same moment.
+async fn set_alarm(
+    database: &Database,
+    after: Millis,
+    settings: &Settings,
+) -> Result<(), StorageError> {
+    let most = u32::try_from(alarm_spread(settings)).unwrap_or(u32::MAX);
+    let delay = Millis::from(random_between(0, most));
+    database.set_alarm(after.saturating_add(delay)).await
+}
+
+/// The longest random delay of an alarm, in milliseconds: a tenth of `HISTORY_SECONDS`.
+fn alarm_spread(settings: &Settings) -> Millis {
+    settings.history.age / 10
 }

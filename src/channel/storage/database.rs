@@ -138,11 +138,6 @@ impl Database {
         self.state.as_raw().as_ref()
     }
 
-    /// The channel's name, if the runtime knows it.
-    pub fn channel_name(&self) -> Option<String> {
-        self.state.id().name()
-    }
-
     /// The channel and its file, for the log.
     pub fn location(&self) -> &Location {
         &self.location
