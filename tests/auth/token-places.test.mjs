@@ -74,12 +74,13 @@ test("a token in a cookie permits subscribing only", async () => {
     ["GET", `${PATH}/stats`],
     ["GET", `${PATH}/events`],
     ["DELETE", PATH],
+    ["POST", `${PATH}/end`],
   ]) {
     assert.equal(await ask(hub, { method, path, ...PLACES.cookie(token) }), MISSING, `${method} ${path}`);
     assert.equal(await ask(hub, { method, path, ...PLACES.cookie("nonsense"), ...PLACES.query(token) }), 200);
     assert.equal(await ask(hub, { method, path, ...PLACES.header(token) }), 200);
   }
-  const head = await fetch(hub.origin + PATH, { method: "HEAD", ...PLACES.cookie(token) });
+  const head = await fetch(`${hub.origin}/channels/open`, { method: "HEAD", ...PLACES.cookie(token) });
   assert.equal(head.status, 200);
 });
 

@@ -65,7 +65,7 @@ describe("the console with a token", { concurrency: 4 }, () => {
     }
     assert.deepEqual(
       [...seen].sort(),
-      ["", "/broadcast", "/stats"].map((path) => `/channels/query${path}`),
+      ["", "/broadcast"].map((path) => `/channels/query${path}`),
     );
     await page.context().close();
   });

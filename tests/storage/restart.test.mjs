@@ -151,6 +151,11 @@ test("after a restart with other settings the history follows them, and ids stil
     const { unknown, events } = stream.account();
     assert.deepEqual([unknown, events.at(-1).data], [1, String(ids.length)]);
   }
-  const order = (a, b) => Number(parseId(a).epoch) - Number(parseId(b).epoch) || parseId(a).seq - parseId(b).seq;
+  // Epochs sort as text, and the letters of Crockford's base32 sort as in ASCII.
+  const order = (a, b) => {
+    const [left, right] = [parseId(a), parseId(b)];
+    if (left.epoch !== right.epoch) return left.epoch < right.epoch ? -1 : 1;
+    return left.seq - right.seq;
+  };
   assert.deepEqual(ids, [...ids].sort(order));
 });
