@@ -17,7 +17,7 @@ test("a stream starts at once with its headers, retry and hub.open with the id o
   assert.equal(first.headers["x-accel-buffering"], "no");
   assert.equal(first.headers["access-control-allow-origin"], "*");
   const data = `{"channel":"opening","id":"${first.startId}"}`;
-  assert.equal(first.text, `retry: ${first.retry}\nid: ${first.startId}\nevent: hub.open\ndata: ${data}\n\n`);
+  assert.equal(first.text, `retry: ${first.retry}\nevent: hub.open\ndata: ${data}\nid: ${first.startId}\n\n`);
   assert.match(first.startId, new RegExp(`^${EPOCH}-0$`));
   assert.ok(first.retry >= 2000 && first.retry <= 4000, `${first.retry}`);
   assert.deepEqual(first.events, []);
@@ -44,7 +44,7 @@ test("an event has the documented bytes, and the receipt has its id", async () =
   await subscriber.untilEvents(2);
   assert.equal(
     subscriber.text.slice(opening),
-    `id: ${epoch}-1\ndata: foo=bar\n\nid: ${epoch}-2\nevent: score\ndata: 7 : 3\n\n`,
+    `data: foo=bar\nid: ${epoch}-1\n\nevent: score\ndata: 7 : 3\nid: ${epoch}-2\n\n`,
   );
 });
 

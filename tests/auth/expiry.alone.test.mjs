@@ -31,7 +31,7 @@ async function assertEndsWith(subscriber, exp) {
 function assertExpired(subscriber) {
   assert.ok(subscriber.response.complete, "the connection was cut");
   const { id } = subscriber.events.at(-1);
-  const notice = `event: hub.expired\ndata: {"id":"${id}"}\nid: ${id}\n\n`;
+  const notice = `event: hub.expired\ndata: {"channel":"${subscriber.channelId}","id":"${id}"}\nid: ${id}\n\n`;
   assert.ok(subscriber.text.endsWith(notice), subscriber.text.slice(-200));
   return subscriber.account();
 }

@@ -43,8 +43,8 @@ test("curl -N prints the bytes of a stream and its heartbeats as they arrive", {
   const curl = start("curl", "-sN", channel.url);
   await connected(channel);
   const { id } = await channel.publish("foo=bar");
-  await eventually(() => curl.output.includes(`\nid: ${id}\ndata: foo=bar\n\n`));
-  await eventually(() => curl.output.includes("foo=bar\n\n:\n"), 10_000, "a heartbeat");
+  await eventually(() => curl.output.includes(`\ndata: foo=bar\nid: ${id}\n\n`));
+  await eventually(() => curl.output.includes(`${id}\n\n:\n`), 10_000, "a heartbeat");
   curl.child.kill();
   await eventually(async () => (await channel.stats()).subscribers === 0, 10_000, "the hub has removed the stream");
 });

@@ -13,8 +13,8 @@ EVENT_STREAM = "text/event-stream"
 STREAM = "text/event-stream; charset=utf-8"
 ID = r"[0-9A-HJKMNP-TV-Z]{13}-(?:0|[1-9]\d*)"
 RETRY = r"retry: (?:[23]\d{3}|4000)\n"
-OPEN = rf"id: {ID}\nevent: hub\.open\ndata: (?P<open>.+)\n\n"
-GAP = rf"id: {ID}\nevent: hub\.gap\ndata: (?P<gap>.+)\n\n"
+OPEN = rf"event: hub\.open\ndata: (?P<open>.+)\nid: {ID}\n\n"
+GAP = rf"event: hub\.gap\ndata: (?P<gap>.+)\nid: {ID}\n\n"
 OPENING = rf"{RETRY}(?:{GAP})?{OPEN}"
 ERROR = r"retry: \d{4,5}\nevent: hub\.error\ndata: (?P<error>.+)\n\n"
 
@@ -28,7 +28,7 @@ def is_stream(response):
 
 def is_begun(text):
     """Whether text has the beginning of a stream."""
-    return re.search(rb"event: hub\.(?:open|error)\n.*\n\n", text) is not None
+    return re.search(rb"event: hub\.(?:open|error)\n(?:.+\n)+\n", text) is not None
 
 
 def cut(response):

@@ -68,7 +68,7 @@
 //! assert!(output.ended.is_empty(), "no stream has to be ended");
 //!
 //! let received = String::from_utf8(client.0.take())?;
-//! assert_eq!(received, "id: 38G3E9VRB4D2P-1\nevent: score\ndata: 1:0\n\n");
+//! assert_eq!(received, "event: score\ndata: 1:0\nid: 38G3E9VRB4D2P-1\n\n");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -178,8 +178,9 @@ impl Log {
         };
         self.id_line.clear();
         sse::write_id(&mut self.id_line, id);
-        self.bytes.extend(self.id_line.as_bytes());
-        self.bytes.extend(event.as_bytes());
+        for part in sse::with_id(event, &self.id_line) {
+            self.bytes.extend(part.as_bytes());
+        }
         let length = self.id_line.len().saturating_add(event.len());
         self.ends
             .push_back(self.end_offset().saturating_add(length as u64));
@@ -203,13 +204,9 @@ impl Log {
         }
         let event = String::from_utf8(self.event(seq))
             .map_err(|_| HistoryError(format!("event {seq} in the log is not valid UTF-8")))?;
-        let (_id, wire) = event
-            .split_once('\n')
+        let wire = sse::without_id(&event)
             .ok_or_else(|| HistoryError(format!("event {seq} in the log has no id")))?;
-        Ok(Page {
-            first: seq,
-            wire: wire.to_owned(),
-        })
+        Ok(Page { first: seq, wire })
     }
 
     /// Returns the shared copy of event `seq`, for the streams that get the event in parts.

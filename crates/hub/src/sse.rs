@@ -23,7 +23,7 @@ mod stream;
 pub use self::batch::{Batch, MAX_ENCODED_EVENT, events, write_event};
 pub use self::epoch::{EPOCH_CHARS, Epoch};
 pub use self::event_type::{MAX_TYPE_CHARS, RESERVED_PREFIX, TypeError, check_type};
-pub use self::id::{EventId, MAX_ID_LINE, UnknownId, write_id};
+pub use self::id::{EventId, MAX_ID_LINE, UnknownId, with_id, without_id, write_id};
 pub use self::notice::{Missing, Notice, end_notice, expired_notice, open_notice};
 pub use self::parse::{ParsedEvent, parse};
 pub use self::stream::{HEARTBEAT, MEDIA_TYPE, error_stream, opening, retry_field};

@@ -156,14 +156,15 @@ impl ChunkBuilder {
             let epoch = log.epoch();
             id_line.clear();
             sse::write_id(&mut id_line, EventId { epoch, seq });
+            let parts = sse::with_id(event, &id_line);
             let length = id_line.len().saturating_add(event.len());
             if length <= self.room() {
-                self.bytes.extend_from_slice(id_line.as_bytes());
-                self.bytes.extend_from_slice(event.as_bytes());
+                for part in parts {
+                    self.bytes.extend_from_slice(part.as_bytes());
+                }
                 self.cursor.next_seq = seq.saturating_add(1);
             } else if self.bytes.is_empty() {
-                let event = log
-                    .share_partial_event(seq, |_| [id_line.as_bytes(), event.as_bytes()].concat());
+                let event = log.share_partial_event(seq, |_| parts.concat().into_bytes());
                 self.begin_partial_event(PartialEvent::new(event));
                 return Ok(false);
             } else {

@@ -183,7 +183,9 @@ fn a_stream_that_is_level_with_an_ended_channel_gets_the_end_and_no_other_stream
     let rest = next_chunk(&in_event, &mut log);
     let rest = next_chunk(&rest.after.cursor, &mut log).bytes;
     let rest = String::from_utf8(rest).unwrap();
-    assert!(rest.ends_with("data: {\"channel\":\"foo\",\"id\":\"0000000020000-2\"}\n\n"));
+    assert!(rest.ends_with(
+        "data: {\"channel\":\"foo\",\"id\":\"0000000020000-2\"}\nid: 0000000020000-2\n\n"
+    ));
     log.append(&sse::Batch::from_wire("data: x\n\n".into()));
     assert_eq!(types(3, &mut log), [""], "the channel is open again");
 }

@@ -40,7 +40,7 @@ fn a_full_log_holds_the_newest_events() {
         epoch: Epoch::new(1, 0),
         seq,
     };
-    let expected = |n| format!("id: {}\ndata: {n}\n\n", id(n));
+    let expected = |n| format!("data: {n}\nid: {}\n\n", id(n));
     assert_eq!(
         text(&log, 3, usize::MAX),
         (6, expected(3) + &expected(4) + &expected(5))

@@ -61,6 +61,21 @@ impl Serialize for EventId {
     }
 }
 
+/// Returns the parts of an encoded event with its id: its lines, the `id:` line, and the blank line that ends it.
+///
+/// The id comes last, because some clients resume after an id as soon as they have read its line. If the connection
+/// breaks before that, such a client gets the whole event again.
+pub fn with_id<'a>(event: &'a str, id_line: &'a str) -> [&'a str; 3] {
+    debug_assert!(event.ends_with("\n\n"), "an event ends with a blank line");
+    [event.strip_suffix('\n').unwrap_or(event), id_line, "\n"]
+}
+
+/// Removes the `id:` line from an event with its id.
+pub fn without_id(event: &str) -> Option<String> {
+    let (lines, _id) = event.rsplit_once("id: ")?;
+    Some(format!("{lines}\n"))
+}
+
 /// Appends the `id:` line of an event.
 pub fn write_id(out: &mut String, id: EventId) {
     // Writing to a String cannot fail.
@@ -95,6 +110,20 @@ mod tests {
         ] {
             assert_eq!(other.parse::<EventId>(), Err(UnknownId), "{other}");
         }
+    }
+
+    #[test]
+    fn the_id_is_the_last_line_of_an_event_and_can_be_removed() {
+        for event in [
+            "data: id: 7\n\n",
+            "event: x\ndata\ndata: id: 1-2\n\n",
+            "data\n\n",
+        ] {
+            let with_id = with_id(event, "id: 38G3E9VRB4D2P-1\n").concat();
+            assert!(with_id.ends_with("\nid: 38G3E9VRB4D2P-1\n\n"), "{with_id}");
+            assert_eq!(without_id(&with_id).as_deref(), Some(event));
+        }
+        assert_eq!(without_id("data: x\n\n"), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::batch::write_event;
 use super::epoch::Epoch;
-use super::id::{EventId, write_id};
+use super::id::{EventId, with_id, write_id};
 
 /// A range of events that a subscriber will not get. It is serialized as the data of a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -94,10 +94,10 @@ fn position_notice(event_type: &str, channel: &str, position: EventId) -> String
 fn notice(event_type: &str, data: &impl Serialize, id: EventId) -> String {
     let data = serde_json::to_string(data);
     debug_assert!(data.is_ok(), "numbers and strings always serialize");
-    let mut notice = String::new();
-    write_id(&mut notice, id);
+    let (mut notice, mut id_line) = (String::new(), String::new());
     write_event(&mut notice, event_type, &data.unwrap_or_default());
-    notice
+    write_id(&mut id_line, id);
+    with_id(&notice, &id_line).concat()
 }
 
 #[cfg(test)]
@@ -114,13 +114,15 @@ mod tests {
     fn notices_of_missing_events_say_how_many_and_which() {
         assert_eq!(
             Notice::Dropped.encode("foo", &Missing::between(EPOCH, 3, 5)),
-            "id: 0000000120000-5\nevent: hub.dropped\n\
-             data: {\"channel\":\"foo\",\"count\":3,\"from\":\"0000000120000-3\",\"to\":\"0000000120000-5\"}\n\n"
+            "event: hub.dropped\n\
+             data: {\"channel\":\"foo\",\"count\":3,\"from\":\"0000000120000-3\",\"to\":\"0000000120000-5\"}\n\
+             id: 0000000120000-5\n\n"
         );
         assert_eq!(
             Notice::Gap.encode("a:b", &Missing::unknown(ID)),
-            "id: 0000000120000-5\nevent: hub.gap\n\
-             data: {\"channel\":\"a:b\",\"count\":null,\"from\":null,\"to\":\"0000000120000-5\"}\n\n"
+            "event: hub.gap\n\
+             data: {\"channel\":\"a:b\",\"count\":null,\"from\":null,\"to\":\"0000000120000-5\"}\n\
+             id: 0000000120000-5\n\n"
         );
     }
 
@@ -128,8 +130,9 @@ mod tests {
     fn the_first_and_the_last_event_of_a_stream_hold_its_position() {
         let block = |event_type| {
             format!(
-                "id: 0000000120000-5\nevent: {event_type}\n\
-                 data: {{\"channel\":\"foo\",\"id\":\"0000000120000-5\"}}\n\n"
+                "event: {event_type}\n\
+                 data: {{\"channel\":\"foo\",\"id\":\"0000000120000-5\"}}\n\
+                 id: 0000000120000-5\n\n"
             )
         };
         assert_eq!(open_notice("foo", ID), block("hub.open"));
