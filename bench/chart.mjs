@@ -13,6 +13,7 @@ const STYLES = {
   history: { color: "#56b4e9", symbol: "arrow", width: 1.5 },
   "js-object": { color: "#0072b2", symbol: "rect", width: 1.5 },
   nchan: { color: "#009e73", symbol: "triangle", width: 1.5 },
+  "nchan-workers": { color: "#555555", symbol: "pin", width: 1.5 },
   "from-stream": { color: "#cc79a7", symbol: "diamond", width: 1.5 },
   "no-pacing": { color: "#8a6d00", symbol: "roundRect", width: 1.5 },
 };

@@ -6,6 +6,7 @@ import { root } from "../scripts/install.mjs";
 import { mediansOf, replayFigures, rowsPerThousand } from "./figures.mjs";
 import { countsOf } from "./loads.mjs";
 import { quotient } from "./requirements.mjs";
+import { NCHAN_WORKERS } from "./servers.mjs";
 import { number } from "./table.mjs";
 
 const WIDTH = 120;
@@ -61,16 +62,25 @@ function list(words) {
 
 const BENCHMARK = "[benchmark](bench/README.md)";
 
+/** nchan with one worker, and with one for each core. A sentence states what holds beside both. */
+const NCHAN = ["nchan", NCHAN_WORKERS];
+
+/** Returns the quotients of this hub's figure and those of nchan that are known. */
+function beside(results, row, figure) {
+  return NCHAN.map((id) => results.times(row, figure, id)).filter((value) => value !== undefined);
+}
+
 /** Says in which rows nchan needs less CPU than this hub. */
 function whereNchanIsCheaper(results) {
-  const rows = ["A", "B", "C", "D", "E"].filter((row) => results.times(row, "cpu", "nchan") > 1);
+  const rows = ["A", "B", "C", "D", "E"].filter((row) => Math.max(...beside(results, row, "cpu")) > 1);
   if (rows.length === 0) return "";
   return `, and less CPU in row${rows.length > 1 ? "s" : ""} ${list(rows)} of the ${BENCHMARK}`;
 }
 
 /** Says how much more this hub delivers than nchan in row B, if it does. */
 function whereThisHubIsFaster(results) {
-  const [rate, cpu] = ["rate", "cpu"].map((figure) => results.times("B", figure, "nchan"));
+  const rate = Math.min(...beside(results, "B", "rate"));
+  const cpu = Math.max(...beside(results, "B", "cpu"));
   if (!(rate > 1)) return "";
   const cost = cpu < 1 ? `, with ${number(Math.round(cpu * 100))} % of the CPU for each` : "";
   return ` With 500 streams and publishers that never pause, it delivers ${rate.toFixed(1)} times as many events${cost} (row B).`;
@@ -82,11 +92,13 @@ function lostOf(results, row, server) {
 }
 
 function speed(results) {
-  const [ours, nchan, object, history] = ["ours", "nchan", "js-object", "history"].map((id) => results.of("B", id));
+  const ids = ["ours", "nchan", "js-object", "history", NCHAN_WORKERS];
+  const [ours, nchan, object, history, workers] = ids.map((id) => results.of("B", id));
+  const allCores = workers ? `, or ${rounded(workers.rate)} with a worker process for each core` : "";
   const sentences = [
     `On two cores, with 500 streams and 8 publishers that never pause, this hub delivered ${rounded(ours.rate)} events a`,
     `second and ${lostOf(results, "B", "ours")}.`,
-    `nchan delivered ${rounded(nchan.rate)} and ${lostOf(results, "B", "nchan")}.`,
+    `nchan delivered ${rounded(nchan.rate)}${allCores}, and ${lostOf(results, "B", "nchan")}.`,
     `The JavaScript object delivered ${rounded(object.rate)} and ${lostOf(results, "B", "js-object")}, without saying so.`,
     "None of them stored events.",
   ];

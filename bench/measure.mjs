@@ -3,7 +3,7 @@ import { figuresOf, GENERATOR_CORES, mostGeneratorCores } from "./figures.mjs";
 import { measure } from "./generator.mjs";
 import { keptUp, QUICK_SWEEP, ROWS, SOAK, SWEEP, scaled, sweepLoads } from "./loads.mjs";
 import { isJudged } from "./requirements.mjs";
-import { HISTORY, OURS, SERVERS, serverOf } from "./servers.mjs";
+import { HISTORY, isSwept, OURS, SERVERS, serverOf } from "./servers.mjs";
 import { runLine } from "./table.mjs";
 
 function rowOf(id) {
@@ -98,7 +98,7 @@ export class Bench {
     this.say("\nHow cost grows");
     for (const one of sweepLoads(quick ? QUICK_SWEEP : SWEEP)) {
       const load = scaled(one, quick ? scale / 3 : scale);
-      for (const server of this.servers.filter(({ onceUnlessJudged, id }) => !onceUnlessJudged || id === HISTORY)) {
+      for (const server of this.servers.filter(isSwept)) {
         if (done.some((point) => samePoint(point, { ...load, server: server.id }))) continue;
         const label = `  ${load.subscribers} subscribers, ${load.rate} events/s, ${server.name}`;
         points.push(pointOf(server.id, load, [await this.run(label, server, load)]));

@@ -1,7 +1,7 @@
 // Defines the requirements of each row, and judges whether this project meets them.
 import { completed, figuresOf, GENERATOR_CORES, median, mostGeneratorCores, replayFigures } from "./figures.mjs";
 import { HISTORY_ROW } from "./loads.mjs";
-import { HISTORY, OURS } from "./servers.mjs";
+import { HISTORY, NCHAN_WORKERS, OURS } from "./servers.mjs";
 
 /**
  * The requirements of each row. A requirement limits a figure with `least` or `most`. The limit is a value, or with
@@ -18,6 +18,8 @@ export const REQUIREMENTS = {
   B: [
     { figure: "rate", least: 1.4, times: "nchan" },
     { figure: "cpu", most: 0.75, times: "nchan" },
+    { figure: "rate", least: 1, times: NCHAN_WORKERS },
+    { figure: "cpu", most: 1, times: NCHAN_WORKERS },
     { figure: "lost", most: 0 },
     { figure: "p99", most: 130 },
   ],

@@ -1,4 +1,5 @@
 // The servers that are compared. Each measurement starts a new process, and no other server runs at that time.
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { root } from "../scripts/install.mjs";
 import { startWorkerd } from "../scripts/workerd.mjs";
@@ -33,9 +34,9 @@ async function startWorker(options) {
   return { origin: workerd.origin, pid: workerd.pid, stop };
 }
 
-async function startNginx() {
+async function startNginx(workers) {
   const port = await freePort();
-  return { origin: `http://127.0.0.1:${port}`, ...(await startNchan(port)) };
+  return { origin: `http://127.0.0.1:${port}`, ...(await startNchan(port, workers)) };
 }
 
 /**
@@ -57,6 +58,9 @@ async function startNginx() {
  * @property {boolean} [onceUnlessJudged] Whether it has only one run in a row without a requirement that concerns it.
  */
 
+/** The id of nchan with a worker process for each core. */
+export const NCHAN_WORKERS = "nchan-workers";
+
 /** @type {Server[]} */
 export const SERVERS = [
   {
@@ -77,7 +81,14 @@ export const SERVERS = [
     name: "JS object",
     start: () => startWorker({ worker: [{ name: "index.js", path: join(PEERS, "js-object", "index.js") }] }),
   },
-  { id: "nchan", name: "nchan", start: startNginx, missing: nchanIsMissing },
+  { id: "nchan", name: "nchan", start: () => startNginx(1), missing: nchanIsMissing },
+  {
+    id: NCHAN_WORKERS,
+    name: "nchan, all cores",
+    onceUnlessJudged: true,
+    start: () => startNginx(cpus().length),
+    missing: nchanIsMissing,
+  },
   {
     id: "from-stream",
     name: "from_stream",
@@ -100,6 +111,14 @@ export const OURS = "ours";
 
 /** The id of this project with durable history, which the peers do not have. */
 export const HISTORY = "history";
+
+/**
+ * Whether a server is measured at every point of the chart. The others have only the points of the rows.
+ * @param {{ id: string, onceUnlessJudged?: boolean }} server
+ */
+export function isSwept({ id, onceUnlessJudged }) {
+  return !onceUnlessJudged || id === HISTORY;
+}
 
 /** @returns {Server} */
 export function serverOf(id) {

@@ -30,16 +30,15 @@ export function nchanIsMissing() {
   return `${problem} (Debian: apt-get install nginx libnginx-mod-nchan)`;
 }
 
-// bench/README.md says which settings were tried. There is one nginx worker, because every peer is one process. The other
-// differences from nchan's defaults are:
+// bench/README.md says which settings were tried. The differences from nchan's defaults are:
 // - A channel buffers 1,000 messages instead of 10. The manual of nchan warns that messages are lost if publishing is
 //   fast and the buffer is short. The shared memory is large enough for this buffer.
 // - Bodies are not written to the disk.
 // - Idle streams get heartbeats, as with every peer.
-function config(port, module) {
+function config(port, module, workers) {
   return `load_module "${module}";
 daemon off;
-worker_processes 1;
+worker_processes ${workers};
 worker_rlimit_nofile 16384;
 pid nginx.pid;
 error_log error.log warn;
@@ -85,7 +84,7 @@ http {
 `;
 }
 
-/** Returns the pid of nginx's worker process, or undefined if it does not run. */
+/** Returns the pid of nginx's first worker process, or undefined if none runs. */
 function workerOf(master) {
   try {
     return Number(readFileSync(`/proc/${master.pid}/task/${master.pid}/children`, "utf8").split(" ")[0]) || undefined;
@@ -95,11 +94,11 @@ function workerOf(master) {
 }
 
 /**
- * Starts nchan on a port of 127.0.0.1, and waits until it answers. Returns the pid of the only worker process, which
- * does all the work, the versions of nginx and nchan, and `stop()`, which resolves when the processes have ended. nchan
+ * Starts nchan with some worker processes on a port of 127.0.0.1, and waits until it answers. Returns the pid of the
+ * only worker process, which does all the work, or of the parent of several workers; the versions of nginx and nchan, and `stop()`, which resolves when the processes have ended. nchan
  * refuses a subscriber that does not send `Accept: text/event-stream`.
  */
-export async function startNchan(port) {
+export async function startNchan(port, workers = 1) {
   const missing = nchanIsMissing();
   if (missing) throw new Error(missing);
   const built = buildInfo();
@@ -108,7 +107,7 @@ export async function startNchan(port) {
   chmodSync(folder, 0o711);
   const path = join(folder, "nginx.conf");
   const log = join(folder, "error.log");
-  writeFileSync(path, config(port, modulePath(built)));
+  writeFileSync(path, config(port, modulePath(built), workers));
   const master = spawn("nginx", ["-p", folder, "-c", path, "-e", log], { env, stdio: "ignore" });
   const closed = once(master, "close");
   const hasEnded = () => master.exitCode !== null || master.signalCode !== null;
@@ -135,7 +134,7 @@ export async function startNchan(port) {
     if (hasEnded()) throw new Error("nginx ended");
     const nginx = built?.match(/nginx version: nginx\/(\S+)/)?.[1] ?? "unknown";
     const versions = { nginx, nchan: (await ask("/version")) ?? "unknown" };
-    return { pid: workerOf(master), versions, stop };
+    return { pid: workers === 1 ? workerOf(master) : master.pid, versions, stop };
   } catch (error) {
     const output = existsSync(log) ? readFileSync(log, "utf8") : "";
     await stop();

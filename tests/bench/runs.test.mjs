@@ -8,7 +8,7 @@ import { missingServers, serverOf } from "../../bench/servers.mjs";
 /** Builds the generator with the profile of `cargo test`, which has already built its crates. */
 const generator = () => buildGenerator("test");
 
-for (const id of ["ours", "history", "js-object", "nchan"]) {
+for (const id of ["ours", "history", "js-object", "nchan", "nchan-workers"]) {
   test(`a small run of the benchmark with the server ${id} loses no event`, {
     timeout: 300_000,
     skip: missingServers()[id],
