@@ -50,7 +50,7 @@ pub struct Options {
     /// Size of an event's data in bytes
     #[arg(long, default_value_t = 64)]
     pub payload: usize,
-    /// The shortest time between two reads of all streams, in milliseconds. It grows up to 5 ms while there is so much
+    /// The shortest time between two reads of all streams, in milliseconds. It grows up to 10 ms while there is so much
     /// to read that reading takes a quarter of the time. Measured latencies are longer by up to this time
     #[arg(long, default_value_t = 1.0)]
     pub tick_ms: f64,
