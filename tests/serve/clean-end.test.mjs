@@ -51,7 +51,7 @@ test("after SIGTERM curl and a raw connection see the complete end of their stre
   assert.ok(retry >= RETRY_MS.least && retry <= RETRY_MS.most, `retry: ${retry}`);
   // A rejection would say that curl has failed.
   const { stdout } = await curl;
-  assert.match(stdout, /data: bar\n\nretry: \d+\n$/);
+  assert.match(stdout, /data: bar\nid: .+\n\nretry: \d+\n$/);
   assert.equal(await hub.exitStatus(), 0);
 });
 
@@ -124,7 +124,7 @@ test("during a stop, a publish in flight is acknowledged and delivered, and new 
   publisher.send("ow");
   assert.match(await publisher.untilClosed(), /^HTTP\/1\.1 200 /);
   const text = await stream.untilClosed();
-  assert.match(text, /data: slow\n\n/);
+  assert.match(text, /data: slow\nid: .+\n\n/);
   assert.ok(!text.includes("late"));
   lastRetry(text);
   assert.equal(await hub.exitStatus(), 0);
@@ -149,7 +149,7 @@ test("a publish that takes longer than the streams stay open is stored, and they
   assert.equal(await before.exitStatus(), 0);
   const hub = await serve(variables);
   const resumed = await resume(hub.channel("foo"), stream.lastEventId);
-  await resumed.until(() => resumed.text.includes("data: slow\n\n"));
+  await resumed.until(() => resumed.text.includes("data: slow\n"));
   resumed.close();
   await hub.stop();
 });
