@@ -131,7 +131,10 @@ impl<D: Sql> Store<D> {
             self.ended_until = None;
         }
         let has_history = [EVEN, ODD].iter().any(|table| tables.contains(table.name));
-        if has_history && !self.keeps_history() {
+        // If the row kept its old position, an object with a history would later continue there, although events of
+        // later epochs were published that are not stored.
+        let is_outdated = knows_next && !keeps_epoch;
+        if !self.keeps_history() && (has_history || is_outdated) {
             self.drop_history(now)?;
         }
         self.retention = Retention::new(self.history, self.next.seq);
@@ -175,7 +178,7 @@ impl<D: Sql> Store<D> {
         }))
     }
 
-    /// Removes the history that a deployment with other settings has left.
+    /// Removes the history that a deployment with other settings has left, and writes the channel's row again.
     fn drop_history(&mut self, now: Millis) -> Result<(), StorageError> {
         let mut statements = vec![self.channel_row(self.next, now, self.ended_until)];
         statements.extend([EVEN.drop, ODD.drop].map(|drop| (drop, Vec::new())));

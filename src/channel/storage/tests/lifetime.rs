@@ -179,23 +179,20 @@ fn an_ended_channel_without_a_history_keeps_its_epoch_until_it_is_reopened() {
         assert_eq!(channel.store.next_id(), next, "no id is used twice");
         channel.restart(now);
     }
-    let mut expired = Channel {
-        database: channel.database.clone(),
-        store: Store::load(
-            channel.database.clone(),
-            NO_EVENTS,
-            KEYS,
-            epoch(START + HOUR),
-        )
-        .unwrap(),
-    };
-    assert!(expired.store.next_id().epoch > next.epoch);
-    channel.restart(START + 5);
-    channel.commit(&["4"], START + 6);
-    channel.restart(START + 7);
+    channel.commit(&["4"], START + HOUR - 1);
+    channel.restart(START + HOUR - 1);
+    assert!(!channel.store.is_ended(START + HOUR - 1));
     assert!(channel.store.next_id().epoch > next.epoch);
-    expired.restart(START + 8);
-    assert!(!expired.store.is_ended(START + 8));
+}
+
+#[test]
+fn an_ended_channel_without_a_history_begins_another_epoch_when_it_is_not_ended_any_more() {
+    let mut channel = Channel::new(NO_EVENTS);
+    channel.end(&["1"], START);
+    let ended = channel.store.next_id().epoch;
+    channel.restart(START + HOUR);
+    assert!(!channel.store.is_ended(START + HOUR));
+    assert!(channel.store.next_id().epoch > ended);
 }
 
 #[test]
@@ -210,6 +207,30 @@ fn an_ended_channel_stays_ended_when_the_history_is_turned_off_or_on() {
             assert_eq!(channel.store.next_id(), next);
             assert!(!channel.database.dump().contains("history_"));
             channel.restart(START + 2);
+        }
+    }
+}
+
+#[test]
+fn an_epoch_does_not_continue_after_events_of_a_later_epoch_that_were_not_stored() {
+    for history in [HISTORY, NO_EVENTS] {
+        for deletes in [false, true] {
+            let mut channel = Channel::new(history);
+            if deletes {
+                channel.store.delete(epoch(START)).unwrap();
+            } else {
+                channel.end(&[], START);
+            }
+            // The channel is not ended any more, and no alarm has cleared it yet.
+            channel.restart_with(NO_EVENTS, START + HOUR);
+            let without_history = channel.store.next_id().epoch;
+            assert!(
+                !channel
+                    .try_commit(&["1"], Vec::new(), START + HOUR)
+                    .unwrap()
+            );
+            channel.restart_with(HISTORY, START + HOUR + 1);
+            assert!(channel.store.next_id().epoch > without_history);
         }
     }
 }
