@@ -50,6 +50,8 @@ export function start(command, args, options) {
   if (group !== undefined) {
     guard.watch(-group);
     groups.set(group, options);
+    // A task that waited for something else than a command has just gone on.
+    if (stopping) killGroup(group, "SIGKILL");
     watchSignals();
   }
   /** @type {Promise<number | Error>} */
