@@ -7,19 +7,15 @@ const RELEASE_FD = 4;
 /**
  * Starts a command that waits until it is passed to `release`. If this process ends before that, the command never
  * runs. So this process cannot be killed at a moment at which the command runs without a guard. `stdio` is the option
- * of `spawn`, with four entries. The command runs in the folder `cwd`.
+ * of `spawn`, with four entries.
  *
  * The command gets its own process group, because a terminal sends Ctrl-C to a whole group. Only this process decides
  * how the command is ended.
  */
-export function spawnHeld(command, stdio, cwd = process.cwd()) {
+export function spawnHeld(command, stdio) {
   // SIGXFSZ is ignored, so that a write beyond the file size limit fails instead of ending the process.
   const script = `trap '' XFSZ; read -r word <&${RELEASE_FD} || exit 1; exec "$@" ${RELEASE_FD}<&-`;
-  const child = spawn("sh", ["-c", script, "sh", ...command], {
-    stdio: [...stdio, "pipe"],
-    detached: true,
-    cwd,
-  });
+  const child = spawn("sh", ["-c", script, "sh", ...command], { stdio: [...stdio, "pipe"], detached: true });
   // The write in `release` fails if the child was killed before it has read the word.
   releasePipe(child).on("error", () => {});
   return child;

@@ -110,7 +110,7 @@ function workerText({ modules, bindings, more = "" }) {
  *   stateDir: string,
  *   publicDir?: string,
  *   adminSocket?: string,
- * }} options `adminSocket` is the name of a Unix socket in the folder in which workerd is started
+ * }} options `adminSocket` is the absolute path of a Unix socket
  */
 export function makeConfig({
   adminSocket,

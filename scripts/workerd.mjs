@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { askAdmin } from "./admin.mjs";
 import { Guard, release, spawnHeld } from "./guard.mjs";
+import { say } from "./install.mjs";
 import { keepReserve } from "./reserve.mjs";
 import { address, makeConfig, workerdBinary } from "./workerd-config.mjs";
 
@@ -93,8 +94,7 @@ export class Workerd {
     try {
       const configFile = this.writeConfig(options);
       const command = [...through, workerdBinary(), "serve", "--control-fd=3", configFile];
-      // workerd makes the admin socket in its working folder.
-      this.child = spawnHeld(command, ["ignore", stdout, stderr, "pipe"], options.admin ? this.folder : undefined);
+      this.child = spawnHeld(command, ["ignore", stdout, stderr, "pipe"]);
       if (this.pid) {
         this.guard.watch(this.pid);
         spawned(this.child);
@@ -120,7 +120,8 @@ export class Workerd {
     const stateDir = options.stateDir ?? join(this.folder, "state");
     if (!options.stateDir) mkdirSync(stateDir);
     keepReserve(stateDir);
-    const { text, files } = makeConfig({ ...options, stateDir, adminSocket: options.admin ? ADMIN_SOCKET : undefined });
+    // The path is absolute, because systemd-tmpfiles otherwise removes the socket when it is some days old.
+    const { text, files } = makeConfig({ ...options, stateDir, adminSocket: this.adminSocket });
     for (const { from, to } of files) copyFileSync(from, join(this.config, to));
     const configFile = join(this.config, "config.capnp");
     writeFileSync(configFile, text);
@@ -139,7 +140,10 @@ export class Workerd {
     });
   }
 
-  /** Waits until workerd answers requests, or listens on its admin socket if that is its only socket. Sets `port` and `origin`. */
+  /**
+   * Waits until workerd answers requests, or listens on its admin socket if that is its only socket. Sets `port` and
+   * `origin`.
+   */
   async untilReady(host) {
     const ended = this.ended.then((status) => {
       throw new Error(`workerd ended before it answered (${status}); its output is above`);
@@ -206,11 +210,17 @@ export class Workerd {
     clearTimeout(timer);
   }
 
-  /** Ends all streams if workerd has an admin socket. Never fails: streams that are left end when workerd ends. */
+  /**
+   * Ends all streams if workerd has an admin socket. If that fails, it only logs why: streams that are left end when
+   * workerd ends.
+   */
   async endStreams() {
     if (!this.adminSocket) return;
     const signal = AbortSignal.timeout(END_STREAMS_MS);
-    const ended = askAdmin(this.adminSocket, "POST", "/stop", signal);
-    await Promise.race([ended, this.ended]).catch(() => {});
+    const asked = askAdmin(this.adminSocket, "POST", "/stop", signal).then(({ status }) => {
+      if (status !== 204) throw new Error(`workerd answered ${status}`);
+    });
+    const failed = asked.catch(({ message }) => say(`the streams could not be ended properly: ${message}`));
+    await Promise.race([failed, this.ended]);
   }
 }

@@ -1,7 +1,7 @@
 // SIGTERM on `npm run serve` ends streams properly, and nothing that was acknowledged is lost.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
@@ -223,6 +223,8 @@ test("no request to the port of the hub reaches the admin endpoints, and only th
   const socket = adminSocketOf(hub.workerd);
   assert.ok(statSync(socket).isSocket());
   assert.equal(statSync(dirname(socket)).mode & 0o777, 0o700);
+  // systemd-tmpfiles keeps an old socket only if it finds its absolute path here.
+  assert.ok(readFileSync("/proc/net/unix", "utf8").includes(` ${socket}\n`));
   assert.equal((await askAdmin(socket, "GET", "/settings")).status, 204);
   for (const [method, path] of [
     ["GET", "/stop"],
@@ -234,6 +236,13 @@ test("no request to the port of the hub reaches the admin endpoints, and only th
   }
   await hub.stop();
   lastRetry(await stream.untilClosed());
+});
+
+test("the hub logs why it could not end the streams properly", { timeout: 30_000 }, async () => {
+  const hub = await serve();
+  rmSync(adminSocketOf(hub.workerd));
+  await hub.stop();
+  assert.match(hub.output, /the streams could not be ended properly: connect ENOENT/);
 });
 
 test("streams end properly if the folder of temporary files has a path that is too long for a socket", {
