@@ -53,8 +53,8 @@ export async function build(folder = ".") {
 }
 
 /**
- * Compiles the crate in `folder` with the command of worker-build, while worker-build itself is being built. worker-build
- * then finds the crate compiled.
+ * Compiles the crate in `folder` with the command of worker-build, while worker-build itself is being built.
+ * worker-build then finds the crate compiled.
  */
 function compile(folder) {
   const args = ["build", "--lib", "--release", "--target", "wasm32-unknown-unknown"];

@@ -3,8 +3,8 @@ import { askAdmin } from "./admin.mjs";
 import { startWorkerd } from "./workerd.mjs";
 
 /**
- * Lets the Worker itself check its settings, in a workerd that listens on no port and has no stored data. Returns what is
- * wrong with the settings, or undefined if nothing is.
+ * Lets the Worker itself check its settings, in a workerd that listens on no port and has no stored data. Returns what
+ * is wrong with the settings, or undefined if nothing is.
  * @param {Record<string, string>} settings
  */
 export async function checkSettings(settings) {

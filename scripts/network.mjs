@@ -38,7 +38,10 @@ export function explainNetworkFailure(output, env) {
   return undefined;
 }
 
-/** Names the proxy if the output mentions it; rustup mentions only its tunnel through the proxy. The proxy's URL may contain a password, so only its host is shown. */
+/**
+ * Names the proxy if the output mentions it; rustup mentions only its tunnel through the proxy. The proxy's URL may
+ * contain a password, so only its host is shown.
+ */
 function describeProxy(output, env) {
   for (const [name, value] of Object.entries(env)) {
     const proxy = PROXIES.test(name) ? parseUrl(value) : undefined;

@@ -27,15 +27,15 @@ const groups = new Map();
 let stopping = false;
 
 /**
- * The parent of this process at its start. If that is npm, this process ends with it, because npm cannot pass on SIGKILL.
- * A process that npm has not started may outlive its parent.
+ * The parent of this process at its start. If that is npm, this process ends with it, because npm cannot pass on
+ * SIGKILL. A process that npm has not started may outlive its parent.
  */
 const npm = process.ppid;
 
 /**
- * Starts a command. It gets its own process group, which a terminal's Ctrl-C does not reach: this process passes signals
- * on. So it makes no difference whether a signal is sent to npm, to this process, or to both. If this process ends in any
- * way, the whole group ends.
+ * Starts a command. It gets its own process group, which a terminal's Ctrl-C does not reach: this process passes
+ * signals on. So it makes no difference whether a signal is sent to npm, to this process, or to both. If this process
+ * ends in any way, the whole group ends.
  *
  * `ended` resolves with the exit status, or with an error if the command cannot be started. After a signal it never
  * resolves, because this process exits as soon as everything has ended.
@@ -50,7 +50,7 @@ export function start(command, args, options) {
   if (group !== undefined) {
     guard.watch(-group);
     groups.set(group, options);
-    // A task that waited for something else than a command has just gone on.
+    // During a stop, a task that waited for something other than a command can still start one.
     if (stopping) killGroup(group, "SIGKILL");
     watchSignals();
   }

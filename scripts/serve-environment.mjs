@@ -1,5 +1,5 @@
-// Reads and checks the environment variables of `npm run serve`, and PORT of `npm start`. Every error names the variable,
-// because workerd's own messages would not.
+// Reads and checks the environment variables of `npm run serve`, and PORT of `npm start`. Every error names the
+// variable, because workerd's own messages would not.
 import { once } from "node:events";
 import { accessSync, constants, existsSync, mkdirSync, opendirSync } from "node:fs";
 import { createServer } from "node:net";

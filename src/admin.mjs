@@ -1,5 +1,5 @@
-// The entry module of the Worker for `npm run serve`: that of src/entry.mjs, and the entrypoint of the admin socket. A
-// deploy does not contain this module.
+// The entry module of the Worker for `npm run serve`: it has the exports of src/entry.mjs, and the entrypoint of the
+// admin socket. A deploy does not contain this module.
 import ShimmedHub from "../build/index.js";
 
 export { Channel, default } from "./entry.mjs";

@@ -1,5 +1,5 @@
-//! What `npm run serve` asks of the Worker, through a socket that only the operator can reach. `src/admin.mjs` calls
-//! these functions. On Cloudflare nothing does.
+//! The requests of `npm run serve` to the Worker, through a socket that only the operator can reach. `src/admin.mjs`
+//! calls these functions. On Cloudflare, nothing calls them.
 
 use std::time::Duration;
 

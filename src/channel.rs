@@ -2,7 +2,8 @@
 //!
 //! - `shared`: what entry points, callbacks and tasks share, and how they borrow it
 //! - `publish`, `subscribe`, `events`, `stats`, `removal`: the requests
-//! - `pipeline`: runs the commands (publishes, the deletion): first into the storage, then into the log. Free of JavaScript
+//! - `pipeline`: runs the commands (publishes, the deletion): first into the storage, then into the log. Free of
+//!   JavaScript
 //! - `state`: the hub and the store, which change together. Free of JavaScript
 //! - `steps`: connects the pipeline with the state and the runtime
 //! - `flush`, `stream`: write the hub's output to the runtime's streams

@@ -11,7 +11,7 @@
 //! - [`isolate`]: state that the Worker and all objects of an isolate share
 //! - [`http`]: requests and responses, and the calls from the Worker to a channel's object
 //! - [`channel`]: the Durable Object of a channel: streams, timers, storage
-//! - [`admin`]: what `npm run serve` asks of the Worker
+//! - [`admin`]: the requests of `npm run serve` to the Worker
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
 
 pub mod admin;

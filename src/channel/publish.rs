@@ -17,8 +17,9 @@ use sse_hub::sse::Batch;
 const WATCH: Millis = 1_000;
 
 impl Shared {
-    /// Publishes the events in the body of `request`, ends the channel if the publish does, and answers with the receipt
-    /// once everything is stored and in the log. If an earlier publish had the same key, answers with the receipt of that publish instead.
+    /// Publishes the events in the body of `request`, ends the channel if the publish does, and answers with the
+    /// receipt once everything is stored and in the log. If an earlier publish had the same key, answers with the
+    /// receipt of that publish instead.
     pub async fn publish(
         self: &Rc<Self>,
         request: &Request,

@@ -66,8 +66,9 @@ impl<S: Stream, D: Sql> ChannelState<S, D> {
         Ok(Commit { publishes, wrote })
     }
 
-    /// Appends a committed publish to the log, and ends the channel if the publish does. If its receipt differs from the one that is stored under its key,
-    /// replaces that one. The answer leaves the object only when the replacement is durable, too.
+    /// Appends a committed publish to the log, and ends the channel if the publish does. If its receipt differs from
+    /// the one that is stored under its key, replaces that one. The answer leaves the object only when the replacement
+    /// is durable, too.
     pub fn append(&mut self, committed: &Committed, now: Millis) -> Appended {
         let Committed { submission, plan } = committed;
         let receipt = self.hub.append(&submission.batch, now);

@@ -1,5 +1,5 @@
-//! A channel's data in the storage of its object: the epoch, the history, the idempotency keys, and for some time whether
-//! the channel has ended.
+//! A channel's data in the storage of its object: the epoch, the history, the idempotency keys, and for some time
+//! whether the channel has ended.
 //!
 //! [`Store`] holds the rules, and uses SQL through the trait [`Sql`], so that the tests run the same statements on a
 //! SQLite of their own.

@@ -26,9 +26,9 @@ const MAX_REQUESTED: usize = 32;
 /// The longest name of a requested header in a preflight response, in characters.
 const MAX_NAME_CHARS: usize = 64;
 
-/// The value of `Access-Control-Allow-Headers`: the headers that are always allowed, and those in `requested`, the value
-/// of [`REQUESTED_HEADERS`]. The hub ignores headers that it does not know, but scripts and tracing libraries add some.
-/// Leaves out names that are no names of headers, that are too long or too many, and `*`, which would stand for all.
+/// The value of `Access-Control-Allow-Headers`: the headers that are always allowed, and those in `requested`, the
+/// value of [`REQUESTED_HEADERS`]. The hub ignores headers that it does not know, but scripts and tracing libraries add
+/// some. Leaves out names that are not valid, too long or too many, and `*`, which would stand for all.
 pub fn allowed_headers(requested: &str) -> String {
     let mut names = ALWAYS_ALLOWED.to_vec();
     let requested = requested

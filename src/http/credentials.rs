@@ -73,8 +73,8 @@ fn after_scheme<'a>(authorization: &'a str, scheme: &str) -> Option<&'a str> {
     found.eq_ignore_ascii_case(scheme).then(|| trim(rest))
 }
 
-/// The token that is the password in `basic`, the base64 of a user name, a colon and a password (RFC 7617). The user name
-/// has no meaning.
+/// The token that is the password in `basic`, the base64 of a user name, a colon and a password (RFC 7617). The user
+/// name has no meaning.
 fn password(basic: &str) -> Result<String, TokenError> {
     if basic.len() > MAX_BASIC_CHARS {
         return Err(TokenError::TooLong);

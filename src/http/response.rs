@@ -159,9 +159,9 @@ impl Responder {
         Ok(empty(302, headers))
     }
 
-    /// The status and the JSON of `problem`. If the request is to open the stream of the channel `stream` and the problem
-    /// is temporary, 200 and a stream with the event `hub.error` instead: a browser's `EventSource` never reconnects
-    /// after another status.
+    /// The status and the JSON of `problem`. If the request is to open the stream of the channel `stream` and the
+    /// problem is temporary, 200 and a stream with the event `hub.error` instead: a browser's `EventSource` never
+    /// reconnects after another status.
     pub fn problem(&self, problem: &Problem, stream: Option<&str>) -> Result<Response> {
         if let Some(channel) = stream.filter(|_| problem.is_temporary()) {
             let retry_ms = random_between(5_000, 15_000);

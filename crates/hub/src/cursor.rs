@@ -64,8 +64,8 @@ impl Cursor {
     /// rest of the partial event, a notice of the events that are missing here, and whole events. An event that is too
     /// large for an empty chunk is given in parts.
     ///
-    /// If the channel has ended and the subscriber is level after that, the chunk ends with a `hub.end` notice, for which
-    /// it may be larger than `max_bytes`.
+    /// If the channel has ended and the subscriber is level after that, the chunk ends with a `hub.end` notice, for
+    /// which it may be larger than `max_bytes`.
     ///
     /// The chunk is empty only if the subscriber is level with the head of a channel that has not ended.
     pub fn next_chunk(

@@ -89,7 +89,8 @@ impl<S: Stream> Hub<S> {
         self.counters.next_conn_id()
     }
 
-    /// Adds a stream whose [opening](crate::sse::opening) has been written. It gets every event from `options.next_seq` on.
+    /// Adds a stream whose [opening](crate::sse::opening) has been written. It gets every event from `options.next_seq`
+    /// on.
     ///
     /// `options.next_seq` has to come from [`start_position`](Self::start_position), with no append or eviction in
     /// between.

@@ -14,8 +14,8 @@ pub struct Output<S> {
     /// Which stream gets which chunk.
     pub writes: Vec<Write<S>>,
     /// The streams to end after their writes: streams that stalled, streams that expired, streams of a channel that
-    /// ended, streams of a server that stops, streams whose next events cannot be read, and streams that keep a partial event while memory is short.
-    /// The hub has removed them already.
+    /// ended, streams of a server that stops, streams whose next events cannot be read, and streams that keep a partial
+    /// event while memory is short. The hub has removed them already.
     pub ended: Vec<(ConnId, S)>,
     /// The last error of the history in this call, if there was one.
     pub error: Option<HistoryError>,

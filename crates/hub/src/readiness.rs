@@ -1,6 +1,7 @@
 //! What has to happen before the log removes events.
 
-/// What the caller has to do before the log removes events: to append a batch, to delete the channel, or to free memory.
+/// What the caller has to do before the log removes events: to append a batch, to delete the channel, or to free
+/// memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// Call [`Hub::flush`](crate::Hub::flush): a stream that would lose events is ready for them.

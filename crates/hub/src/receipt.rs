@@ -25,7 +25,7 @@ pub struct DeleteReceipt {
     pub id: EventId,
     /// The number of streams that were open, and were ended.
     pub subscribers: usize,
-    /// The number of deliveries that were dropped since the last receipt, those that the deletion cut off included.
+    /// The number of deliveries that were dropped since the last receipt, including those that the deletion dropped.
     pub dropped: u64,
 }
 

@@ -6,7 +6,8 @@
 //! - [`write_event`] and [`Batch`]: encoded events, without their ids.
 //! - [`parse()`]: the reverse, for publish bodies.
 //! - [`check_type`]: which event types a publisher may use.
-//! - [`Notice`], [`Missing`], [`open_notice`], [`end_notice`], [`expired_notice`]: the events that the hub itself sends.
+//! - [`Notice`], [`Missing`], [`open_notice`], [`end_notice`], [`expired_notice`]: the events that the hub itself
+//!   sends.
 //! - [`opening`], [`HEARTBEAT`], [`retry_field`], [`error_stream`]: the parts of a stream that are no events of the
 //!   channel.
 
@@ -23,7 +24,8 @@ mod stream;
 pub use self::batch::{Batch, MAX_ENCODED_EVENT, events, write_event};
 pub use self::epoch::{EPOCH_CHARS, Epoch};
 pub use self::event_type::{MAX_TYPE_CHARS, RESERVED_PREFIX, TypeError, check_type};
-pub use self::id::{EventId, MAX_ID_LINE, UnknownId, with_id, without_id, write_id};
+pub use self::id::{EventId, MAX_ID_LINE, UnknownId, write_id};
+pub(crate) use self::id::{with_id, without_id};
 pub use self::notice::{Missing, Notice, end_notice, expired_notice, open_notice};
 pub use self::parse::{ParsedEvent, parse};
 pub use self::stream::{HEARTBEAT, MEDIA_TYPE, error_stream, opening, retry_field};

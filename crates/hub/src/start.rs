@@ -23,7 +23,8 @@ pub enum ReplayFrom {
 pub struct StartPosition {
     /// The sequence number of the first event.
     pub next_seq: u64,
-    /// The position after which the stream continues: the id to resume from if the stream breaks before its first event.
+    /// The position after which the stream continues: the id to resume from if the stream breaks before its first
+    /// event.
     pub id: EventId,
     /// The events that the subscriber asked for and will not get.
     pub gap: Option<Missing>,

@@ -9,9 +9,9 @@ use sse_hub::Millis;
 use sse_hub::sse::{Batch, EventId, MAX_ENCODED_EVENT};
 
 impl<D: Sql> Store<D> {
-    /// Writes the events of `batches` with the next ids, the keys of the publishes that have one, and whether the channel
-    /// `ends` after them. If this fails, neither the storage nor this value has changed. The writes are durable after the
-    /// database's `sync`. Returns whether there was anything to write.
+    /// Writes the events of `batches` with the next ids, the keys of the publishes that have one, and whether the
+    /// channel `ends` after them. If this fails, neither the storage nor this value has changed. The writes are durable
+    /// after the database's `sync`. Returns whether there was anything to write.
     pub fn commit(
         &mut self,
         batches: &[&Batch],

@@ -9,8 +9,8 @@ use super::sql::{DROP_KEYS, EVEN, ODD};
 use sse_hub::Millis;
 use sse_hub::sse::{Epoch, EventId};
 
-/// The shortest time for which a channel stays ended, in milliseconds: one hour. Its subscribers get 204, so that they do
-/// not reconnect.
+/// The shortest time for which a channel stays ended, in milliseconds: one hour. Its subscribers get 204, so that they
+/// do not reconnect.
 const STAYS_ENDED: Millis = 3_600_000;
 
 /// The result of [`Store::clear_if_quiet`].
@@ -26,8 +26,8 @@ pub enum ClearResult {
 }
 
 impl<D: Sql> Store<D> {
-    /// Removes history and keys, begins the epoch `fresh`, or a later one, and stores that the channel has ended. If this
-    /// fails, neither the storage nor this value has changed.
+    /// Removes history and keys, begins the epoch `fresh`, or a later one, and stores that the channel has ended. If
+    /// this fails, neither the storage nor this value has changed.
     pub fn delete(&mut self, fresh: Epoch) -> Result<(), StorageError> {
         let now = fresh.began();
         let ended_until = Some(self.stays_ended_until(now));
@@ -44,8 +44,8 @@ impl<D: Sql> Store<D> {
         Ok(())
     }
 
-    /// Until when a channel that ends now stays ended, if nothing is published. This is as long as the history holds its
-    /// last events, and an hour at least.
+    /// Until when a channel that ends now stays ended, if nothing is published. This is as long as the history holds
+    /// its last events, and an hour at least.
     pub(super) fn stays_ended_until(&self, now: Millis) -> Millis {
         now.saturating_add(STAYS_ENDED.max(self.history.age))
     }

@@ -20,8 +20,8 @@ const EXPIRES_HEADER: &str = "Sse-Broadcaster-Expires";
 /// The header with the subject of the token of a stream, percent-encoded.
 const SUBJECT_HEADER: &str = "Sse-Broadcaster-Subject";
 
-/// The method of [`ObjectRequest::ShutDown`] and [`ObjectRequest::Abort`]. No request of a client leads to one that has
-/// it.
+/// The method of [`ObjectRequest::ShutDown`] and [`ObjectRequest::Abort`]. The Worker never uses it to pass on a request
+/// of a client.
 const OPERATOR_METHOD: &str = "PURGE";
 
 /// What the Worker asks of a channel's object.

@@ -70,8 +70,9 @@ impl Problem {
         }
     }
 
-    /// The value of `WWW-Authenticate`, with the error codes of RFC 6750, section 3.1. It never names `Basic`: a browser
-    /// would ask its user for a password, and would then send it with the requests of all sites, as it sends cookies.
+    /// The value of `WWW-Authenticate`, with the error codes of RFC 6750, section 3.1. It never names `Basic`: a
+    /// browser would ask its user for a password, and would then send it with the requests of all sites, as it sends
+    /// cookies.
     pub fn challenge(&self) -> Option<&'static str> {
         match self.status() {
             401 => Some("Bearer error=\"invalid_token\""),

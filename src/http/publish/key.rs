@@ -5,8 +5,8 @@ use crate::http::problem::Problem;
 use crate::http::query;
 
 /// The idempotency key of a publish, if it has one: in `header`, the value of the header, or in the query. If it is in
-/// both, it has to be the same. Fails with [`Problem::InvalidIdempotencyKey`], [`Problem::DifferentIdempotencyKeys`], or
-/// [`Problem::InvalidQuery`].
+/// both, it has to be the same. Fails with [`Problem::InvalidIdempotencyKey`], [`Problem::DifferentIdempotencyKeys`],
+/// or [`Problem::InvalidQuery`].
 pub fn idempotency_key(header: Option<String>, query: &str) -> Result<Option<String>, Problem> {
     let parameter = query::value(query, PARAMETER)?;
     let in_header = checked(header, "header Idempotency-Key")?;

@@ -51,8 +51,8 @@ impl Authorized<'_> {
         }
     }
 
-    /// Calls the object to delete the channel. Does not retry a call that the object had begun, because a client may have
-    /// published since then.
+    /// Calls the object to delete the channel. Does not retry a call that the object had begun, because a client may
+    /// have published since then.
     async fn delete_once(&self) -> Result<Deleted, Failure> {
         let call = self.prepare(ObjectRequest::DeleteChannel)?;
         let response = match self.send(&call, Retry::OnlyIfNotBegun).await? {

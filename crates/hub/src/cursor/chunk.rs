@@ -61,8 +61,8 @@ impl ChunkBuilder {
         }
     }
 
-    /// If the channel has ended and the chunk ends at the head of the log, adds the `hub.end` notice, even if there is no
-    /// room for it.
+    /// If the channel has ended and the chunk ends at the head of the log, adds the `hub.end` notice, even if there is
+    /// no room for it.
     pub fn add_end_if_level(&mut self, log: &Log) {
         if log.has_ended() && !self.cursor.is_behind(log.head()) {
             let notice = sse::end_notice(log.channel(), log.newest());

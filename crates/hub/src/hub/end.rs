@@ -25,7 +25,7 @@ impl<S: Stream> Hub<S> {
         }
     }
 
-    /// Opens a channel that has ended, because it is forgotten that it has.
+    /// Opens a channel that has ended, because its end is not stored any more.
     pub fn reopen(&mut self) {
         self.log.reopen();
     }

@@ -69,8 +69,8 @@ impl<S: Stream> Hub<S> {
     }
 
     /// Continues the flush in progress, or begins one: makes writes to the next group of streams that are ready and
-    /// behind the head. Streams at the same position share a chunk. If the channel has ended, the streams that are level
-    /// after that get a `hub.end` notice, and end.
+    /// behind the head. Streams at the same position share a chunk. If the channel has ended, the streams that are
+    /// level after that get a `hub.end` notice, and end.
     ///
     /// If the history cannot be read for a stream, the stream ends; its client resumes.
     pub fn flush(&mut self, history: &mut dyn History, now: Millis) -> Output<S> {

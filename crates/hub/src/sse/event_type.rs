@@ -38,9 +38,9 @@ pub fn check_type(event_type: &str) -> Result<(), TypeError> {
     }
 }
 
-/// Whether some client removes this character from the ends of a type. Then ` hub.end` would be a notice to that client.
-/// This is what the trim functions of JavaScript, Python, Java, Go, C#, PHP and Ruby remove together: the white space of
-/// Unicode, the control characters, U+FEFF, and U+180E and U+200B, which older versions count as white space.
+/// Whether some client removes this character from the ends of a type. Then ` hub.end` would be a notice to that
+/// client. This is what the trim functions of JavaScript, Python, Java, Go, C#, PHP and Ruby remove together: the white
+/// space of Unicode, the control characters, U+FEFF, and U+180E and U+200B, which older versions count as white space.
 fn is_trimmed(character: char) -> bool {
     character.is_whitespace()
         || character.is_control()

@@ -243,8 +243,8 @@ fn seq(digits: &str) -> Option<u64> {
     value.filter(|_| canonical)
 }
 
-/// Parses an epoch as ids write it. Crockford's base32 has the letters that base 32 of the standard library has, without
-/// I, L, O and U.
+/// Parses an epoch as ids write it. Crockford's base32 has the letters that base 32 of the standard library has,
+/// without I, L, O and U.
 fn epoch(text: &str) -> Option<Epoch> {
     let digits = text.chars().map(|character| {
         let skipped = "ILOU".chars().filter(|letter| *letter < character).count();

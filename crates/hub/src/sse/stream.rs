@@ -7,12 +7,12 @@ use crate::start::StartPosition;
 /// The media type of a stream, and of a publish body that carries a batch.
 pub const MEDIA_TYPE: &str = "text/event-stream";
 
-/// An empty comment. It shows that the connection is alive. A blank line does not follow it, because several clients make
-/// an empty message of a blank line.
+/// An empty comment. It shows that the connection is alive. A blank line does not follow it, because several clients
+/// make an empty message of a blank line.
 pub const HEARTBEAT: &[u8] = b":\n";
 
-/// Returns the first blocks of a stream of `channel`: the time to wait before a reconnect, the event `hub.open` with the
-/// position from which the stream continues, and a notice if events before that position are missing.
+/// Returns the first blocks of a stream of `channel`: the time to wait before a reconnect, the event `hub.open` with
+/// the position from which the stream continues, and a notice if the client will not get the next events.
 ///
 /// If it is unknown which events the client has missed, the notice comes first. So if the connection breaks between the
 /// two, the client resumes with its own id, and gets the notice again.
