@@ -106,7 +106,7 @@ impl Pipeline {
     }
 
     /// Returns a receiver of the outcome of the publish in flight with this key, or `None` if no publish in flight has
-    /// the key. Fails with [`Problem::IdempotencyKeyReused`] if that publish has other events, and with
+    /// the key. Fails with [`Problem::IdempotencyKeyReused`] if that publish is another one, and with
     /// [`Problem::ChannelUnavailable`] after a failed sync.
     pub fn repeat(
         &self,

@@ -92,9 +92,9 @@ pub enum Problem {
         parameter = idempotency_key::PARAMETER
     )]
     DifferentIdempotencyKeys,
-    /// The `Idempotency-Key` was used before, with other events.
+    /// The idempotency key was used before, for other events, or for the same events without or with an end.
     #[error(
-        "The Idempotency-Key was used before, for other events. Repeat a publish unchanged, and give each new publish a key of its own."
+        "The idempotency key was used before, for another publish. Repeat a publish unchanged, and give each new publish a key of its own."
     )]
     IdempotencyKeyReused,
     /// The body is not valid UTF-8.

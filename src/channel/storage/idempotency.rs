@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 use crate::settings::IdempotencyLimits;
 use sse_hub::Millis;
 
-/// The hash of a publish's events. A key may only be repeated with the same events.
+/// The hash of a publish's events, and of whether it ends the channel. A key may only be repeated for the same publish.
 pub type Fingerprint = [u8; 32];
 
-/// Hashes encoded events, and whether the channel ends after them. Two requests have the same fingerprint if they do the
-/// same and have the same data and types, in whatever form they were sent.
+/// Hashes encoded events, and whether the channel ends after them. Two requests have the same fingerprint if they do
+/// the same and have the same data and types, in whatever form they were sent.
 pub fn fingerprint(wire: &str, ends: bool) -> Fingerprint {
     let mut hash = Sha256::new_with_prefix(wire);
     if ends {
