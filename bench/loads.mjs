@@ -11,8 +11,8 @@ const FILL_MIB = 6;
 
 /**
  * The rows of the table. `servers` lists the servers of a row that not all servers run. A row with `once` has a single
- * run, because its figure hardly changes between runs. Rows whose figures change little have `runs`, fewer than usual. `beside` is a second load for this project, which takes turns
- * with the row's load and is compared with it.
+ * run, because its figure hardly changes between runs. Rows whose figures change little have `runs`, fewer than usual.
+ * `beside` is a second load for this project, which takes turns with the row's load and is compared with it.
  */
 export const ROWS = [
   {

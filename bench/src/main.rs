@@ -3,7 +3,7 @@
 //! in order, and prints one JSON object: a [`report::Report`], or a [`report::Replay`] if a herd replays the history.
 //!
 //! One thread publishes and another one reads all streams, so that reading does not delay the publishers. A herd has two
-//! more threads. All of them together should use less than half a core, so that the server has the others.
+//! more threads. All threads together should use less than half a core, so that the server has the rest of the machine.
 
 mod check;
 mod event;

@@ -1,8 +1,9 @@
 //! A thread that reads many streams in ticks: it sleeps, drains every socket that has bytes, and sleeps again.
 //!
-//! A reader that waits for each write makes the server pay for waking it, because both are on one machine. How much that
-//! costs depends on the processor, and it costs the most for servers that write each event by itself. A client behind a
-//! network costs its server nothing like it. In ticks, nobody waits for a write, so no server pays.
+//! The reader and the server are on one machine. If the reader waited for each write, the server's system call would
+//! have to wake it, and the server would pay for that. How much it pays depends on the processor, and a server that writes
+//! each event by itself pays most. A client behind a network causes no such cost. A reader that sleeps between ticks does
+//! not wait for writes, so it causes no such cost either.
 
 use std::io::{ErrorKind, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +36,7 @@ const LONGEST: Duration = Duration::from_millis(10);
 /// How long the server may take to accept a stream.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What becomes of the contents of streams. All streams of a reader share one receiver.
+/// Processes the contents of streams. All streams of a reader share one receiver.
 pub trait Receiver: Send + 'static {
     /// Processes a line of the stream with the number `stream`, which was read at `now`.
     fn line(&mut self, stream: usize, line: &[u8], now: Instant);

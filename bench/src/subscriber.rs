@@ -42,8 +42,8 @@ impl Subscribers {
         }))
     }
 
-    /// Opens a stream with a number below `--subscribers`, and reads it until the server ends it. Returns when the server
-    /// has accepted it.
+    /// Opens a stream with a number below `--subscribers`, and reads it until the server ends it. Returns when the
+    /// server has accepted it.
     pub async fn add(&self, number: usize, url: &Url, address: SocketAddr) -> Result<()> {
         let stream = request_stream(url, address, None).await?;
         self.reader.add(number, stream).await
