@@ -40,18 +40,19 @@ export function versions(peers) {
 /** What the benchmark itself writes. This does not count as a change of the working tree. */
 const OUTPUT = ["bench/results", "bench/README.md", "README.md", "docs"];
 
-/** Returns the hash of the commit. */
-function commit(folder = root) {
+/** Returns the hash of the current commit. */
+export function commit(folder = root) {
   return output(folder, "git", "rev-parse", "--short", "HEAD");
 }
 
 /**
- * Returns why the code in `folder` is that of no commit, or undefined if it is that of the current one. Published
- * results state a commit, and anybody has to be able to measure the same code again.
+ * Returns why the code in `folder` is not that of the commit `measured`, or undefined if it is. Published results state a
+ * commit, and anybody has to be able to measure the same code again.
  */
-export function changesSinceCommit(folder = root) {
-  if (commit(folder) === "unknown")
-    return "the folder is no clone of the repository, so the results can name no commit";
+export function changesSinceCommit(folder = root, measured = commit(folder)) {
+  const current = commit(folder);
+  if (current === "unknown") return "the folder is no clone of the repository, so the results can name no commit";
+  if (current !== measured) return `the commit was ${measured}, and is ${current} now`;
   const excluded = OUTPUT.map((path) => `:!${path}`);
   const changes = output(folder, "git", "status", "--porcelain", "--", ".", ...excluded);
   if (changes === "") return undefined;

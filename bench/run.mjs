@@ -4,7 +4,7 @@ import { fail, installPackages, installToolchain, say } from "../scripts/install
 import { GENERATOR_CORES } from "./figures.mjs";
 import { buildGenerator } from "./generator.mjs";
 import { measureHistory } from "./history.mjs";
-import { changesSinceCommit, machine, versions } from "./machine.mjs";
+import { changesSinceCommit, commit, machine, versions } from "./machine.mjs";
 import { Bench, pointsOfRows } from "./measure.mjs";
 import { readOptions, usage } from "./options.mjs";
 import { today, writeResults } from "./report.mjs";
@@ -41,14 +41,9 @@ if (chosen.help) {
   console.log(usage());
   process.exit(0);
 }
-/** Returns why results must not be written. */
-function unwritable() {
-  const changes = changesSinceCommit();
-  return changes && `${changes}. Commit or stash them, or measure without results (--no-results)`;
-}
-
-const problem = chosen.write ? unwritable() : undefined;
-if (problem) fail(problem);
+const measured = commit();
+const problem = chosen.write ? changesSinceCommit() : undefined;
+if (problem) fail(`${problem}. Commit or stash the changes, or measure without results (--no-results)`);
 const program = await prepare(chosen.servers);
 const missing = reportMissing(chosen.servers);
 const startedAt = performance.now();
@@ -57,7 +52,7 @@ const bench = new Bench(program, chosen, missing);
 /** Writes a part of the results at once, in case a later part fails. Returns a message about each file. */
 async function writePart(part) {
   if (!chosen.write) return [];
-  const problem = unwritable();
+  const problem = changesSinceCommit(undefined, measured);
   if (problem) fail(`nothing was written, because the code has changed during the measurement: ${problem}`);
   const { rows = {}, sweep, soak, history } = part;
   const about = {

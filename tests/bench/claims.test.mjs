@@ -1,11 +1,9 @@
 // The figures in the documentation are those of the published results.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { CLAIMS, withClaims } from "../../bench/claims.mjs";
 import { markdown } from "../../bench/report.mjs";
-
-const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+import { read } from "../support/sources.mjs";
 
 const [, date] = read("bench/README.md").match(/^Measured on (\S+)\./m);
 const results = JSON.parse(read(`bench/results/${date}.json`));

@@ -1,13 +1,13 @@
 // What the command of the benchmark refuses.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { ROWS } from "../../bench/loads.mjs";
-import { changesSinceCommit } from "../../bench/machine.mjs";
+import { changesSinceCommit, commit } from "../../bench/machine.mjs";
 import { readOptions } from "../../bench/options.mjs";
+import { temporaryFolder } from "../support/folder.mjs";
 
 test("an invalid option of the benchmark is reported with the valid ones", () => {
   for (const [args, message] of [
@@ -29,9 +29,8 @@ test("an invalid option of the benchmark is reported with the valid ones", () =>
   assert.deepEqual([all.runsOf(C), all.runsOf(D), some.runsOf(D)], [5, 3, 1]);
 });
 
-test("code that differs from the commit is named, but not what the benchmark writes", (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "sse-broadcaster-bench-"));
-  t.after(() => rmSync(folder, { recursive: true }));
+test("code that differs from the measured commit is named, but not what the benchmark writes", () => {
+  const folder = temporaryFolder();
   const write = (path, text) => {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
@@ -49,4 +48,7 @@ test("code that differs from the commit is named, but not what the benchmark wri
   write("src/lib.rs", "2");
   write("src/new.rs", "2");
   assert.match(changesSinceCommit(folder), /differ from the commit: src\/lib\.rs, src\/new\.rs$/);
+  const measured = commit(folder);
+  git("commit", "--quiet", "--all", "-m", "b");
+  assert.match(changesSinceCommit(folder, measured), new RegExp(`^the commit was ${measured}, and is [0-9a-f]+ now$`));
 });
