@@ -7,7 +7,7 @@ import { startWorkerd } from "../support/workerd.mjs";
 
 const MAX_DELAY_MS = 100;
 const EVENTS = 20;
-/** A proxy that buffers delays the events of every round. Other work of the machine may delay those of one. */
+/** A proxy that buffers delays the events of every round. Other work of the machine may delay the events of one round. */
 const ROUNDS = 5;
 
 const hub = await startWorkerd({ LOG_LEVEL: "error" });
@@ -24,7 +24,7 @@ async function measure(channel, stream) {
   return delays.sort((a, b) => a - b);
 }
 
-/** Checks that the delays of a round are below the limit, all but the slowest tenth of them. */
+/** Checks that, in one of the rounds, all delays except the slowest tenth are below the limit. */
 async function checkDelays(origin, protocol) {
   const channel = hub.channel("foo");
   const stream = await openStream(protocol, `${origin}${channel.path}`);
@@ -39,7 +39,7 @@ async function checkDelays(origin, protocol) {
 }
 
 for (const proxy of Object.values(PROXIES)) {
-  test(`${proxy.name} passes on each event within ${MAX_DELAY_MS} ms over HTTP/2 and HTTP/1.1`, {
+  test(`${proxy.name} passes on events within ${MAX_DELAY_MS} ms over HTTP/2 and HTTP/1.1`, {
     skip: missingProxy(proxy),
     timeout: 60_000,
   }, async () => {
@@ -49,7 +49,7 @@ for (const proxy of Object.values(PROXIES)) {
 }
 
 // Only without TLS does HAProxy ask the kernel to wait for more data, for up to 200 ms.
-test(`HAProxy passes on each event within ${MAX_DELAY_MS} ms also without TLS, because of http-no-delay`, {
+test(`HAProxy passes on events within ${MAX_DELAY_MS} ms also without TLS, because of http-no-delay`, {
   skip: missingProxy(PROXIES.haproxy),
   timeout: 60_000,
 }, async () => {
