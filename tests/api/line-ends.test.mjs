@@ -10,6 +10,7 @@ const post = { method: "POST", body: "x", headers: { "Idempotency-Key": "a" } };
 for (const [name, status, request, init] of /** @type {[string, number, string, RequestInit?][]} */ ([
   ["a receipt", 200, `${path}/broadcast`, post],
   ["a repeated receipt", 200, `${path}/broadcast`, post],
+  ["the receipt of an end", 200, `${path}/end`, { method: "POST" }],
   ["a page of the history", 200, `${path}/events`],
   ["the counters", 200, `${path}/stats`],
   ["the receipt of a DELETE", 200, path, { method: "DELETE" }],

@@ -1,4 +1,5 @@
-// Firefox, whose EventSource gives up if the hub cannot be reached, where that of Chromium tries again.
+// The documented scripts in Firefox. If the hub cannot be reached, the EventSource of Firefox gives up, and that of
+// Chromium tries again.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openFirefox } from "../support/firefox.mjs";
@@ -15,7 +16,7 @@ const skip = missingTool("firefox-esr", "firefox-esr");
 const firefox = skip ? undefined : await openFirefox();
 const options = { skip, timeout: 90_000 };
 
-/** What a proxy answers while the hub is away, so that browsers try again. */
+/** The headers of a proxy's answer while the hub is away, after which browsers try again. */
 const AGAIN = { "Content-Type": "text/event-stream", "Access-Control-Allow-Origin": "*" };
 
 test(
@@ -35,7 +36,7 @@ test(
     await sleep(3_000);
     await line.answerWith(200, AGAIN, "retry: 1000\n\n");
     await hub.kill();
-    await sleep(3_000);
+    await eventually(() => line.requests.length >= 3, 20_000, "the line has answered two requests for the hub");
     await hub.start();
     const sent = [];
     const publish = async (data) => sent.push(`${(await channel.publish(data)).id} ${data}`);

@@ -53,7 +53,7 @@ class Line {
     this.#port = portOf(this.#server);
   }
 
-  /** Breaks all connections, and answers each request with these headers and this body, as a proxy without its server does. */
+  /** Breaks all connections, and then answers every request itself, as a proxy does that cannot reach its server. */
   async answerWith(status, headers = {}, body = "") {
     await this.mend();
     const all = { ...headers, "Content-Length": body.length, Connection: "close" };
@@ -62,7 +62,7 @@ class Line {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Breaks a connection once, after the server has sent this text on it. */
+  /** Breaks the connection on which the server sends this text next, directly after the text. */
   cutAfter(text) {
     this.#last = text;
   }
