@@ -1,27 +1,23 @@
-// Clients of other projects: curl, the npm package eventsource, the Python package sseclient, Chromium.
+// The messages, types and ids that clients of other projects receive, and what these clients do at the end of a channel.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:http";
 import { after, test } from "node:test";
 import { EventSource } from "eventsource";
 import { openBrowser } from "../support/browser.mjs";
 import { subscribeInPython } from "../support/clients.mjs";
 import { startHub } from "../support/hub.mjs";
-import { portOf } from "../support/port.mjs";
 import { eventually } from "../support/wait.mjs";
+import { startWebsite } from "../support/website.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
 const hub = await startHub({ HEARTBEAT_SECONDS: "1", MAX_SUBSCRIBERS: "1" });
-// A page with another origin than the hub.
-const website = createServer((_, response) => response.setHeader("Content-Type", "text/html").end("<!doctype html>"));
-await once(website.listen(0, "127.0.0.1"), "listening");
-after(() => website.close());
+const site = await startWebsite();
 const browser = await openBrowser();
 
 async function openPage() {
   const page = await browser.newPage();
-  await page.goto(`http://localhost:${portOf(website)}`);
+  await page.goto(`${site}/empty`);
   return page;
 }
 

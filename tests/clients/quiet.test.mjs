@@ -2,21 +2,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";
-import { IN_NODE, subscribeInPage, subscribeInPython } from "../support/clients.mjs";
-
+import { IN_NODE, IN_PAGES, subscribeInPage, subscribeInPython } from "../support/clients.mjs";
 import { subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 import { startWebsite } from "../support/website.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
 const QUIET_SECONDS = 30;
-const IN_PAGES = [
-  "EventSource",
-  "@microsoft/fetch-event-source",
-  "event-source-polyfill",
-  "extended-eventsource",
-  "reconnecting-eventsource",
-];
 const IN_PYTHON = ["httpx-sse", "sseclient", "sseclient-py", "aiosseclient"];
 /** JSON, because many handlers parse every message. It is not ASCII, because some clients guess the encoding. */
 const DATA = JSON.stringify({ text: "Grüße, 日本 🎉" });
@@ -35,7 +27,7 @@ for (const name of IN_PAGES) {
 }
 const witness = await subscribe(channel);
 await eventually(async () => (await channel.stats()).connected > clients.length, 20_000, "all clients are connected");
-const start = witness.startId;
+const position = witness.startId;
 const sent = quietThenPublish();
 
 /** Publishes an event after the quiet time. Returns its id. */
@@ -46,9 +38,10 @@ async function quietThenPublish() {
   return id;
 }
 
-test("a quiet stream has a heartbeat every second, of one line and without an event", { timeout: 60_000 }, async () => {
+test("the heartbeats of a quiet stream are single lines without an event", { timeout: 60_000 }, async () => {
   await sent;
-  assert.ok(witness.comments.length >= QUIET_SECONDS - 2, `${witness.comments.length} heartbeats`);
+  // A busy machine may delay heartbeats. tests/delivery/liveness.alone.test.mjs checks the times between them.
+  assert.ok(witness.comments.length >= QUIET_SECONDS / 2, `${witness.comments.length} heartbeats`);
   assert.deepEqual(new Set(witness.comments), new Set([""]));
   const [, ...blocks] = witness.text.split("\n\n");
   assert.equal(blocks.length, 2, "the heartbeats are in the block of the event");
@@ -65,7 +58,7 @@ describe("clients on a quiet channel", { concurrency: true }, () => {
       await sleep(1_000);
       const [first, ...rest] = await client.received();
       const [type, data, openId] = first;
-      assert.deepEqual([type, JSON.parse(data), openId], ["hub.open", { channel: "quiet", id: start }, start]);
+      assert.deepEqual([type, JSON.parse(data), openId], ["hub.open", { channel: "quiet", id: position }, position]);
       assert.deepEqual(
         rest.map(([type, ...others]) => [type || "message", ...others]),
         [["message", DATA, id]],

@@ -2,20 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";
-import { IN_NODE, subscribeInPage, subscribeInPython } from "../support/clients.mjs";
+import { IN_NODE, IN_PAGES, subscribeInPage, subscribeInPython } from "../support/clients.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 import { startWebsite } from "../support/website.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
 const EVENTS = 400;
 const all = Array.from({ length: EVENTS }, (_, n) => JSON.stringify(`event ${n}`));
-const IN_PAGES = [
-  "EventSource",
-  "@microsoft/fetch-event-source",
-  "event-source-polyfill",
-  "extended-eventsource",
-  "reconnecting-eventsource",
-];
 
 const hub = await startWorkerd();
 const browser = await openBrowser();

@@ -9,12 +9,12 @@ import { EventSourceParserStream } from "eventsource-parser/stream";
 import { EventSource as ExtendedEventSource } from "extended-eventsource";
 import { stream } from "fetch-event-stream";
 import { root } from "../../scripts/install.mjs";
+import { EVENT_TYPES } from "./event-types.mjs";
 import { pythonEnvironment, pythonPath } from "./python.mjs";
 
 /** @typedef {[type: string | undefined, data: string | undefined, id: string | undefined]} Message */
 /** @typedef {{ received: () => Promise<Message[]>, opened?: () => Promise<number> }} Client */
 
-const TYPES = ["message", "hub.open", "hub.gap", "hub.dropped", "hub.end", "hub.expired", "hub.error"];
 const support = join(root, "tests", "support");
 
 /** The script of a page that has all clients for browsers. */
@@ -24,6 +24,15 @@ const script = buildSync({
   format: "iife",
   write: false,
 }).outputFiles[0].text;
+
+/** The names of the clients for browsers. */
+export const IN_PAGES = [
+  "EventSource",
+  "@microsoft/fetch-event-source",
+  "event-source-polyfill",
+  "extended-eventsource",
+  "reconnecting-eventsource",
+];
 
 /**
  * Opens a page of `site`, and subscribes with the client of this name. Each page is in a context of its own, so that
@@ -53,13 +62,13 @@ function listen(source) {
   source.addEventListener("open", () => {
     opened++;
   });
-  for (const type of TYPES) {
+  for (const type of EVENT_TYPES) {
     source.addEventListener(type, ({ data, lastEventId }) => received.push([type, data, lastEventId]));
   }
   return { received: async () => received, opened: async () => opened };
 }
 
-/** Returns a client that notes the messages of an iterable, which ends at the latest with the test file. */
+/** Returns a client that notes the messages of an iterable. */
 function iterate(messages) {
   const received = [];
   (async () => {

@@ -3,10 +3,9 @@ import { fetchEventSource } from "@microsoft/fetch-event-source";
 import { EventSourcePolyfill } from "event-source-polyfill";
 import { EventSource as ExtendedEventSource } from "extended-eventsource";
 import * as reconnecting from "reconnecting-eventsource";
+import { EVENT_TYPES } from "./event-types.mjs";
 
-const TYPES = ["message", "hub.open", "hub.gap", "hub.dropped", "hub.end", "hub.expired", "hub.error"];
-
-// TypeScript takes this module for one of CommonJS.
+// TypeScript treats this package as a CommonJS module, and does not find its default export.
 const ReconnectingEventSource = /** @type {any} */ (reconnecting).default;
 
 window.received = [];
@@ -17,7 +16,7 @@ function listen(source) {
   source.addEventListener("open", () => {
     window.opened++;
   });
-  for (const type of TYPES) {
+  for (const type of EVENT_TYPES) {
     source.addEventListener(type, ({ data, lastEventId }) => window.received.push([type, data, lastEventId]));
   }
 }
@@ -33,7 +32,7 @@ const CLIENTS = {
         window.opened++;
       },
       onmessage({ event, data, id }) {
-        // Many handlers parse every message. The client takes an exception for a lost connection, and reconnects.
+        // Many handlers parse every message. The client treats an exception as a lost connection, and reconnects.
         JSON.parse(data);
         window.received.push([event, data, id]);
       },
