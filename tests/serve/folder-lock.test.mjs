@@ -4,9 +4,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { FolderLock } from "../../scripts/lock.mjs";
+import { killHard } from "../support/cleanup.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { freePort } from "../support/port.mjs";
-import { killHard, ServeProcess, serve, workerds } from "../support/serve.mjs";
+import { ServeProcess, serve, workerds } from "../support/serve.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 
 const KILLS = 8;

@@ -1,3 +1,4 @@
+// Ends what tests have started, also when node:test runs no hooks.
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 const stops = new Set();
 
@@ -29,6 +30,18 @@ export function atExit(stop) {
     process.off("exit", stopAll);
     for (const signal of SIGNALS) process.off(signal, exit);
   };
+}
+
+/**
+ * Kills a process, or a group if the number is negative, if it is still there.
+ * @param {number} pid
+ */
+export function killHard(pid) {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // The process has ended.
+  }
 }
 
 function exit() {

@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { after } from "node:test";
-import { atExit } from "./cleanup.mjs";
+import { atExit, killHard } from "./cleanup.mjs";
 import { temporaryFolder } from "./folder.mjs";
 import { eventually } from "./wait.mjs";
 
@@ -16,13 +16,7 @@ export async function openFirefox() {
   const args = ["--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0"];
   const child = spawn(COMMAND, args, { stdio: ["ignore", "ignore", "pipe"], detached: true });
   // It has processes of its own, which are in its group.
-  const kill = () => {
-    try {
-      process.kill(-child.pid, "SIGKILL");
-    } catch {
-      // It has ended.
-    }
-  };
+  const kill = () => killHard(-child.pid);
   after(async () => {
     kill();
     if (child.exitCode === null && child.signalCode === null) await once(child, "exit");

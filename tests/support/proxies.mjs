@@ -10,7 +10,7 @@ import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, w
 import { join } from "node:path";
 import { after } from "node:test";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
-import { atExit } from "./cleanup.mjs";
+import { atExit, killHard } from "./cleanup.mjs";
 import { temporaryFolder } from "./folder.mjs";
 import { namedBlock } from "./markdown.mjs";
 import { freePort } from "./port.mjs";
@@ -255,17 +255,18 @@ function run(command, folder, index) {
   const [file, ...args] = command;
   const output = openSync(join(folder, `output-${index}.log`), "a");
   const env = { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
-  const child = spawn(file, args, { cwd: folder, env, stdio: ["ignore", output, output] });
+  // The workers of a proxy are in the group of its process. Those of nginx outlive a process that is killed.
+  const child = spawn(file, args, { cwd: folder, env, stdio: ["ignore", output, output], detached: true });
   closeSync(output);
   child.on("error", () => {});
-  const kill = () => child.kill("SIGTERM");
+  const killGroup = () => child.pid && killHard(-child.pid);
   after(async () => {
-    kill();
-    const patience = setTimeout(() => child.kill("SIGKILL"), 3_000);
+    child.kill("SIGTERM");
+    const patience = setTimeout(killGroup, 3_000);
     if (child.pid && child.exitCode === null && child.signalCode === null) await once(child, "exit");
     clearTimeout(patience);
   });
-  atExit(() => child.kill("SIGKILL"));
+  atExit(killGroup);
 }
 
 /** Returns the texts of all logs, and of all that the processes of a proxy have printed, by file. */

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { after } from "node:test";
 import { root } from "../../scripts/install.mjs";
 import { address } from "../../scripts/workerd.mjs";
-import { atExit } from "./cleanup.mjs";
+import { atExit, killHard } from "./cleanup.mjs";
 import { temporaryFolder } from "./folder.mjs";
 import { Channel } from "./hub.mjs";
 import { freePort } from "./port.mjs";
@@ -31,18 +31,6 @@ atExit(killAll);
 /** The folder of temporary files, in which the script keeps workerd's configuration for a moment. */
 const temporary = temporaryFolder();
 const stateDir = temporaryFolder();
-
-/**
- * Kills a process, or a group if the number is negative, if it is still there.
- * @param {number} pid
- */
-export function killHard(pid) {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // The process has ended.
-  }
-}
 
 /**
  * Returns all processes of the machine that have not ended.

@@ -6,9 +6,9 @@ import { cpSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { after } from "node:test";
 import { root } from "../../scripts/install.mjs";
-import { atExit } from "./cleanup.mjs";
+import { atExit, killHard } from "./cleanup.mjs";
 import { temporaryFolder } from "./folder.mjs";
-import { killHard, processes } from "./serve.mjs";
+import { processes } from "./serve.mjs";
 import { eventually } from "./wait.mjs";
 
 /** What `npm start` reads of a clone. */
