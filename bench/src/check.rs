@@ -153,10 +153,10 @@ mod tests {
     use super::*;
 
     /// The first block of a stream of the hub, and a heartbeat.
-    const OPEN: &str = "retry: 2873\nid: 7-100\nevent: hub.open\n\
-        data: {\"channel\":\"foo\",\"id\":\"7-100\"}\n\n:\n";
+    const OPEN: &str = "retry: 2873\nevent: hub.open\n\
+        data: {\"channel\":\"foo\",\"id\":\"7-100\"}\nid: 7-100\n\n:\n";
 
-    /// Checks blocks of an id and an event's number after the id `7-100`. Numbers from 1,000 on are of a second
+    /// Checks blocks of an event's number and its id after the id `7-100`. Numbers from 1,000 on are of a second
     /// publisher.
     fn check(blocks: &[(&str, u32)]) -> Check {
         let mut check = Check::new(StartId::read(b"7-100").unwrap(), 2);
@@ -171,7 +171,7 @@ mod tests {
                 at: Duration::ZERO,
             };
             event.write(64, &mut data);
-            for line in [format!("id: {id}"), data, String::new()] {
+            for line in [data, format!("id: {id}"), String::new()] {
                 check.line(line.as_bytes());
             }
         }

@@ -235,10 +235,9 @@ const CORS = { "Access-Control-Allow-Origin": "*" };
  */
 const MOVING = {
   "before its first stream": (_, response) => response.writeHead(502, CORS).end(),
-  "after its first stream": ({ url }, response) => {
-    const type = url.includes("/stats") ? "application/json" : "text/event-stream";
-    response.writeHead(200, { ...CORS, "Content-Type": type });
-    response.end(url.includes("/stats") ? '{"epoch":"1","seq":0}' : "retry: 1\nid: 1-1\ndata: x\n\n");
+  "after its first stream": (_, response) => {
+    response.writeHead(200, { ...CORS, "Content-Type": "text/event-stream" });
+    response.end("retry: 1\nevent: hub.open\ndata: {}\nid: 1-1\n\n");
   },
 };
 for (const [when, answer] of Object.entries(MOVING)) {
