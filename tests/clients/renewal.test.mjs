@@ -22,7 +22,8 @@ async function openPage(site, origin) {
   const warnings = [];
   page.on("console", (message) => warnings.push(message.text()));
   await page.goto(site.origin);
-  return { warnings, shown: () => page.evaluate(() => window.shown) };
+  // `position` is a variable of the documented script.
+  return { warnings, shown: () => page.evaluate(() => window.shown), position: () => page.evaluate("position") };
 }
 
 /** Starts a hub, and a page that listens to its channel foo through a line. */
@@ -37,6 +38,8 @@ async function start({ tokenSeconds = 60, settings = {}, issue = undefined } = {
 }
 
 const connected = (channel, count = 1) => eventually(async () => (await channel.stats()).subscribers === count, 40_000);
+/** Waits until the page has read hub.open. A line that is cut before leaves the page without a position. */
+const opened = (page) => eventually(page.position, 40_000, "hub.open");
 const shows = (page, count) => eventually(async () => (await page.shown()).length >= count, 40_000, `${count} events`);
 
 /** Checks that the page makes no request in five seconds. */
@@ -54,7 +57,7 @@ describe("the documented script", { concurrency: true }, () => {
     twoMinutes,
     async () => {
       const { line, channel, issuer, page } = await start({ tokenSeconds: 6 });
-      await connected(channel);
+      await opened(page);
       line.cut();
       await connected(channel, 0);
       for (const data of ["1", "2", "3"]) await channel.publish(data);
@@ -106,7 +109,7 @@ describe("the documented script", { concurrency: true }, () => {
   test("it gets the last event of a channel that has ended while it was away, and then stops", twoMinutes, async () => {
     const started = await start();
     const { line, channel, page } = started;
-    await connected(channel);
+    await opened(page);
     line.cut();
     await connected(channel, 0);
     await channel.end("result");
