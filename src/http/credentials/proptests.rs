@@ -85,6 +85,7 @@ fn cookies() -> impl Strategy<Value = Vec<(String, String)>> {
     prop_oneof![
         4 => prop::collection::vec((names.clone(), tokens()), 0..3),
         1 => prop::collection::vec((names, tokens()), 0..16),
+        1 => prop::collection::vec((Just(COOKIE.to_owned()), tokens()), 2..9),
     ]
 }
 
