@@ -37,7 +37,7 @@ fn is_one_line(line: &str) -> bool {
 #[test]
 fn a_value_is_logged_on_one_line() {
     let classes = ["plain", "escaped", "cut"];
-    check(&classes, text(PIECES, 60), |value, seen| {
+    check(&classes, text(PIECES, 90), |value, seen| {
         let shown = Line::new("a").field("b", &value).0;
         prop_assert!(is_one_line(&shown), "{shown:?}");
         prop_assert!(is_one_line(&Line::payload(&value, &value).0));

@@ -17,7 +17,11 @@ const site = await startWebsite();
  */
 const OUTAGES = {
   "event-source-polyfill": (line) => line.cut(),
-  "reconnecting-eventsource": (line) => line.answerWith(502),
+  "reconnecting-eventsource": async (line) => {
+    const asked = line.requests.length;
+    await line.answerWith(502);
+    await eventually(() => line.requests.length > asked, 30_000, "the client has been refused");
+  },
 };
 
 /** Checks that a client receives every event once through a restart of the hub, `before` of them before the restart. */

@@ -13,7 +13,8 @@ fn a_key_is_up_to_128_printable_ascii_characters() {
     let keys = prop_oneof![
         Just(String::new()),
         edited("[ -~]{0,20}", pieces),
-        edited("[ -~]{126,130}", pieces)
+        edited("[ -~]{126,130}", pieces),
+        "( [!-~]{1,20}|[!-~]{1,20} )",
     ];
     let classes = [
         "a key",
