@@ -19,7 +19,9 @@ const UNOPTIMIZED = {
   CARGO_TARGET_DIR: TARGET,
   CARGO_PROFILE_RELEASE_OPT_LEVEL: "0",
   CARGO_PROFILE_RELEASE_LTO: "off",
-  CARGO_PROFILE_RELEASE_CODEGEN_UNITS: "16",
+  // These two save a twelfth of the time, because the compiler generates less code.
+  CARGO_PROFILE_RELEASE_CODEGEN_UNITS: "1",
+  CARGO_PROFILE_RELEASE_PANIC: "abort",
   CARGO_PROFILE_RELEASE_DEBUG: "0",
 };
 
