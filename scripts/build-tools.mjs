@@ -12,7 +12,7 @@ const PROBE_MS = 5000;
 const TARGET = join(root, "target", "build-tools");
 
 /**
- * The tools are not optimized, because that takes minutes, and saves only 0.6 s of the 30 s that a build of the Worker
+ * The tools are not optimized, because that takes minutes, and saves only 0.6 s of the 23 s that a build of the Worker
  * takes. The builds are the same, byte for byte.
  */
 const UNOPTIMIZED = {
@@ -100,7 +100,7 @@ export async function findBuildTools() {
  */
 export async function buildTools(missing) {
   const names = missing.map(({ name }) => name).join(" and ");
-  say(`building ${names} with cargo, once for this user (this takes one to two minutes) ...`);
+  say(`building ${names} with cargo, once for this user (this takes two to three minutes) ...`);
   for (const tool of missing) await tool.install();
   rmSync(TARGET, { recursive: true, force: true });
 }
