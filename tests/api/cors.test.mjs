@@ -22,7 +22,7 @@ for (const hub of [listed, open]) {
   assert.equal((await sendRequest(hub.origin, "/channels/ended", { method: "DELETE", headers: good })).status, 200);
 }
 
-/** What the names of kinds that are preflight requests begin with. */
+/** The names of all kinds of preflight requests begin with this text. */
 const PREFLIGHT = "a preflight";
 const ALWAYS_ALLOWED = "Content-Type, Authorization, Last-Event-ID, Idempotency-Key";
 

@@ -1,7 +1,7 @@
 //! What has to happen before the log removes events.
 
-/// What the caller has to do before the log removes events: to append a batch, to delete the channel, or to free
-/// memory.
+/// The next step of the caller before the log removes events. The log removes events for an append, for the deletion of
+/// the channel, and to free memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// Call [`Hub::flush`](crate::Hub::flush): a stream that would lose events is ready for them.
