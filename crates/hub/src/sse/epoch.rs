@@ -1,6 +1,6 @@
 //! Epochs, the first half of ids.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
@@ -17,6 +17,9 @@ const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// The number of bits of a digit.
 const DIGIT_BITS: u32 = 5;
 
+/// The number of random bits.
+const RANDOM_BITS: u32 = 21;
+
 /// The largest time at which an epoch can begin, in milliseconds since 1970: 44 bits, which last until the year 2527.
 const MAX_BEGAN: Millis = (1 << 44) - 1;
 
@@ -32,8 +35,8 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// The largest value of the random bits: 21 bits.
-    pub const MAX_RANDOM: u32 = (1 << 21) - 1;
+    /// The largest value of the random bits.
+    pub const MAX_RANDOM: u32 = (1 << RANDOM_BITS) - 1;
 
     /// The epoch that begins at `began`, in milliseconds since 1970. Only the lower 21 bits of `random` count.
     pub const fn new(began: Millis, random: u32) -> Self {
@@ -57,21 +60,23 @@ impl Epoch {
         )
     }
 
-    /// The 65 bits of the displayed number.
-    fn number(self) -> u128 {
-        (u128::from(self.began) << 21) | u128::from(self.random)
+    /// The digits of the displayed number, as text in ASCII.
+    fn digits(self) -> [u8; EPOCH_CHARS] {
+        let digit = |bits: u64| *DIGITS.get((bits & 31) as usize).unwrap_or(&b'0');
+        // The upper 5 bits of the time are the first digit. The remaining 60 bits are the other digits.
+        let mut rest = (self.began << RANDOM_BITS) | u64::from(self.random);
+        let mut digits = [digit(self.began >> 39); EPOCH_CHARS];
+        for place in digits.iter_mut().skip(1).rev() {
+            *place = digit(rest);
+            rest >>= DIGIT_BITS;
+        }
+        digits
     }
 }
 
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = self.number();
-        for place in (0..EPOCH_CHARS as u32).rev() {
-            let shifted = number.wrapping_shr(place.wrapping_mul(DIGIT_BITS));
-            let digit = usize::from(shifted as u8 & 31);
-            f.write_char(DIGITS.get(digit).copied().map_or('0', char::from))?;
-        }
-        Ok(())
+        f.write_str(str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 
@@ -90,7 +95,7 @@ impl FromStr for Epoch {
             number = (number << DIGIT_BITS) | digit.ok_or(UnknownId)? as u128;
         }
         Ok(Self {
-            began: (number >> 21) as Millis,
+            began: (number >> RANDOM_BITS) as Millis,
             random: number as u32 & Self::MAX_RANDOM,
         })
     }
