@@ -37,7 +37,7 @@ export async function generate(program, server, load) {
   const urls = ["--subscribe", `${server.origin}${path}`, "--publish", `${server.origin}${path}/broadcast`];
   const child = spawn(program, [...urls, "--pid", server.pid, ...argumentsOf(load)], {
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: secondsOf(load) * 1_000 + PATIENCE_MS,
+    timeout: Math.ceil(secondsOf(load) * 1_000) + PATIENCE_MS,
     killSignal: "SIGKILL",
   });
   const cancelKill = atExit(() => child.kill("SIGKILL"));

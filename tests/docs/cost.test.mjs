@@ -9,7 +9,7 @@ const GB = 0.128;
 const HOUR = 3_600;
 const DAYS = 30;
 const MILLION = 1_000_000;
-const CPU_MS = 0.5;
+const CPU_MS = 0.6;
 
 /** Returns the number in a cell, or undefined if the cell has no number. */
 function number(cell) {
