@@ -41,12 +41,13 @@ test("the file of a channel that was only read is removed after its object has b
  * Repeats a request while the hub answers 503. These tests sweep databases that were created just before, which
  * `npm run serve` never does: an object that is about to open such a database can fail.
  */
-async function untilReached(request, attempts = 10) {
+async function retryWhile503(request, attempts = 10) {
   for (let attempt = 1; ; attempt++) {
     try {
       return await request();
     } catch (error) {
       if (!error.message.startsWith("503 ") || attempt === attempts) throw error;
+      await sleep(50);
     }
   }
 }
@@ -61,17 +62,20 @@ test("sweeps lose no event of channels that are used at the same time", { timeou
       await sleep(1);
     }
   })();
-  // The first use of a channel may happen during a sweep.
-  for (let number = 0; number < 150; number++) {
-    const channel = hub.channel(`used-${number}`);
-    await untilReached(() => channel.history());
-    if (number % 3) await sleep(number % 7);
-    const headers = { "Idempotency-Key": `${number}` };
-    await untilReached(() => channel.publish(`event ${number}`, { headers }));
-    acknowledged.push([channel, `event ${number}`]);
+  try {
+    // The first use of a channel may happen during a sweep.
+    for (let number = 0; number < 150; number++) {
+      const channel = hub.channel(`used-${number}`);
+      await retryWhile503(() => channel.history());
+      if (number % 3) await sleep(number % 7);
+      const headers = { "Idempotency-Key": `${number}` };
+      await retryWhile503(() => channel.publish(`event ${number}`, { headers }));
+      acknowledged.push([channel, `event ${number}`]);
+    }
+  } finally {
+    ends = true;
+    await sweeping;
   }
-  ends = true;
-  await sweeping;
   await hub.restart();
   for (const [channel, data] of acknowledged) {
     assert.deepEqual(
