@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { root } from "../../scripts/install.mjs";
 import { openBrowser } from "../support/browser.mjs";
 import { atExit } from "../support/cleanup.mjs";
+import { temporaryFolder } from "../support/folder.mjs";
 import { freePort } from "../support/port.mjs";
 import { pythonPath } from "../support/python.mjs";
 import { eventually } from "../support/wait.mjs";
@@ -17,11 +18,14 @@ const port = await freePort();
 const origin = `http://127.0.0.1:${port}`;
 const python = pythonPath();
 const browser = await openBrowser();
+// Not the folder of `npm start`: the user may have published to channel foo, or have ended it.
+const stateDir = temporaryFolder();
 const dev = await startDev();
 
 /** Runs `npm start` on a free port, with short heartbeats. */
 async function startDev() {
-  const args = ["start", "--", "--port", String(port), "--inspector-port", "0", "--var", "HEARTBEAT_SECONDS:1"];
+  const options = ["--inspector-port", "0", "--persist-to", stateDir, "--var", "HEARTBEAT_SECONDS:1"];
+  const args = ["start", "--", "--port", String(port), ...options];
   const child = spawn("npm", args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], detached: true });
   const dev = { child, output: "" };
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (dev.output += data));
