@@ -73,18 +73,22 @@ function besideNchan(results, row, figure) {
   return NCHAN.map((id) => results.times(row, figure, id)).filter((value) => value !== undefined);
 }
 
+/** The rows in which nchan is measured and events are published one by one. */
+const COMPARED = ["A", "B", "C", "D", "E"];
+
 /** Returns the rows in which `isBetter` holds for the quotient of this hub and either form of nchan. */
 function rowsOfNchan(results, figure, isBetter) {
-  const rows = ["A", "B", "C", "D", "E"].filter((row) => besideNchan(results, row, figure).some(isBetter));
-  if (rows.length === 5) return "rows A to E";
+  const rows = COMPARED.filter((row) => besideNchan(results, row, figure).some(isBetter));
+  if (rows.length === COMPARED.length) return `rows ${rows.at(0)} to ${rows.at(-1)}`;
   return rows.length > 0 ? `row${rows.length > 1 ? "s" : ""} ${list(rows)}` : undefined;
 }
 
 /** Says what either form of nchan does better than this hub. Returns undefined if nchan was not measured. */
 function whatNchanDoesBetter(results) {
-  const [mine, theirs] = ["ours", "nchan"].map((id) => results.of("H", id)?.perStream);
-  if (mine === undefined || theirs === undefined) return undefined;
-  const memory = `Takes ${number(Math.round(theirs))} KiB of memory a stream (this hub: ${number(Math.round(mine))} KiB).`;
+  const perStream = ["ours", "nchan"].map((id) => results.of("H", id)?.perStream);
+  if (perStream.includes(undefined)) return undefined;
+  const [mine, theirs] = perStream.map((kib) => number(Math.round(kib)));
+  const memory = `Takes ${theirs} KiB of memory a stream (this hub: ${mine} KiB).`;
   const facts = [];
   const faster = rowsOfNchan(results, "rate", (quotient) => quotient <= 1 / LEAD);
   if (faster) facts.push(`delivers more in ${faster}`);
@@ -147,8 +151,8 @@ function speed(results) {
   const lines = measured.map((id) => [NAMES[id], ...Object.keys(LOADS).map((row) => cell(row, id))]);
   const losers = measured.filter((id) => results.of("B", id).lost > 0);
   const losses = losers.map((id) => `${NAMES[id]} lost ${results.lostPercent("B", id)} % of the deliveries`);
-  const rest = losers.length < measured.length ? ["the others lost none"] : [];
-  return `${tableOf(["", ...Object.values(LOADS)], lines, "left")}\n\nIn row B, ${[...losses, ...rest].join("; ")}.`;
+  if (losers.length < measured.length) losses.push(losers.length > 0 ? "the others lost none" : "no server lost any");
+  return `${tableOf(["", ...Object.values(LOADS)], lines, "left")}\n\nIn row B, ${losses.join("; ")}.`;
 }
 
 /** Says what this hub needs for loads of the chart, each a number of streams and a rate. */

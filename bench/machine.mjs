@@ -46,8 +46,8 @@ export function commit(folder = root) {
 }
 
 /**
- * Returns why the code in `folder` is not that of the commit `measured`, or undefined if it is. Published results state a
- * commit, and anybody has to be able to measure the same code again.
+ * Returns why the code in `folder` is not that of the commit `measured`, or undefined if it is. Published results state
+ * a commit, and anybody has to be able to measure the same code again.
  */
 export function changesSinceCommit(folder = root, measured = commit(folder)) {
   const current = commit(folder);

@@ -24,8 +24,10 @@ const END_PATIENCE_MS = 500;
 const ADMIN_SOCKET = "admin";
 /** The longest path of a Unix socket in bytes, without the terminating zero: 103 on macOS, 107 on Linux. */
 const MAX_SOCKET_PATH = 103;
-/** As long as the part of a socket's path behind the system's folder of temporary files. */
-const IN_FOLDER = `/sse-broadcaster-XXXXXX/${ADMIN_SOCKET}`;
+/** The name of a temporary folder, to which mkdtemp appends six characters. */
+const FOLDER_PREFIX = "sse-broadcaster-";
+/** The length of a socket's path without the system's folder of temporary files, in bytes. */
+const IN_FOLDER_BYTES = `/${FOLDER_PREFIX}123456/${ADMIN_SOCKET}`.length;
 
 /** The addresses at which a workerd that listens on all addresses can be reached. */
 const WILDCARDS = { "0.0.0.0": "127.0.0.1", "::": "::1" };
@@ -72,7 +74,7 @@ export async function startWorkerd(options = {}) {
 /** Returns the system's folder of temporary files, or /tmp if the path of a socket in there would be too long. */
 function temporaryFolder() {
   const folder = tmpdir();
-  return Buffer.byteLength(folder + IN_FOLDER) > MAX_SOCKET_PATH ? "/tmp" : folder;
+  return Buffer.byteLength(folder) + IN_FOLDER_BYTES > MAX_SOCKET_PATH ? "/tmp" : folder;
 }
 
 /** A process of workerd. A `Guard` ends it when this process ends. */
@@ -83,7 +85,7 @@ export class Workerd {
   /** @param {Options} options */
   constructor({ through = [], stdout = "inherit", stderr = "inherit", spawned = () => {}, ...options }) {
     // The settings may contain secrets. Only this user can read the folder, and the config is removed once it is read.
-    this.folder = mkdtempSync(join(temporaryFolder(), "sse-broadcaster-"));
+    this.folder = mkdtempSync(join(temporaryFolder(), FOLDER_PREFIX));
     /** The path of the admin socket, if there is one. Only this user can connect to a socket in this folder. */
     this.adminSocket = options.admin ? join(this.folder, ADMIN_SOCKET) : undefined;
     this.socket = options.port === null ? "admin" : "http";

@@ -94,11 +94,14 @@ function workerOf(master) {
 }
 
 /**
- * Starts nchan with some worker processes on a port of 127.0.0.1, and waits until it answers. Returns the pid of the
- * only worker process, which does all the work, or of the parent of several workers; the versions of nginx and nchan, and `stop()`, which resolves when the processes have ended. nchan
- * refuses a subscriber that does not send `Accept: text/event-stream`.
+ * Starts nchan with `workers` worker processes on a port of 127.0.0.1, and waits until it answers. Returns:
+ * - the pid of the worker process, or of its parent if there are several
+ * - the versions of nginx and nchan
+ * - `stop()`, which resolves when the processes have ended
+ *
+ * nchan refuses a subscriber that does not send `Accept: text/event-stream`.
  */
-export async function startNchan(port, workers = 1) {
+export async function startNchan(port, workers) {
   const missing = nchanIsMissing();
   if (missing) throw new Error(missing);
   const built = buildInfo();

@@ -17,11 +17,14 @@ const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// The number of bits of a digit.
 const DIGIT_BITS: u32 = 5;
 
+/// The number of bits of the time at which an epoch began. They last until the year 2527.
+const BEGAN_BITS: u32 = 44;
+
 /// The number of random bits.
 const RANDOM_BITS: u32 = 21;
 
-/// The largest time at which an epoch can begin, in milliseconds since 1970: 44 bits, which last until the year 2527.
-const MAX_BEGAN: Millis = (1 << 44) - 1;
+/// The largest time at which an epoch can begin, in milliseconds since 1970.
+const MAX_BEGAN: Millis = (1 << BEGAN_BITS) - 1;
 
 /// A span of dense sequence numbers.
 ///
@@ -63,9 +66,9 @@ impl Epoch {
     /// The digits of the displayed number, as text in ASCII.
     fn digits(self) -> [u8; EPOCH_CHARS] {
         let digit = |bits: u64| *DIGITS.get((bits & 31) as usize).unwrap_or(&b'0');
-        // The upper 5 bits of the time are the first digit. The remaining 60 bits are the other digits.
+        // The number has 65 bits. The first digit is taken from the time, so that the other digits fit into 64 bits.
         let mut rest = (self.began << RANDOM_BITS) | u64::from(self.random);
-        let mut digits = [digit(self.began >> 39); EPOCH_CHARS];
+        let mut digits = [digit(self.began >> (BEGAN_BITS - DIGIT_BITS)); EPOCH_CHARS];
         for place in digits.iter_mut().skip(1).rev() {
             *place = digit(rest);
             rest >>= DIGIT_BITS;
@@ -76,6 +79,7 @@ impl Epoch {
 
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // ASCII is valid UTF-8, so there is always a text.
         f.write_str(str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
@@ -119,6 +123,8 @@ mod tests {
         assert_eq!(Epoch::new(0, 31).to_string(), "000000000000Z");
         assert_eq!(Epoch::new(0, 32).to_string(), "0000000000010");
         assert_eq!(Epoch::new(1, 0).to_string(), "0000000020000");
+        assert_eq!(Epoch::new((1 << 39) - 1, 0).to_string(), "0ZZZZZZZY0000");
+        assert_eq!(Epoch::new(1 << 39, 0).to_string(), "1000000000000");
         assert_eq!(Epoch::new(u64::MAX, u32::MAX).to_string(), "ZZZZZZZZZZZZZ");
     }
 
