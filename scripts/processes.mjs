@@ -22,7 +22,7 @@ const PARENT_POLL_MS = 200;
  * @property {boolean} [isServer] whether the command runs until a signal ends it, so that this end is a success
  */
 
-/** The process groups of the commands that run, and their options. @type {Map<number, Options>} */
+/** The process groups of the commands that run. @type {Map<number, { options: Options, guard: Guard }>} */
 const groups = new Map();
 let stopping = false;
 
@@ -49,7 +49,7 @@ export function start(command, args, options) {
   const { pid: group } = child;
   if (group !== undefined) {
     guard.watch(-group);
-    groups.set(group, options);
+    groups.set(group, { options, guard });
     // During a stop, a task that waited for something other than a command can still start one.
     if (stopping) killGroup(group, "SIGKILL");
     watchSignals();
@@ -104,12 +104,14 @@ async function stop(signal) {
   // Ctrl-C in a terminal arrives twice: from the terminal and from npm.
   if (stopping) return;
   stopping = true;
-  const isServer = [...groups.values()].some((options) => options.isServer);
+  const isServer = [...groups.values()].some(({ options }) => options.isServer);
   for (const group of groups.keys()) killGroup(group, signal);
   if (!(await haveEnded(GRACE_MS))) {
     killAll();
     await haveEnded(KILLED_MS);
   }
+  // A guard that is not ended here outlives this process by some milliseconds.
+  await Promise.all([...groups.values()].map(({ guard }) => guard.end()));
   process.exit(isServer ? 0 : 128 + constants.signals[signal]);
 }
 
