@@ -8,6 +8,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Delay, Env};
 
 use crate::channel::shutdown::channels_with_streams;
+use crate::http::held;
 use crate::http::object;
 use crate::http::problem;
 use crate::isolate::clock::now;
@@ -19,6 +20,9 @@ use sse_hub::Millis;
 /// How long the streams stay open for the publishes in flight, in milliseconds: half of the time that
 /// `scripts/workerd.mjs` gives a stop. A publish that takes longer is stored, and the clients get it when they resume.
 const CHANGES_PATIENCE: Millis = 1_000;
+
+/// How long to wait for the streams that the Worker ends, in milliseconds.
+const FEEDS_PATIENCE: Millis = 200;
 
 /// How often to check whether publishes are in flight.
 const CHECK_AGAIN: Duration = Duration::from_millis(10);
@@ -33,6 +37,21 @@ pub async fn settings_error(env: Env) -> Option<String> {
     };
     let error = result.err()?;
     Some(on_one_line(&problem::wrong_setting(&error, "start")))
+}
+
+/// Ends the streams that the Worker holds. The objects have closed the feeds of channels that are awake, which ends their
+/// streams after the last events.
+async fn stop_held_streams() {
+    wait_for_held_streams().await;
+    held::stop_all();
+    wait_for_held_streams().await;
+}
+
+async fn wait_for_held_streams() {
+    let until = now().saturating_add(FEEDS_PATIENCE);
+    while held::open_streams() > 0 && now() < until {
+        Delay::from(CHECK_AGAIN).await;
+    }
 }
 
 /// Refuses further requests to channels, waits for the publishes in flight, and ends all streams.
@@ -55,4 +74,5 @@ pub async fn shut_down(env: Env) {
         }
     });
     join_all(calls).await;
+    stop_held_streams().await;
 }

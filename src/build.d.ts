@@ -7,6 +7,9 @@ declare module "*/build/index.js" {
     constructor(state: DurableObjectState, env: unknown);
     fetch(request: Request): Promise<Response>;
     alarm(): Promise<Response>;
+    webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void;
+    webSocketClose(socket: WebSocket): void;
+    webSocketError(socket: WebSocket): void;
   }
 
   export default class Hub {
@@ -24,3 +27,6 @@ declare var __worker_init_state: {
   criticalError: boolean;
   onLost?: () => void;
 };
+
+/** The streams that the Worker holds in this isolate; see src/http/held/client_stream.js. */
+declare var __sseBroadcasterHeldStreams: Set<{ interrupt(): void }> | undefined;

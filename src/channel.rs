@@ -7,6 +7,8 @@
 //! - `state`: the hub and the store, which change together. Free of JavaScript
 //! - `steps`: connects the pipeline with the state and the runtime
 //! - `flush`, `stream`: write the hub's output to the runtime's streams
+//! - `feeds`: the streams that Workers hold, which outlast the sleep of the object
+//! - `activity`: how often the channel is published to
 //! - `storage`: the data of the channel
 //! - `shutdown`: the end of all streams when the server stops
 //! - `memory`, `rate`, `timer`: limits and time
@@ -14,7 +16,9 @@
 //! Only this module and its children call the runtime's streams and storage. The state is never borrowed during a call
 //! into JavaScript that may call back: a write to a stream, and the end of one, may call its `cancel` at once.
 
+mod activity;
 mod events;
+mod feeds;
 mod flush;
 mod memory;
 mod pipeline;
@@ -35,10 +39,11 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
-use web_sys::{Request, Response};
+use web_sys::{Request, Response, WebSocket};
 use worker::worker_sys::DurableObjectState;
 use worker::{Env, State};
 
+use self::feeds::FeedRecord;
 use self::shared::{Shared, storage_failed};
 use self::storage::Store;
 use self::storage::database::Database;
@@ -51,7 +56,9 @@ use crate::http::response::{self, Failure, Responder};
 use crate::isolate::instance;
 use crate::logging::{Level, Line};
 use crate::settings::{Settings, deployment};
-use sse_hub::Millis;
+use sse_hub::feed::FeedClose;
+use sse_hub::sse::Epoch;
+use sse_hub::{FeedMessage, Millis};
 
 /// The delay before a failed alarm is tried again, in milliseconds: one hour.
 const RETRY_ALARM: Millis = 3_600_000;
@@ -97,9 +104,35 @@ impl Channel {
         Ok(answer?)
     }
 
+    /// The runtime calls this for each message of a feed.
+    #[wasm_bindgen(js_name = webSocketMessage)]
+    pub fn web_socket_message(&self, socket: WebSocket, message: JsValue) {
+        if let Some((shared, record)) = self.feed(&socket) {
+            let text = message.as_string();
+            let message = text.as_deref().and_then(FeedMessage::parse);
+            shared.feed_message(record.conn, message, &socket);
+        }
+    }
+
+    /// The runtime calls this when a feed has closed, because its Worker left.
+    #[wasm_bindgen(js_name = webSocketClose)]
+    pub fn web_socket_close(&self, socket: WebSocket) {
+        if let Some((shared, record)) = self.feed(&socket) {
+            shared.leave(record.conn);
+        }
+        // The runtime may have completed the close already.
+        let _ = socket.close();
+    }
+
+    /// The runtime calls this when a feed has broken.
+    #[wasm_bindgen(js_name = webSocketError)]
+    pub fn web_socket_error(&self, socket: WebSocket) {
+        self.web_socket_close(socket);
+    }
+
     /// The runtime calls this when the alarm is due: the channel may have gone quiet.
     pub async fn alarm(&self) -> Result<(), JsValue> {
-        let cleared = match self.shared.get() {
+        let cleared = match self.shared_or_kept() {
             Some(shared) => shared.request_clear().await,
             None => self.clear_unused().await,
         };
@@ -127,31 +160,62 @@ impl Channel {
         let id = channel_id::parse(id).ok_or(Problem::InvalidChannelId)?;
         let settings = deployment::settings(&self.env)?;
         let clock = Clock::default();
-        let store = match self.load_store(&settings, &clock) {
+        let kept = feeds::kept_feeds(self.database.state());
+        let store = match self.load_store(&settings, &clock, feeds::epoch_of(&kept)) {
             Ok(store) => store,
             Err(error) => return Ok(Err(error)),
         };
         let shared = Shared::new(id, self.database.clone(), store, settings, clock);
         memory::register(&shared);
+        shared.restore_feeds(kept);
         Ok(Ok(self.shared.get_or_init(|| shared)))
     }
 
-    /// Reads the stored data.
+    /// The state of the channel, if the object has it or can load it for the feeds that the runtime has kept.
+    fn shared_or_kept(&self) -> Option<&Rc<Shared>> {
+        if let Some(shared) = self.shared.get() {
+            return Some(shared);
+        }
+        let kept = feeds::kept_feeds(self.database.state());
+        let channel = &kept.first()?.record.channel;
+        self.shared(channel).ok()
+    }
+
+    /// The state of the channel, and the record of the feed of `socket`. `None` if the channel cannot be loaded; then
+    /// the feed closes, and the Worker opens it again.
+    fn feed(&self, socket: &WebSocket) -> Option<(&Rc<Shared>, FeedRecord)> {
+        let record = feeds::record_of(socket);
+        let shared = record.and_then(|record| Some((self.shared(&record.channel).ok()?, record)));
+        if shared.is_none() {
+            // This fails only if the socket is closed already.
+            let _ = socket.close_with_code(FeedClose::Unreadable.code());
+        }
+        shared
+    }
+
+    /// Reads the stored data. If none is stored, the epoch is `known`, or else begins now.
     fn load_store(
         &self,
         settings: &Settings,
         clock: &Clock,
+        known: Option<Epoch>,
     ) -> Result<Store<Database>, StorageError> {
         let (history, idempotency) = (settings.history, settings.idempotency);
-        let fresh = clock.fresh_epoch();
-        Store::load(self.database.clone(), history, idempotency, fresh)
+        let fresh = known.unwrap_or_else(|| clock.fresh_epoch());
+        Store::load(
+            self.database.clone(),
+            history,
+            idempotency,
+            fresh,
+            clock.now(),
+        )
     }
 
     /// Removes the stored data if it is not needed any more, in an object that has served no request.
     async fn clear_unused(&self) -> Result<(), Problem> {
         let settings = deployment::settings(&self.env)?;
         let clock = Clock::default();
-        let cleared = match self.load_store(&settings, &clock) {
+        let cleared = match self.load_store(&settings, &clock, None) {
             Ok(store) => removal::clear_unused(store, &self.database, &settings, clock.now()).await,
             Err(error) => Err(error),
         };

@@ -52,6 +52,8 @@ instance.onLost = () => {
   inFlight.clear();
   // Most of these calls belong to other requests. The runtime continues each of them in the context of its own request.
   for (const fail of calls) fail(new InstanceLost("the WebAssembly instance trapped"));
+  // Their callbacks throw now, which ends them.
+  for (const stream of globalThis.__sseBroadcasterHeldStreams ?? []) stream.interrupt();
 };
 
 /**
@@ -119,6 +121,21 @@ export class Channel {
 
   alarm() {
     return this.isLost() ? this.abort() : this.channel.alarm();
+  }
+
+  webSocketMessage(socket, message) {
+    if (this.isLost()) return this.abort();
+    this.channel.webSocketMessage(socket, message);
+  }
+
+  webSocketClose(socket) {
+    if (this.isLost()) return this.abort();
+    this.channel.webSocketClose(socket);
+  }
+
+  webSocketError(socket) {
+    if (this.isLost()) return this.abort();
+    this.channel.webSocketError(socket);
   }
 
   /** Whether the instance that created this object is lost. */

@@ -21,12 +21,16 @@
 //! - [`rate_limit`]: limits the requests of one client
 //! - [`credentials`]: finds the tokens of a request
 //! - [`object`]: calls to the object of a channel
+//! - [`gate`]: limits how fast objects are opened
+//! - [`held`]: streams that the Worker holds
 //! - [`router`]: dispatches a request to its endpoint
 
 pub mod channel_id;
 pub mod cors;
 pub mod credentials;
 pub mod files;
+pub mod gate;
+pub mod held;
 pub mod idempotency_key;
 pub mod media_type;
 pub mod method;

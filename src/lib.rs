@@ -27,6 +27,7 @@ pub mod settings;
 
 use std::rc::Rc;
 
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Context, Env, Result, event};
 
@@ -44,15 +45,11 @@ use crate::settings::deployment;
 /// The entry point of the Worker. It takes and returns objects of the runtime: the types of the worker crate would call
 /// into JavaScript for each property, and the response of an object is passed on unchanged.
 #[event(fetch)]
-async fn fetch(
-    request: web_sys::Request,
-    env: Env,
-    _context: Context,
-) -> Result<web_sys::Response> {
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
     instance::watch();
     let settings = deployment::settings(&env);
     let responder = Responder::new(&request, settings.as_deref().ok());
-    let response = answer(&request, &env, settings, &responder).await;
+    let response = answer(&request, &env, context.as_ref(), settings, &responder).await;
     response.or_else(|failure| {
         let problem = match failure {
             Failure::Problem(problem) => problem,
@@ -81,6 +78,7 @@ pub fn unavailable(request: &web_sys::Request, env: Env) -> Result<web_sys::Resp
 async fn answer(
     request: &web_sys::Request,
     env: &Env,
+    context: &JsValue,
     settings: std::result::Result<Rc<Settings>, SettingError>,
     responder: &Responder,
 ) -> std::result::Result<web_sys::Response, Failure> {
@@ -91,5 +89,5 @@ async fn answer(
     let settings = settings.map_err(Problem::from)?;
     let imported = settings.access.import_keys().await;
     imported.map_err(Problem::from)?;
-    router::answer(request, method, target, env, &settings, responder).await
+    router::answer(request, method, target, env, context, &settings, responder).await
 }

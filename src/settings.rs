@@ -48,6 +48,28 @@ pub struct IdempotencyLimits {
     pub keys: u64,
 }
 
+/// Where open streams are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HoldStreams {
+    /// In the channel's object, which stays awake for them.
+    Object,
+    /// In the Worker, so that the object can sleep.
+    Worker,
+    /// In the object while the channel is busy, and otherwise in the Worker.
+    Auto,
+}
+
+impl HoldStreams {
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "object" => Some(Self::Object),
+            "worker" => Some(Self::Worker),
+            "auto" => Some(Self::Auto),
+            _ => None,
+        }
+    }
+}
+
 /// All settings of a deployment. `docs/settings.md` explains them.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -69,6 +91,10 @@ pub struct Settings {
     pub max_subscribers: usize,
     /// `MAX_OPEN_CHANNELS`: how many objects one instance may have open; `None` for no limit.
     pub max_open_channels: Option<usize>,
+    /// `HOLD_STREAMS`: where open streams are held.
+    pub hold_streams: HoldStreams,
+    /// `HELD_STREAM_MESSAGES`: how many messages a stream may cost that the Worker holds; `None` for no limit.
+    pub held_stream_messages: Option<u64>,
     /// `PUBLISH_PER_SECOND`: publishes per second and channel; `None` for no limit.
     pub publish_per_second: Option<u64>,
     /// `HISTORY_EVENTS`, `HISTORY_SECONDS`, `HISTORY_BYTES`.
@@ -93,8 +119,10 @@ impl Settings {
         let seconds = |setting: Number| -> Result<Millis, SettingError> {
             Ok(setting.read(&environment)?.saturating_mul(1_000))
         };
+        let history_events = number(table::HISTORY_EVENTS)?;
         let stall = seconds(table::STALL_SECONDS)?;
         let publish_per_second = number(table::PUBLISH_PER_SECOND)?;
+        let held_stream_messages = number(table::HELD_STREAM_MESSAGES)?;
         let max_open_channels = size(table::MAX_OPEN_CHANNELS)?;
         let memory_bytes = number(table::MEMORY_BYTES)?;
         let least_memory = table::MEMORY_BYTES.least.value(&environment)?;
@@ -105,6 +133,7 @@ impl Settings {
                 heartbeat: seconds(table::HEARTBEAT_SECONDS)?,
                 stall: (stall > 0).then_some(stall),
                 flush_max: number(table::FLUSH_MAX_MS)?,
+                may_sleep: history_events > 0,
             },
             max_event_bytes: size(table::MAX_EVENT_BYTES)?,
             max_batch_bytes: size(table::MAX_BATCH_BYTES)?,
@@ -116,10 +145,12 @@ impl Settings {
                 (memory_bytes / BODY_PARTS).min(BODY_ROOM.max(least_memory / BODY_PARTS)),
             ),
             max_subscribers: size(table::MAX_SUBSCRIBERS)?,
+            hold_streams: table::HOLD_STREAMS.read(&environment, HoldStreams::from_name)?,
+            held_stream_messages: (held_stream_messages > 0).then_some(held_stream_messages),
             max_open_channels: (max_open_channels > 0).then_some(max_open_channels),
             publish_per_second: (publish_per_second > 0).then_some(publish_per_second),
             history: HistoryLimits {
-                events: number(table::HISTORY_EVENTS)?,
+                events: history_events,
                 age: seconds(table::HISTORY_SECONDS)?,
                 bytes: number(table::HISTORY_BYTES)?,
             },

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use js_sys::Uint8Array;
 use worker::Delay;
 
 use super::shared::Shared;
 use super::state::ChannelState;
-use super::stream::EventStream;
+use super::stream::{EventStream, Frame};
 use super::timer::Timer;
 use crate::isolate::opening;
+use crate::isolate::random::random_between;
 use crate::logging::{Level, Line};
+use crate::settings::HoldStreams;
+use sse_hub::held::SHORT_RETRY_MS;
 use sse_hub::{Change, ConnId, Hub, Millis, Output, Readiness};
 
 impl Shared {
@@ -35,20 +37,32 @@ impl Shared {
             return;
         }
         self.check_storage();
+        self.hand_over_if_quiet();
         let now = self.clock.now();
         let output = self.with(|ChannelState { hub, store }| hub.poll(store, now));
         self.perform_if_any(output);
         self.set_timer();
     }
 
+    /// If the channel is quiet, ends the streams that the Worker can hold, so that the object can sleep.
+    fn hand_over_if_quiet(&self) {
+        let may_sleep = self.settings.limits.may_sleep;
+        let is_handed_over = self.settings.hold_streams == HoldStreams::Auto && may_sleep;
+        if is_handed_over && self.activity.is_quiet(self.clock.now()) {
+            let (least, most) = SHORT_RETRY_MS;
+            let output = self.with(|state| state.hub.hand_over(|| random_between(least, most)));
+            self.perform_if_any(output);
+        }
+    }
+
     /// Sets the timer for what is due next.
     pub(super) fn set_timer(&self) {
-        let next = self.with(|state| (state.hub.next_poll(), state.hub.subscribers()));
-        let Some((at, subscribers)) = next else {
+        let next = self.with(|state| (state.hub.next_poll(), state.hub.responses()));
+        let Some((at, responses)) = next else {
             return;
         };
         if self.settings.max_open_channels.is_some() {
-            opening::has_streams(self.id(), subscribers);
+            opening::has_streams(self.id(), responses);
         }
         self.set(&self.timer, at);
     }
@@ -88,21 +102,17 @@ impl Shared {
     /// Writes to streams and ends them, as the hub has decided. Each chunk is copied out of WebAssembly memory once,
     /// however many streams get it.
     pub(super) fn perform(&self, output: Output<EventStream>) {
-        let chunks: Vec<Uint8Array> = output
-            .chunks
-            .iter()
-            .map(|chunk| Uint8Array::from(chunk.as_slice()))
-            .collect();
+        let frames: Vec<Frame> = output.chunks.iter().map(Frame::new).collect();
         for write in output.writes {
-            let chunk = chunks.get(write.chunk);
-            debug_assert!(chunk.is_some(), "every write has a chunk");
-            if chunk.is_some_and(|chunk| write.stream.write(chunk).is_err()) {
+            let frame = frames.get(write.chunk);
+            debug_assert!(frame.is_some(), "every write has a chunk");
+            if frame.is_some_and(|frame| write.stream.write(frame).is_err()) {
                 self.leave(write.conn);
             }
         }
-        for (conn, stream) in output.ended {
-            stream.end();
-            self.log_left(conn);
+        for ended in output.ended {
+            ended.stream.end(ended.reason);
+            self.log_left(ended.conn);
         }
         if let Some(error) = output.error {
             self.storage_failed(&error);
@@ -129,11 +139,12 @@ impl Shared {
     /// loop turns in which these streams take them. Does not wait for unresponsive streams.
     pub(super) async fn let_streams_keep_up(
         &self,
-        readiness: impl Fn(&mut Hub<EventStream>) -> Readiness,
+        readiness: impl Fn(&mut Hub<EventStream>, Millis) -> Readiness,
     ) {
         // While the deletion of the channel is being stored, nothing may be read from the history.
         while !self.deleting.get() {
-            match self.with(|state| readiness(&mut state.hub)) {
+            let now = self.clock.now();
+            match self.with(|state| readiness(&mut state.hub, now)) {
                 Some(Readiness::FlushFirst) => self.flush(),
                 Some(Readiness::WaitForLoopTurn) => {
                     self.with(|state| state.hub.begin_loop_turn());

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::rc::{Rc, Weak};
 
+use super::activity::Activity;
 use super::memory::ChannelMemory;
 use super::pipeline::Pipeline;
 use super::rate::TokenBucket;
@@ -46,6 +47,9 @@ pub(super) struct Shared {
     /// It is set while commands are in flight; see [`crate::isolate::instance`].
     pub watchdog: Timer,
     pub memory: ChannelMemory,
+    pub activity: Activity,
+    /// Whether the runtime was told to answer the pings of feeds, which it does also while the object sleeps.
+    pub answers_pings: Cell<bool>,
     /// When the storage is read next. If the platform has replaced this object, the read fails.
     pub next_check: Cell<Millis>,
     pub started: Millis,
@@ -90,6 +94,8 @@ impl Shared {
                 }),
                 clock,
                 memory: ChannelMemory::default(),
+                activity: Activity::new(started),
+                answers_pings: Cell::new(false),
                 next_check: Cell::new(started),
                 started,
             }

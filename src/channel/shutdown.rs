@@ -2,9 +2,9 @@
 
 use super::memory;
 use super::shared::Shared;
-use super::subscribe::RETRY_MS;
 use crate::isolate::random::random_between;
 use sse_hub::Hub;
+use sse_hub::held::RETRY_MS;
 
 /// The ids of the channels of this instance that have open streams.
 pub fn channels_with_streams() -> Vec<String> {

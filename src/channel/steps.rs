@@ -43,13 +43,14 @@ impl Steps for Rc<Shared> {
     async fn append(&self, committed: &Committed) -> Outcome {
         self.evict_log().await;
         let batch = &committed.submission.batch;
-        self.let_streams_keep_up(|hub| hub.readiness_to_append(batch))
+        self.let_streams_keep_up(|hub, now| hub.readiness_to_append(batch, now))
             .await;
         let now = self.clock.now();
         let appended = self
             .with(|state| state.append(committed, now))
             .ok_or(Problem::Internal)?;
         self.memory.used_at.set(now);
+        self.activity.note_publish(now);
         self.count_log();
         self.free_memory();
         if let Err(error) = appended.stored {

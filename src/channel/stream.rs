@@ -1,31 +1,80 @@
-//! The runtime's side of an open stream: a JavaScript `ReadableStream` into which chunks are pushed.
+//! The runtime's side of an open stream: a JavaScript `ReadableStream` into which chunks are pushed, or the WebSocket of
+//! a feed.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
 use js_sys::{Function, Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{QueuingStrategy, ReadableStream, ReadableStreamDefaultController};
+use web_sys::{QueuingStrategy, ReadableStream, ReadableStreamDefaultController, WebSocket};
 use worker::{Error, Result};
 
-use sse_hub::{ConnId, Stream};
+use sse_hub::feed::{FRAME_HEADER_BYTES, FeedClose};
+use sse_hub::{Chunk, ConnId, EndReason, Stream};
 
 /// The end of a stream to which chunks are written.
 #[derive(Clone, Debug)]
-pub struct EventStream(Rc<ReadableStreamDefaultController>);
+pub enum EventStream {
+    /// The body of a response.
+    Response(Rc<ReadableStreamDefaultController>),
+    /// A feed.
+    Feed(Rc<WebSocket>),
+}
 
-impl EventStream {
-    /// Passes `chunk` to the runtime, which copies it when it sends it. Fails if the stream has ended. May call
-    /// `cancel` before it returns.
-    pub fn write(&self, chunk: &Uint8Array) -> Result<()> {
-        Ok(self.0.enqueue_with_chunk(chunk)?)
+/// A chunk outside of WebAssembly memory, with the header of a feed's frame in front of it.
+pub struct Frame(Uint8Array);
+
+impl Frame {
+    /// Copies `chunk` out of WebAssembly memory. All streams that get it share the copy.
+    pub fn new(chunk: &Chunk) -> Self {
+        let size = FRAME_HEADER_BYTES.saturating_add(chunk.bytes.len());
+        let mut frame = Vec::with_capacity(size);
+        frame.extend_from_slice(&chunk.header.encode());
+        frame.extend_from_slice(&chunk.bytes);
+        Self(Uint8Array::from(frame.as_slice()))
     }
 
-    /// Ends the stream after the chunks that were written. The client sees a complete response, and reconnects. May
-    /// call `cancel` before it returns.
-    pub fn end(&self) {
-        // This fails only if the stream has ended already.
-        let _ = self.0.close();
+    fn chunk(&self) -> Uint8Array {
+        self.0.subarray(FRAME_HEADER_BYTES as u32, self.0.length())
+    }
+}
+
+impl EventStream {
+    /// Passes `frame` to the runtime, which copies it when it sends it. Fails if the stream has ended. May call
+    /// `cancel` before it returns.
+    pub fn write(&self, frame: &Frame) -> Result<()> {
+        match self {
+            Self::Response(controller) => controller.enqueue_with_chunk(&frame.chunk())?,
+            Self::Feed(socket) => socket.send_with_js_u8_array(&frame.0)?,
+        }
+        Ok(())
+    }
+
+    /// Ends the stream after the chunks that were written. The client of a response sees that it is complete, and
+    /// reconnects. May call `cancel` before it returns.
+    pub fn end(&self, reason: EndReason) {
+        // Both calls fail only if the stream has ended already.
+        match self {
+            Self::Response(controller) => {
+                let _ = controller.close();
+            }
+            Self::Feed(socket) => {
+                let _ = socket.close_with_code(close_of(reason).code());
+            }
+        }
+    }
+}
+
+/// What the Worker has to know of the end of a feed.
+fn close_of(reason: EndReason) -> FeedClose {
+    match reason {
+        EndReason::ChannelEnded => FeedClose::ChannelEnded,
+        EndReason::Unreadable => FeedClose::Unreadable,
+        EndReason::Stopping => FeedClose::Stopping,
+        // Only responses expire in the object, and end because the channel is quiet.
+        EndReason::Stalled | EndReason::MemoryShort | EndReason::Expired | EndReason::Quiet => {
+            FeedClose::Stalled
+        }
     }
 }
 
@@ -33,7 +82,11 @@ impl Stream for EventStream {
     // The high-water mark is one chunk, so a desired size of one means that the queue is empty. The hub is borrowed
     // during this call. That is safe, because the getter is the runtime's own: it neither throws nor calls back.
     fn is_ready(&self) -> bool {
-        self.0.desired_size().is_some_and(|size| size >= 1.0)
+        match self {
+            Self::Response(controller) => controller.desired_size().is_some_and(|size| size >= 1.0),
+            // The window of the feed decides.
+            Self::Feed(_) => true,
+        }
     }
 }
 
@@ -78,6 +131,6 @@ impl StreamOpener {
         let controller = self.controller.take();
         let controller =
             controller.ok_or_else(|| Error::RustError("the stream did not start".into()))?;
-        Ok((body, EventStream(Rc::new(controller))))
+        Ok((body, EventStream::Response(Rc::new(controller))))
     }
 }

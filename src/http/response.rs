@@ -5,7 +5,7 @@ mod template;
 use js_sys::Uint8Array;
 use serde::Serialize;
 use web_sys::{ReadableStream, Request, Response, ResponseInit};
-use worker::{Headers, ResponseBuilder, Result};
+use worker::{Headers, ResponseBuilder, Result, WebSocket};
 
 use self::template::Template;
 use crate::http::cors::{self, Cors};
@@ -16,7 +16,7 @@ use crate::http::route::{ChannelEndpoint, Endpoint, Route};
 use crate::http::{channel_id, url};
 use crate::isolate::random::random_between;
 use crate::settings::Settings;
-use sse_hub::sse;
+use sse_hub::sse::{self, EventId};
 
 /// How long a browser may keep the response to a preflight request, in seconds. Browsers limit it to 2 hours or less.
 const PREFLIGHT_MAX_AGE: &str = "7200";
@@ -38,6 +38,9 @@ pub enum Failure {
 
 /// The header of a response that repeats the receipt of an earlier publish.
 pub const REPLAYED_HEADER: &str = "Idempotency-Replayed";
+
+/// The header with the position of a feed, which only a Worker reads.
+pub const POSITION_HEADER: &str = "Sse-Broadcaster-Position";
 
 /// Makes the responses to one request.
 #[derive(Clone, Debug)]
@@ -133,6 +136,21 @@ impl Responder {
         let init = self.init(Template::EventStream)?;
         let response = Response::new_with_opt_readable_stream_and_init(body, &init);
         Ok(response?)
+    }
+
+    /// 101 for a Worker that has asked for a feed. The stream continues after `start`.
+    pub fn feed(&self, socket: WebSocket, start: EventId) -> Result<Response> {
+        let headers = Headers::new();
+        headers.set(POSITION_HEADER, &start.to_string())?;
+        let response = worker::Response::from_websocket(socket)?;
+        Ok(response.with_headers(headers).into())
+    }
+
+    /// 204 for a Worker that has asked for a feed of a channel that has ended after `last`.
+    pub fn ended_feed(&self, last: EventId) -> Result<Response> {
+        let response = self.no_content()?;
+        response.headers().set(POSITION_HEADER, &last.to_string())?;
+        Ok(response)
     }
 
     /// 204 for `OPTIONS`, which may be a preflight request. The path takes the methods `allow`.

@@ -5,7 +5,6 @@
 //! - `publish`: the endpoints that publish and end a channel
 //! - `delete`: the endpoint that deletes a channel
 //! - `call`: calls to the channel's object, with retries
-//! - `gate`: limits how fast objects are opened
 //! - `failure`: explains failed calls
 
 mod authorized;
@@ -13,9 +12,9 @@ mod call;
 mod channel_request;
 mod delete;
 mod failure;
-mod gate;
 mod publish;
 
+use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
 use worker::Env;
 
@@ -30,12 +29,13 @@ use crate::http::{channel_id, files};
 use crate::isolate::stopping::{self, ChangeInFlight};
 use crate::settings::Settings;
 
-/// Answers any request. It has the method `method` and is for `target`.
+/// Answers any request. It has the method `method` and is for `target`. `context` is its context of the runtime.
 pub async fn answer(
     request: &Request,
     method: Method<'_>,
     target: Target<'_>,
     env: &Env,
+    context: &JsValue,
     settings: &Settings,
     responder: &Responder,
 ) -> Result<Response, Failure> {
@@ -61,6 +61,7 @@ pub async fn answer(
                 request,
                 query: target.query,
                 env,
+                context,
                 settings,
                 responder,
             };

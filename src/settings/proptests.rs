@@ -33,6 +33,9 @@ const FIELDS: &[Field] = &[
     (MAX_OPEN_CHANNELS, |all| {
         all.max_open_channels.unwrap_or(0) as u64
     }),
+    (HELD_STREAM_MESSAGES, |all| {
+        all.held_stream_messages.unwrap_or(0)
+    }),
     (PUBLISH_PER_SECOND, |all| {
         all.publish_per_second.unwrap_or(0)
     }),

@@ -103,6 +103,9 @@ rows! { NUMBERS: Number;
     /// Open streams per channel. The runtime keeps about 70 KiB for an open stream, and an object has 128 MiB, so the
     /// default is near what an object can hold.
     MAX_SUBSCRIBERS { default: 2_000, least: Fixed(1), most: Fixed(32_768) }
+    /// How many messages a stream may cost that the Worker holds. 0 = no limit. The platform limits the CPU time of a
+    /// request, and 100 million messages are far more than it allows.
+    HELD_STREAM_MESSAGES { default: 0, least: Fixed(0), most: Fixed(100_000_000) }
     /// How many channels one instance may have open. 0 = no limit.
     MAX_OPEN_CHANNELS { default: 0, least: Fixed(0), most: Fixed(1_000_000) }
     /// Publishes per second and channel. 0 = no limit. The largest value is far more than an object can handle.
@@ -124,6 +127,8 @@ rows! { NUMBERS: Number;
 rows! { CHOICES: Choice;
     /// Which requests need a token. [`Access::read`](crate::auth::Access::read) reads it.
     ACCESS { default: "token", words: &["token", "publish-token", "open"] }
+    /// Where open streams are held.
+    HOLD_STREAMS { default: "object", words: &["object", "worker", "auto"] }
     /// The lowest level of the lines that are logged.
     LOG_LEVEL { default: "info", words: &["debug", "info", "warn", "error"] }
 }

@@ -15,11 +15,14 @@ export async function startHub(settings = {}, worker = { configPath: "wrangler.t
   const { ACCESS } = openByDefault(settings);
   // The file .dev.vars has precedence over `vars`, and secrets have precedence over the file.
   const secrets = { ACCESS, LOG_LEVEL: "info", ...worker.secrets };
-  const server = createTestHarness({ root, workers: [{ ...worker, vars: { ...settings }, secrets }] });
+  const server = createTestHarness({ root, workers: [{ ...worker, vars: { HOLD_STREAMS, ...settings }, secrets }] });
   const { url } = await server.listen();
   after(() => server.close());
   return new Hub(server, url.origin);
 }
+
+/** Where the hubs of all tests hold their streams, unless a test says otherwise. CI runs the tests with both values. */
+export const HOLD_STREAMS = process.env.HOLD_STREAMS || "object";
 
 /**
  * Returns `settings` for a hub that needs no tokens, unless they say otherwise.
@@ -27,7 +30,7 @@ export async function startHub(settings = {}, worker = { configPath: "wrangler.t
  * @returns {Settings}
  */
 export function openByDefault(settings) {
-  return { ACCESS: "open", ...settings };
+  return { ACCESS: "open", HOLD_STREAMS, ...settings };
 }
 
 class Hub {

@@ -6,6 +6,7 @@ mod drops;
 mod end;
 mod eviction;
 mod expiry;
+mod feeds;
 mod flush;
 mod flush_cycle;
 mod liveness;
@@ -14,6 +15,7 @@ mod replay;
 mod shutdown;
 #[cfg(test)]
 mod tests;
+mod ticking;
 mod unread;
 
 use std::collections::BTreeMap;
@@ -25,7 +27,7 @@ use self::drops::DropAccounting;
 use self::expiry::Expiry;
 use self::flush_cycle::FlushCycle;
 use self::liveness::Liveness;
-#[cfg(test)]
+use self::ticking::Ticking;
 pub use self::unread::MAX_CHUNK;
 use crate::change::Change;
 use crate::join::JoinOptions;
@@ -48,6 +50,9 @@ pub struct Hub<S> {
     loop_turn: LoopTurn,
     flushes: FlushCycle,
     liveness: Liveness,
+    ticking: Ticking,
+    /// Whether the object may sleep while feeds are open.
+    may_sleep: bool,
     expiry: Expiry,
     drops: DropAccounting,
     counters: Counters,
@@ -69,6 +74,8 @@ impl<S: Stream> Hub<S> {
             loop_turn: LoopTurn::default(),
             flushes: FlushCycle::new(limits),
             liveness: Liveness::new(limits.heartbeat, limits.stall),
+            ticking: Ticking::default(),
+            may_sleep: limits.may_sleep,
             expiry: Expiry::default(),
             drops: DropAccounting::new(next.seq),
             counters: Counters::default(),
@@ -116,6 +123,7 @@ impl<S: Stream> Hub<S> {
         }
         let mode = Mode::Responsive(CatchUp::new(options, behind));
         let subscriber = Subscriber::new(stream, options, mode, now, self.loop_turn);
+        self.ticking.add(&subscriber);
         self.subscribers.insert(conn, subscriber);
     }
 
@@ -124,6 +132,7 @@ impl<S: Stream> Hub<S> {
         let Some(subscriber) = self.subscribers.remove(&conn) else {
             return false;
         };
+        self.ticking.remove(&subscriber);
         if subscriber.lag(self.log.tail()) > 0 {
             self.drops.stop_lagging();
         }
@@ -138,14 +147,19 @@ impl<S: Stream> Hub<S> {
 
     /// Removes the streams that `output` ends.
     fn remove_ended(&mut self, output: &Output<S>) {
-        for (conn, _) in &output.ended {
-            self.leave(*conn);
+        for ended in &output.ended {
+            self.leave(ended.conn);
         }
     }
 
     /// Returns the number of open streams.
     pub fn subscribers(&self) -> usize {
         self.subscribers.len()
+    }
+
+    /// Returns the number of open streams that the object holds as responses. The others are feeds.
+    pub fn responses(&self) -> usize {
+        self.ticking.responses()
     }
 
     /// Notes that the event loop makes a turn, in which streams can take the chunks that were written so far. Call
@@ -179,6 +193,7 @@ impl<S: Stream> Hub<S> {
     pub fn clear(&mut self) {
         let next = self.next_id();
         self.subscribers.clear();
+        self.ticking = Ticking::default();
         self.expiry.clear();
         self.flushes.clear();
         self.drops.forget_subscribers();

@@ -1,6 +1,6 @@
 //! How a stream joins a hub.
 
-use crate::Millis;
+use crate::{Carrier, Millis};
 
 /// How a stream joins a hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct JoinOptions {
     /// Whether the stream reads the history whenever it falls behind the log, so that it never drops events. It has no
     /// effect without a history.
     pub catch_up: bool,
-    /// The time at which the stream is ended, if there is one.
+    /// The time at which the stream is ended, if there is one. The Worker ends the streams that it holds.
     pub expires: Option<Millis>,
+    /// What carries the stream to its client.
+    pub carrier: Carrier,
 }

@@ -14,7 +14,7 @@
 //! use std::rc::Rc;
 //!
 //! use sse_hub::sse::{Batch, Epoch, EventId, write_event};
-//! use sse_hub::{Hub, JoinOptions, Limits, NoHistory, Readiness, ReplayFrom, Stream};
+//! use sse_hub::{Carrier, Hub, JoinOptions, Limits, NoHistory, Readiness, ReplayFrom, Stream};
 //!
 //! /// A stream that takes every chunk at once.
 //! #[derive(Clone, Default)]
@@ -32,6 +32,7 @@
 //!     heartbeat: 15_000,
 //!     stall: Some(60_000),
 //!     flush_max: 25,
+//!     may_sleep: true,
 //! };
 //! // The epoch begins now. The second number is random.
 //! let epoch = Epoch::new(1_795_354_163_077, 1_193_046);
@@ -46,6 +47,7 @@
 //!     history: false,
 //!     catch_up: false,
 //!     expires: None,
+//!     carrier: Carrier::Response,
 //! };
 //! let conn = hub.next_conn_id();
 //! hub.join(conn, client.clone(), &options, now);
@@ -54,7 +56,7 @@
 //! let mut wire = String::new();
 //! write_event(&mut wire, "score", "1:0");
 //! let batch = Batch::from_wire(wire);
-//! assert_eq!(hub.readiness_to_append(&batch), Readiness::Ready);
+//! assert_eq!(hub.readiness_to_append(&batch, now), Readiness::Ready);
 //! let receipt = hub.append(&batch, now);
 //! assert_eq!((receipt.subscribers, receipt.dropped), (1, 0));
 //!
@@ -63,7 +65,7 @@
 //! let output = hub.poll(&mut NoHistory, now);
 //! for write in &output.writes {
 //!     let chunk = &output.chunks[write.chunk];
-//!     write.stream.0.borrow_mut().extend_from_slice(chunk);
+//!     write.stream.0.borrow_mut().extend_from_slice(&chunk.bytes);
 //! }
 //! assert!(output.ended.is_empty(), "no stream has to be ended");
 //!
@@ -127,8 +129,12 @@
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
 
+mod carrier;
 mod change;
 mod cursor;
+mod end_reason;
+pub mod feed;
+pub mod held;
 mod history;
 mod hub;
 mod join;
@@ -145,12 +151,15 @@ mod stats;
 mod stream;
 mod subscriber;
 
+pub use self::carrier::Carrier;
 pub use self::change::Change;
+pub use self::end_reason::EndReason;
+pub use self::feed::FeedMessage;
 pub use self::history::{History, HistoryError, NoHistory, Page};
 pub use self::hub::{Evict, Hub};
 pub use self::join::JoinOptions;
 pub use self::limits::Limits;
-pub use self::output::{Output, Write};
+pub use self::output::{Chunk, Ended, Output, Write};
 pub use self::readiness::Readiness;
 pub use self::receipt::{DeleteReceipt, Receipt};
 pub use self::start::{ReplayFrom, StartPosition};

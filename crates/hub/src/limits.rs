@@ -15,4 +15,7 @@ pub struct Limits {
     pub stall: Option<Millis>,
     /// `FLUSH_MAX_MS`: the longest time that an event waits for the flush that writes it.
     pub flush_max: Millis,
+    /// Whether the object may sleep while feeds are open. Without a history it must not, because the next event would
+    /// begin another epoch.
+    pub may_sleep: bool,
 }

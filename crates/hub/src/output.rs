@@ -1,5 +1,7 @@
 //! What a call of the hub leaves for its caller to do.
 
+use crate::end_reason::EndReason;
+use crate::feed::FrameHeader;
 use crate::history::HistoryError;
 use crate::stream::ConnId;
 
@@ -10,15 +12,33 @@ use crate::stream::ConnId;
 #[derive(Debug)]
 pub struct Output<S> {
     /// The chunks that `writes` refer to. Many streams share most of them.
-    pub chunks: Vec<Vec<u8>>,
+    pub chunks: Vec<Chunk>,
     /// Which stream gets which chunk.
     pub writes: Vec<Write<S>>,
-    /// The streams to end after their writes: streams that stalled, streams that expired, streams of a channel that
-    /// ended, streams of a server that stops, streams whose next events cannot be read, and streams that keep a partial
-    /// event while memory is short. The hub has removed them already.
-    pub ended: Vec<(ConnId, S)>,
+    /// The streams to end after their writes. The hub has removed them already.
+    pub ended: Vec<Ended<S>>,
     /// The last error of the history in this call, if there was one.
     pub error: Option<HistoryError>,
+}
+
+/// Bytes for one or more streams.
+#[derive(Debug)]
+pub struct Chunk {
+    /// The bytes of the event stream.
+    pub bytes: Vec<u8>,
+    /// The header of the frame, for feeds.
+    pub header: FrameHeader,
+}
+
+/// A stream to end.
+#[derive(Debug)]
+pub struct Ended<S> {
+    /// The number of the stream.
+    pub conn: ConnId,
+    /// The stream.
+    pub stream: S,
+    /// Why it ends.
+    pub reason: EndReason,
 }
 
 /// One chunk for one stream.
@@ -42,8 +62,18 @@ impl<S: Clone> Output<S> {
         }
     }
 
+    /// Adds a chunk that ends before event `next_seq`, and not in the middle of an event. Returns its index.
+    pub(crate) fn add_bytes(&mut self, bytes: Vec<u8>, next_seq: u64) -> usize {
+        let header = FrameHeader {
+            next_seq,
+            in_event: false,
+            asks: false,
+        };
+        self.add_chunk(Chunk { bytes, header })
+    }
+
     /// Adds a chunk. Returns its index.
-    pub(crate) fn add_chunk(&mut self, chunk: Vec<u8>) -> usize {
+    pub(crate) fn add_chunk(&mut self, chunk: Chunk) -> usize {
         let index = self.chunks.len();
         self.chunks.push(chunk);
         index
@@ -59,7 +89,11 @@ impl<S: Clone> Output<S> {
     }
 
     /// Adds a stream to end.
-    pub(crate) fn end(&mut self, conn: ConnId, stream: &S) {
-        self.ended.push((conn, stream.clone()));
+    pub(crate) fn end(&mut self, conn: ConnId, stream: &S, reason: EndReason) {
+        self.ended.push(Ended {
+            conn,
+            stream: stream.clone(),
+            reason,
+        });
     }
 }

@@ -8,7 +8,7 @@
 //! - [`check_type`]: which event types a publisher may use.
 //! - [`Notice`], [`Missing`], [`open_notice`], [`end_notice`], [`expired_notice`]: the events that the hub itself
 //!   sends.
-//! - [`opening`], [`HEARTBEAT`], [`retry_field`], [`error_stream`]: the parts of a stream that are no events of the
+//! - [`opening`], [`continuation`], [`HEARTBEAT`], [`retry_field`], [`error_stream`]: the parts of a stream that are no events of the
 //!   channel.
 
 mod batch;
@@ -28,4 +28,4 @@ pub use self::id::{EventId, MAX_ID_LINE, UnknownId, write_id};
 pub(crate) use self::id::{with_id, without_id};
 pub use self::notice::{Missing, Notice, end_notice, expired_notice, open_notice};
 pub use self::parse::{ParsedEvent, parse};
-pub use self::stream::{HEARTBEAT, MEDIA_TYPE, error_stream, opening, retry_field};
+pub use self::stream::{HEARTBEAT, MEDIA_TYPE, continuation, error_stream, opening, retry_field};

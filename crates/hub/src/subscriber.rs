@@ -4,12 +4,14 @@ mod mode;
 
 pub use self::mode::{CatchUp, Mode};
 
-use crate::Millis;
+use crate::carrier::{Carrier, FEED_PATIENCE};
 use crate::cursor::{AfterChunk, Chunk, Cursor, MissedEvents};
 use crate::history::{History, HistoryError};
 use crate::join::JoinOptions;
 use crate::log::Log;
 use crate::loop_turn::LoopTurn;
+use crate::stream::Stream;
+use crate::{FeedMessage, Millis};
 
 /// A stream and its state in the hub.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub struct Subscriber<S> {
     pub cursor: Cursor,
     /// How the subscriber keeps up.
     pub mode: Mode,
+    /// What carries the stream to its client.
+    carrier: Carrier,
     /// The time at which the stream is ended, if there is one.
     pub expires: Option<Millis>,
     /// The time of the last write.
@@ -30,6 +34,16 @@ pub struct Subscriber<S> {
     pub chunk_bytes: usize,
     /// The time since which events (or the opening block) have waited for the stream to take them, as far as is known.
     waiting_since: Option<Millis>,
+}
+
+impl<S: Stream> Subscriber<S> {
+    /// Whether the stream takes another chunk now.
+    pub fn is_ready(&self) -> bool {
+        match &self.carrier {
+            Carrier::Response => self.stream.is_ready(),
+            Carrier::Feed(window) => window.is_open(),
+        }
+    }
 }
 
 impl<S> Subscriber<S> {
@@ -45,11 +59,42 @@ impl<S> Subscriber<S> {
             stream,
             cursor: Cursor::new(options.next_seq),
             mode,
+            carrier: options.carrier,
             expires: options.expires,
             written_at: now,
             written_in: loop_turn,
             chunk_bytes: 0,
             waiting_since: Some(now),
+        }
+    }
+
+    /// Whether the stream may still take its last chunk in time, given that it is not ready now.
+    pub fn may_take_in_time(&self, loop_turn: LoopTurn, now: Millis) -> bool {
+        match self.carrier {
+            Carrier::Response => self.written_in == loop_turn,
+            Carrier::Feed(_) => now < self.written_at.saturating_add(FEED_PATIENCE),
+        }
+    }
+
+    /// Whether the object holds the stream. Then the hub writes heartbeats.
+    pub fn is_response(&self) -> bool {
+        self.carrier == Carrier::Response
+    }
+
+    /// Whether the hub has to look after the stream in regular ticks, although it is level.
+    pub fn needs_ticks(&self) -> bool {
+        self.carrier.needs_ticks()
+    }
+
+    /// Whether the next frame has to ask what the Worker holds.
+    pub fn asks(&self) -> bool {
+        matches!(&self.carrier, Carrier::Feed(window) if window.asks())
+    }
+
+    /// Notes a message of the Worker. It has no effect on a stream that is not a feed.
+    pub fn note_message(&mut self, message: FeedMessage) {
+        if let Carrier::Feed(window) = &mut self.carrier {
+            window.note_message(message);
         }
     }
 
@@ -97,6 +142,9 @@ impl<S> Subscriber<S> {
         self.written_in = loop_turn;
         self.waiting_since = Some(now);
         self.chunk_bytes = after.bytes;
+        if let Carrier::Feed(window) = &mut self.carrier {
+            window.note_sent(after.bytes);
+        }
         self.cursor = after.cursor.clone();
         self.mode.note_notice(after.notified);
         if self.cursor.is_behind(head) {
@@ -131,6 +179,7 @@ mod tests {
             history: false,
             catch_up: false,
             expires: None,
+            carrier: Carrier::Response,
         };
         let mode = Mode::Responsive(catch_up);
         Subscriber::new((), &options, mode, 0, LoopTurn::default())

@@ -51,14 +51,14 @@ struct FoundTable {
 }
 
 impl<D: Sql> Store<D> {
-    /// Reads the data in `database`. If no epoch is stored, the epoch is `fresh`, which begins now.
+    /// Reads the data in `database`. If no epoch is stored, the epoch is `fresh`.
     pub fn load(
         database: Rc<D>,
         history: HistoryLimits,
         idempotency: IdempotencyLimits,
         fresh: Epoch,
+        now: Millis,
     ) -> Result<Self, StorageError> {
-        let now = fresh.began();
         let first = EventId {
             epoch: fresh,
             seq: 1,
@@ -84,7 +84,7 @@ impl<D: Sql> Store<D> {
         };
         let tables = store.tables()?;
         if tables.contains(CHANNEL) {
-            store.load_channel(&tables, fresh)?;
+            store.load_channel(&tables, fresh, now)?;
         }
         if tables.contains(KEYS) {
             store.load_keys(now)?;
@@ -106,8 +106,8 @@ impl<D: Sql> Store<D> {
         &mut self,
         tables: &BTreeSet<String>,
         fresh: Epoch,
+        now: Millis,
     ) -> Result<(), StorageError> {
-        let now = fresh.began();
         let rows = self.database.query(READ_CHANNEL, Vec::new())?;
         // The table and its row are written in one transaction.
         let row = rows

@@ -41,13 +41,13 @@ struct Channel {
 impl Channel {
     fn new(history: HistoryLimits) -> Self {
         let database = Rc::new(Sqlite::new());
-        let store = Store::load(database.clone(), history, KEYS, epoch(START)).unwrap();
+        let store = Store::load(database.clone(), history, KEYS, epoch(START), START).unwrap();
         Self { database, store }
     }
 
     /// Loads the store again, with other limits.
     fn restart_with(&mut self, history: HistoryLimits, now: Millis) {
-        self.store = Store::load(self.database.clone(), history, KEYS, epoch(now)).unwrap();
+        self.store = Store::load(self.database.clone(), history, KEYS, epoch(now), now).unwrap();
     }
 
     fn restart(&mut self, now: Millis) {
@@ -56,7 +56,7 @@ impl Channel {
 
     /// The error of a store that cannot be loaded.
     fn load_error(&self) -> StorageError {
-        let loaded = Store::load(self.database.clone(), HISTORY, KEYS, epoch(START));
+        let loaded = Store::load(self.database.clone(), HISTORY, KEYS, epoch(START), START);
         loaded.err().unwrap()
     }
 

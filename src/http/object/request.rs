@@ -20,6 +20,12 @@ const EXPIRES_HEADER: &str = "Sse-Broadcaster-Expires";
 /// The header with the subject of the token of a stream, percent-encoded.
 const SUBJECT_HEADER: &str = "Sse-Broadcaster-Subject";
 
+/// The header with a [`FeedRequest`]. The version of the protocol of feeds comes first.
+const FEED_HEADER: &str = "Sse-Broadcaster-Feed";
+
+/// The version of the protocol of feeds. An object that does not know it answers with a response of its own.
+const FEED_VERSION: &str = "1";
+
 /// The method of [`ObjectRequest::ShutDown`] and [`ObjectRequest::Abort`]. The Worker never uses it to pass on a request
 /// of a client.
 const OPERATOR_METHOD: &str = "PURGE";
@@ -61,6 +67,40 @@ pub struct SubscribeRequest<'a> {
     pub expires: Option<Millis>,
     /// The subject of the client's token, for the log.
     pub subject: Option<String>,
+    /// The Worker can hold the stream.
+    pub feed: Option<FeedRequest>,
+}
+
+/// The Worker asks for a feed instead of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedRequest {
+    /// The object may answer with a response that it holds.
+    Optional,
+    /// The Worker can only use a feed.
+    Required,
+    /// The Worker continues a stream whose feed has broken. The client does not get another `hub.open`.
+    Continued,
+}
+
+impl FeedRequest {
+    const ALL: [Self; 3] = [Self::Optional, Self::Required, Self::Continued];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Optional => "optional",
+            Self::Required => "required",
+            Self::Continued => "continued",
+        }
+    }
+
+    fn encode(self) -> String {
+        format!("{FEED_VERSION} {}", self.word())
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let word = text.strip_prefix(FEED_VERSION)?.strip_prefix(' ')?;
+        Self::ALL.into_iter().find(|known| known.word() == word)
+    }
 }
 
 /// Publishes events, which are the body of the request.
@@ -152,6 +192,14 @@ impl<'a> ObjectRequest<'a> {
 }
 
 impl<'a> SubscribeRequest<'a> {
+    /// The same request, which borrows nothing.
+    pub fn into_owned(self) -> SubscribeRequest<'static> {
+        SubscribeRequest {
+            query: self.query.into_owned().into(),
+            ..self
+        }
+    }
+
     /// The query and the headers.
     fn into_parts(self) -> (Cow<'a, str>, Vec<(&'static str, String)>) {
         let encoded = |text: String| utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string();
@@ -160,6 +208,8 @@ impl<'a> SubscribeRequest<'a> {
             (LAST_EVENT_ID_HEADER, self.last_event_id),
             (EXPIRES_HEADER, self.expires.map(|time| time.to_string())),
             (SUBJECT_HEADER, self.subject.map(encoded)),
+            (FEED_HEADER, self.feed.map(FeedRequest::encode)),
+            ("Upgrade", self.feed.map(|_| "websocket".to_owned())),
         ];
         let headers = headers
             .into_iter()
@@ -182,6 +232,7 @@ impl<'a> SubscribeRequest<'a> {
             accept: header("Accept"),
             expires: expires.transpose().ok()?,
             subject: header(SUBJECT_HEADER).as_deref().map(decoded),
+            feed: header(FEED_HEADER).as_deref().and_then(FeedRequest::decode),
         })
     }
 }
@@ -232,6 +283,12 @@ mod tests {
                 key: key.map(str::to_owned),
             })
         };
+        let feed = |feed| {
+            ObjectRequest::Subscribe(SubscribeRequest {
+                feed: Some(feed),
+                ..SubscribeRequest::default()
+            })
+        };
         for request in [
             ObjectRequest::Subscribe(SubscribeRequest::default()),
             ObjectRequest::Subscribe(SubscribeRequest {
@@ -241,7 +298,11 @@ mod tests {
                 accept: Some("text/event-stream".into()),
                 expires: Some(1_795_354_163_077),
                 subject: Some("alice & bob \u{e9}%".into()),
+                feed: None,
             }),
+            feed(FeedRequest::Optional),
+            feed(FeedRequest::Required),
+            feed(FeedRequest::Continued),
             publish(1, 0, false, false, None),
             publish(2, 0, true, false, None),
             publish(u64::MAX, 1 << 20, true, true, Some("order 4711")),
@@ -256,6 +317,13 @@ mod tests {
         ] {
             let encoded = request.clone().encode("a.B_c~1:2@x-y");
             assert_eq!(decode(&encoded), Some(("a.B_c~1:2@x-y", request)));
+        }
+    }
+
+    #[test]
+    fn an_object_answers_a_request_for_a_feed_of_an_unknown_version_with_a_stream() {
+        for other in ["", "1", "1 ", "1 maybe", "2 optional", "optional"] {
+            assert_eq!(FeedRequest::decode(other), None, "{other}");
         }
     }
 

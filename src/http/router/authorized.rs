@@ -2,16 +2,20 @@
 
 use std::borrow::Cow;
 
-use web_sys::Response;
+use web_sys::{Response, WebSocket};
 
 use super::channel_request::ChannelRequest;
 use crate::auth::Grant;
 use crate::http::credentials;
-use crate::http::object::request::{ObjectRequest, SubscribeRequest};
+use crate::http::held::{self, Answer, FeedSource};
+use crate::http::object::request::{FeedRequest, ObjectRequest, SubscribeRequest};
 use crate::http::query;
 use crate::http::response::Failure;
 use crate::http::subscribe::{EventsQuery, LAST_EVENT_ID_HEADER, Subscription};
 use crate::logging::printable;
+use crate::settings::HoldStreams;
+use sse_hub::held::{HeldFeed, HeldLimits};
+use sse_hub::sse::EventId;
 
 /// A request that is authorized. Only this type has the methods that call the channel's object.
 pub struct Authorized<'a> {
@@ -28,26 +32,65 @@ impl<'a> Authorized<'a> {
 
     /// Opens a stream.
     pub async fn subscribe(&self) -> Result<Response, Failure> {
-        self.open_or_check(false).await
+        let mut request = self.subscribe_request()?;
+        if self.request.settings.hold_streams == HoldStreams::Object {
+            return self.call_to_read(ObjectRequest::Subscribe(request)).await;
+        }
+        request.feed = Some(FeedRequest::Optional);
+        let call = ObjectRequest::Subscribe(request.clone());
+        let response = self.call_to_read(call).await?;
+        match Answer::of(response) {
+            Answer::Feed(socket, start) => self.hold(request, &socket, start),
+            Answer::Ended(_) => Ok(self.request.responder.no_content()?),
+            Answer::Response(response) => Ok(response),
+        }
+    }
+
+    /// Holds the stream, whose feed is open and continues after `start`.
+    fn hold(
+        &self,
+        request: SubscribeRequest<'_>,
+        socket: &WebSocket,
+        start: EventId,
+    ) -> Result<Response, Failure> {
+        let settings = self.request.settings;
+        let source = FeedSource {
+            env: self.request.env.clone(),
+            grant: self.grant.clone(),
+            request: request.into_owned(),
+            max_open_channels: settings.max_open_channels,
+        };
+        let feed = HeldFeed::new(self.grant.channel(), start, source.unavailable());
+        let limits = HeldLimits {
+            heartbeat: settings.limits.heartbeat,
+            stall: settings.limits.stall,
+            max_messages: settings.held_stream_messages,
+            expires: self.grant.expires(),
+        };
+        let body = held::open(source, feed, socket, limits, self.request.context)?;
+        Ok(self.request.responder.event_stream(Some(&body))?)
     }
 
     /// Answers with the status and the headers of a stream.
     pub async fn check_subscribe(&self) -> Result<Response, Failure> {
-        self.open_or_check(true).await
+        let mut request = self.subscribe_request()?;
+        request.only_check = true;
+        self.call_to_read(ObjectRequest::Subscribe(request)).await
     }
 
-    async fn open_or_check(&self, only_check: bool) -> Result<Response, Failure> {
-        // This checks the query. Any value of the header Last-Event-ID is valid, and the object reads it.
+    /// The client's request for a stream. Checks the query. Any value of the header Last-Event-ID is valid, and the
+    /// object reads it.
+    fn subscribe_request(&self) -> Result<SubscribeRequest<'a>, Failure> {
         Subscription::read(None, self.request.query)?;
-        let request = SubscribeRequest {
-            only_check,
+        Ok(SubscribeRequest {
+            only_check: false,
             query: self.query_without_token(),
             last_event_id: self.request.header(LAST_EVENT_ID_HEADER),
             accept: self.request.header("Accept"),
             expires: self.grant.expires(),
             subject: self.grant.subject().map(printable),
-        };
-        self.call_to_read(ObjectRequest::Subscribe(request)).await
+            feed: None,
+        })
     }
 
     /// Reads a page of the history.

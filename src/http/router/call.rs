@@ -3,6 +3,7 @@
 use web_sys::Response;
 
 use super::authorized::Authorized;
+use crate::http::gate;
 use crate::http::object::request::{ObjectRequest, PublishRequest};
 use crate::http::object::{Call, CallError};
 use crate::http::problem::Problem;
@@ -103,9 +104,12 @@ impl Authorized<'_> {
         &self,
         call: &Call,
     ) -> Result<Result<Response, CallError>, Failure> {
-        let passed = self.pass_gate().await?;
-        let result = call.send(self.request.env, &self.grant).await;
-        self.leave_gate(passed);
+        let request = &self.request;
+        let max_open = request.settings.max_open_channels;
+        let has_left = || request.request.signal().aborted();
+        let passed = gate::pass(&request.channel, max_open, has_left).await?;
+        let result = call.send(request.env, &self.grant).await;
+        gate::leave(&request.channel, passed);
         Ok(result?)
     }
 }

@@ -1,6 +1,7 @@
 //! A request to a channel, and its authorization.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use wasm_bindgen::JsValue;
 use web_sys::Request;
 use worker::Env;
 
@@ -24,6 +25,8 @@ pub struct ChannelRequest<'a> {
     pub query: &'a str,
     /// The bindings of the deployment.
     pub env: &'a Env,
+    /// The request's context of the runtime.
+    pub context: &'a JsValue,
     /// The settings of the deployment.
     pub settings: &'a Settings,
     /// Makes the response.

@@ -2,6 +2,7 @@
 
 use super::Cursor;
 use crate::Millis;
+use crate::feed::FrameHeader;
 use crate::history::{History, HistoryError, Page};
 use crate::log::Log;
 use crate::partial::PartialEvent;
@@ -25,6 +26,17 @@ pub struct AfterChunk {
     pub notified: u64,
     /// The size of the chunk.
     pub bytes: usize,
+}
+
+impl AfterChunk {
+    /// The header of the frame that carries the chunk to a feed. `asks` says whether it asks what the Worker holds.
+    pub fn header(&self, asks: bool) -> FrameHeader {
+        FrameHeader {
+            next_seq: self.cursor.next_seq,
+            in_event: self.cursor.is_in_event(),
+            asks,
+        }
+    }
 }
 
 /// A chunk that is being made.

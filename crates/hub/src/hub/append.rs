@@ -14,18 +14,18 @@ impl<S: Stream> Hub<S> {
     /// may need the room of events that a subscriber was not given yet.
     ///
     /// Call this again after each step, until it returns [`Readiness::Ready`]. The number of steps is limited.
-    pub fn readiness_to_append(&mut self, batch: &Batch) -> Readiness {
-        self.readiness_to_remove_before(self.log.tail_with_room_for(batch))
+    pub fn readiness_to_append(&mut self, batch: &Batch, now: Millis) -> Readiness {
+        self.readiness_to_remove_before(self.log.tail_with_room_for(batch), now)
     }
 
     /// Like [`readiness_to_append`](Self::readiness_to_append), before all events are removed: before
     /// [`delete`](Self::delete) and before an [`evict`](Self::evict) of all events.
-    pub fn readiness_to_empty(&mut self) -> Readiness {
-        self.readiness_to_remove_before(self.log.head())
+    pub fn readiness_to_empty(&mut self, now: Millis) -> Readiness {
+        self.readiness_to_remove_before(self.log.head(), now)
     }
 
     /// Returns what has to be done before the events before `tail` are removed.
-    fn readiness_to_remove_before(&mut self, tail: u64) -> Readiness {
+    fn readiness_to_remove_before(&mut self, tail: u64, now: Millis) -> Readiness {
         let old_tail = self.log.tail();
         let nothing_is_lost = tail == old_tail
             || (!self.drops.may_have_cursor_before(tail) && self.drops.lagging() == 0);
@@ -37,7 +37,7 @@ impl<S: Stream> Hub<S> {
             if subscriber.cursor.next_seq >= tail || subscriber.is_in_history(old_tail) {
                 continue;
             }
-            if subscriber.stream.is_ready() {
+            if subscriber.is_ready() {
                 return if self.flushes.has_paused_in(self.loop_turn) {
                     Readiness::WaitForLoopTurn
                 } else {
@@ -47,8 +47,7 @@ impl<S: Stream> Hub<S> {
             if !subscriber.mode.is_responsive() {
                 continue;
             }
-            if subscriber.written_in == self.loop_turn {
-                // It had no time yet to take its chunk.
+            if subscriber.may_take_in_time(self.loop_turn, now) {
                 readiness = Readiness::WaitForLoopTurn;
             } else {
                 subscriber.mode.become_unresponsive();

@@ -5,8 +5,10 @@ use crate::ConnId;
 /// The counters of a channel that only grow.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// The number of streams opened, and the number of the newest stream.
+    /// The number of streams opened.
     connected: u64,
+    /// The number of the newest stream.
+    newest: ConnId,
     /// The number of events published.
     published: u64,
 }
@@ -15,7 +17,14 @@ impl Counters {
     /// Counts a stream. Returns its number.
     pub fn next_conn_id(&mut self) -> ConnId {
         self.connected = self.connected.saturating_add(1);
-        self.connected
+        self.newest = self.newest.saturating_add(1);
+        self.newest
+    }
+
+    /// Notes that a stream with the number `conn` has outlasted the sleep of its object. Newer streams get larger
+    /// numbers.
+    pub fn continue_after(&mut self, conn: ConnId) {
+        self.newest = self.newest.max(conn);
     }
 
     /// Counts published events.
@@ -45,5 +54,8 @@ mod tests {
         counters.count_events(3);
         counters.count_events(4);
         assert_eq!((counters.connected(), counters.published()), (2, 7));
+        counters.continue_after(9);
+        counters.continue_after(4);
+        assert_eq!((counters.next_conn_id(), counters.connected()), (10, 3));
     }
 }

@@ -3,6 +3,7 @@
 use super::Hub;
 use crate::Millis;
 use crate::cursor::{Cursor, MissedEvents};
+use crate::end_reason::EndReason;
 use crate::log::Log;
 use crate::output::Output;
 use crate::receipt::DeleteReceipt;
@@ -47,6 +48,7 @@ impl<S: Stream> Hub<S> {
         let mut output = Output::new();
         self.end_streams(
             &all,
+            EndReason::ChannelEnded,
             |cursor, missed, log| cursor.deletion_chunk(missed, log, next),
             &mut output,
         );
@@ -58,7 +60,12 @@ impl<S: Stream> Hub<S> {
     /// Ends the streams that have expired with a `hub.expired` notice. They are written to even if they are not ready.
     pub(super) fn end_expired(&mut self, now: Millis, output: &mut Output<S>) {
         let expired = self.expiry.expired(now);
-        self.end_streams(&expired, |cursor, _, log| cursor.expired_chunk(log), output);
+        self.end_streams(
+            &expired,
+            EndReason::Expired,
+            |cursor, _, log| cursor.expired_chunk(log),
+            output,
+        );
     }
 
     /// Ends the streams `conns`, and removes them. The last chunk depends on the position; streams at the same position
@@ -66,6 +73,7 @@ impl<S: Stream> Hub<S> {
     fn end_streams(
         &mut self,
         conns: &[ConnId],
+        reason: EndReason,
         last_chunk: impl Fn(&Cursor, MissedEvents, &Log) -> Vec<u8>,
         output: &mut Output<S>,
     ) {
@@ -85,12 +93,13 @@ impl<S: Stream> Hub<S> {
                 .iter()
                 .find(|(at, at_missed, _)| at == cursor && *at_missed == missed);
             let chunk = known.map(|(.., chunk)| *chunk).unwrap_or_else(|| {
-                let chunk = output.add_chunk(last_chunk(cursor, missed, &self.log));
+                let chunk =
+                    output.add_bytes(last_chunk(cursor, missed, &self.log), cursor.next_seq);
                 chunks.push((cursor.clone(), missed, chunk));
                 chunk
             });
             output.write(*conn, stream, chunk);
-            output.end(*conn, stream);
+            output.end(*conn, stream, reason);
             self.leave(*conn);
         }
     }

@@ -1,6 +1,7 @@
 //! Frees memory of the log if the instance has too little.
 
 use super::Hub;
+use crate::end_reason::EndReason;
 use crate::output::Output;
 use crate::stream::Stream;
 use crate::subscriber::Subscriber;
@@ -44,9 +45,9 @@ impl<S: Stream> Hub<S> {
         for (conn, subscriber) in &self.subscribers {
             if !subscriber.mode.is_responsive()
                 && subscriber.cursor.is_in_event()
-                && !subscriber.stream.is_ready()
+                && !subscriber.is_ready()
             {
-                output.end(*conn, &subscriber.stream);
+                output.end(*conn, &subscriber.stream, EndReason::MemoryShort);
             }
         }
         self.remove_ended(&output);

@@ -4,8 +4,9 @@ use super::Hub;
 use crate::Millis;
 use crate::change::Change;
 use crate::cursor::{AfterChunk, Cursor, MissedEvents};
+use crate::end_reason::EndReason;
 use crate::history::History;
-use crate::output::Output;
+use crate::output::{Chunk, Output};
 use crate::stream::Stream;
 use crate::subscriber::Subscriber;
 
@@ -17,6 +18,8 @@ const READ_GROUP: usize = 16;
 struct SharedChunk {
     cursor: Cursor,
     missed: MissedEvents,
+    /// Whether the frame asks what the Workers hold.
+    asks: bool,
     after: AfterChunk,
     /// The index of the chunk in the output.
     index: usize,
@@ -24,8 +27,10 @@ struct SharedChunk {
 
 impl SharedChunk {
     /// Whether the subscriber is at the position of this chunk.
-    fn is_for<S>(&self, subscriber: &Subscriber<S>) -> bool {
-        self.cursor == subscriber.cursor && self.missed == subscriber.mode.missed_events()
+    fn is_for<S: Stream>(&self, subscriber: &Subscriber<S>) -> bool {
+        self.cursor == subscriber.cursor
+            && self.missed == subscriber.mode.missed_events()
+            && self.asks == subscriber.asks()
     }
 }
 
@@ -48,10 +53,12 @@ impl<S: Stream> Hub<S> {
     }
 
     /// Returns the time at which [`poll`](Self::poll) has something to do, if it has. Without streams it has nothing to
-    /// do.
+    /// do, and neither if all streams are feeds that are level.
     pub fn next_poll(&self) -> Option<Millis> {
-        let tick = (!self.subscribers.is_empty()).then(|| self.liveness.next_tick());
-        self.flush_at()
+        let flush = self.flush_at();
+        let needs_ticks = self.ticking.any() || flush.is_some() || !self.may_sleep;
+        let tick = (needs_ticks && !self.subscribers.is_empty()).then(|| self.liveness.next_tick());
+        flush
             .into_iter()
             .chain(tick)
             .chain(self.expiry.next())
@@ -85,7 +92,7 @@ impl<S: Stream> Hub<S> {
             if !subscriber.cursor.is_behind(head) && !self.log.has_ended() {
                 continue;
             }
-            if !subscriber.stream.is_ready() {
+            if !subscriber.is_ready() {
                 subscriber.note_not_ready(now);
                 self.flushes.note_not_ready(subscriber.chunk_bytes);
                 continue;
@@ -101,14 +108,22 @@ impl<S: Stream> Hub<S> {
             } else {
                 reads = reads.saturating_add(usize::from(needs_read));
                 match subscriber.next_chunk(&mut self.log, history, now, max_chunk) {
-                    Ok(chunk) => chunks.push(SharedChunk {
-                        cursor: subscriber.cursor.clone(),
-                        missed: subscriber.mode.missed_events(),
-                        after: chunk.after,
-                        index: output.add_chunk(chunk.bytes),
-                    }),
+                    Ok(chunk) => {
+                        let asks = subscriber.asks();
+                        let header = chunk.after.header(asks);
+                        chunks.push(SharedChunk {
+                            cursor: subscriber.cursor.clone(),
+                            missed: subscriber.mode.missed_events(),
+                            asks,
+                            after: chunk.after,
+                            index: output.add_chunk(Chunk {
+                                bytes: chunk.bytes,
+                                header,
+                            }),
+                        });
+                    }
                     Err(error) => {
-                        output.end(*conn, &subscriber.stream);
+                        output.end(*conn, &subscriber.stream, EndReason::Unreadable);
                         output.error = Some(error);
                         continue;
                     }
@@ -121,7 +136,9 @@ impl<S: Stream> Hub<S> {
             };
             let (from, to) = (shared.cursor.next_seq, shared.after.cursor.next_seq);
             self.drops.note_move(from, to, shared.missed, tail);
-            let caught_up = subscriber.note_chunk(&shared.after, head, now, self.loop_turn);
+            let caught_up = self.ticking.track(subscriber, |it| {
+                it.note_chunk(&shared.after, head, now, self.loop_turn)
+            });
             if let Some(dropped) = caught_up {
                 self.changes.push(Change::CaughtUp(*conn, dropped));
             }
@@ -129,7 +146,7 @@ impl<S: Stream> Hub<S> {
             if subscriber.cursor.is_behind(head) {
                 self.flushes.note_left_over();
             } else if self.log.has_ended() {
-                output.end(*conn, &subscriber.stream);
+                output.end(*conn, &subscriber.stream, EndReason::ChannelEnded);
             }
         }
         self.remove_ended(&output);

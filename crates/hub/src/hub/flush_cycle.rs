@@ -158,6 +158,7 @@ mod tests {
             heartbeat: 1_000,
             stall: None,
             flush_max: 25,
+            may_sleep: true,
         })
     }
 

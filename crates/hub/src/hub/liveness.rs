@@ -1,6 +1,7 @@
 //! Heartbeats, and the end of stalled streams.
 
 use super::Hub;
+use crate::end_reason::EndReason;
 use crate::output::Output;
 use crate::stream::{ConnId, Stream};
 use crate::{Millis, sse};
@@ -65,8 +66,8 @@ impl<S: Stream> Hub<S> {
             return;
         };
         for (conn, subscriber) in &self.subscribers {
-            if subscriber.has_waited_since(since) && !subscriber.stream.is_ready() {
-                output.end(*conn, &subscriber.stream);
+            if subscriber.has_waited_since(since) && !subscriber.is_ready() {
+                output.end(*conn, &subscriber.stream, EndReason::Stalled);
             }
         }
         self.remove_ended(output);
@@ -79,14 +80,15 @@ impl<S: Stream> Hub<S> {
         for (conn, subscriber) in &mut self.subscribers {
             // The next flush writes to a subscriber that is behind, and its last chunk may end in the middle of an
             // event.
-            if !subscriber.cursor.is_behind(head)
+            if subscriber.is_response()
+                && !subscriber.cursor.is_behind(head)
                 && self
                     .liveness
                     .heartbeat_due(*conn, subscriber.written_at, now)
-                && subscriber.stream.is_ready()
+                && subscriber.is_ready()
             {
-                let chunk =
-                    *heartbeat.get_or_insert_with(|| output.add_chunk(sse::HEARTBEAT.to_vec()));
+                let chunk = *heartbeat
+                    .get_or_insert_with(|| output.add_bytes(sse::HEARTBEAT.to_vec(), head));
                 subscriber.note_heartbeat(now, self.loop_turn);
                 output.write(*conn, &subscriber.stream, chunk);
             }

@@ -11,16 +11,15 @@ pub const MEDIA_TYPE: &str = "text/event-stream";
 /// make an empty message of a blank line.
 pub const HEARTBEAT: &[u8] = b":\n";
 
-/// Returns the first blocks of a stream of `channel`: the time to wait before a reconnect, the event `hub.open` with
-/// the position from which the stream continues, and a notice if the client will not get the next events.
+/// Returns the first blocks of a stream of `channel`: the event `hub.open` with the position from which the stream
+/// continues, and a notice if the client will not get the next events. A [`retry_field`] comes before them.
 ///
 /// If it is unknown which events the client has missed, the notice comes first. So if the connection breaks between the
 /// two, the client resumes with its own id, and gets the notice again.
-pub fn opening(retry_ms: u32, channel: &str, start: &StartPosition) -> String {
-    let retry = format!("retry: {retry_ms}\n");
+pub fn opening(channel: &str, start: &StartPosition) -> String {
     let open = open_notice(channel, start.id);
     match &start.gap {
-        None => retry + &open,
+        None => open,
         Some(gap) => {
             let gap_notice = Notice::Gap.encode(channel, gap);
             let blocks = if gap.from.is_some() {
@@ -28,12 +27,19 @@ pub fn opening(retry_ms: u32, channel: &str, start: &StartPosition) -> String {
             } else {
                 [gap_notice, open]
             };
-            retry + &blocks.concat()
+            blocks.concat()
         }
     }
 }
 
-/// Returns the last bytes of a stream that ends because the server stops: the time to wait before the reconnect.
+/// Returns the first blocks of a feed that continues a stream: a notice if the client will not get the next events.
+pub fn continuation(channel: &str, start: &StartPosition) -> String {
+    let notice = |gap| Notice::Gap.encode(channel, gap);
+    start.gap.as_ref().map(notice).unwrap_or_default()
+}
+
+/// Returns the time that a client waits before it reconnects. A stream begins with it, and ends with another one if its
+/// client has to reconnect sooner.
 ///
 /// A client applies the field when it reads the line. No blank line follows, because some clients make an empty message
 /// of a block without data.
@@ -69,10 +75,10 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_opens_with_the_retry_time_and_its_position_in_one_block() {
+    fn a_stream_opens_with_its_position() {
         assert_eq!(
-            opening(3_000, "foo", &start(None)),
-            "retry: 3000\nevent: hub.open\n\
+            opening("foo", &start(None)),
+            "event: hub.open\n\
              data: {\"channel\":\"foo\",\"id\":\"0000000120000-5\"}\n\
              id: 0000000120000-5\n\n"
         );
@@ -84,10 +90,10 @@ mod tests {
             (Missing::between(EPOCH, 3, 5), "hub.open"),
             (Missing::unknown(ID), "hub.gap"),
         ] {
-            let opening = opening(3_000, "foo", &start(Some(gap)));
+            let opening = opening("foo", &start(Some(gap)));
             let types: Vec<_> = opening.matches("event: hub.").collect();
             assert_eq!(types.len(), 2);
-            let beginning = format!("retry: 3000\nevent: {first}\n");
+            let beginning = format!("event: {first}\n");
             assert!(opening.starts_with(&beginning), "{opening}");
         }
     }

@@ -11,8 +11,8 @@ use crate::channel::pipeline::*;
 use crate::channel::state::ChannelState;
 use crate::channel::storage::Store;
 use crate::channel::storage::sqlite::Sqlite;
-use sse_hub::JoinOptions;
 use sse_hub::sse::{Batch, EventId};
+use sse_hub::{Carrier, JoinOptions};
 
 /// An object, and the tasks that run in it.
 pub struct Test {
@@ -115,6 +115,7 @@ impl Test {
                 history: true,
                 catch_up: false,
                 expires: None,
+                carrier: Carrier::Response,
             };
             state.hub.join(conn, ReadyStream, &options, START);
         };

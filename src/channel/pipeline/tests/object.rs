@@ -74,7 +74,7 @@ pub fn epoch(began: Millis) -> Epoch {
 
 /// Loads the data in `database`.
 pub fn load(database: &Rc<Sqlite>, now: Millis) -> Store<Sqlite> {
-    Store::load(database.clone(), HISTORY, KEYS, epoch(now)).unwrap()
+    Store::load(database.clone(), HISTORY, KEYS, epoch(now), now).unwrap()
 }
 
 impl Object {
@@ -87,6 +87,7 @@ impl Object {
             heartbeat: 15_000,
             stall: None,
             flush_max: 25,
+            may_sleep: true,
         };
         Self {
             durable: Cell::new(store.next_id()),

@@ -14,7 +14,7 @@ pub use self::stream::FakeStream;
 use crate::hub::flush_cycle::GROUP;
 use crate::hub::{Evict, Hub, MAX_CHUNK};
 use crate::sse::{self, Batch, Epoch, EventId};
-use crate::{ConnId, JoinOptions, Limits, Millis, Output, Readiness, ReplayFrom};
+use crate::{Carrier, ConnId, JoinOptions, Limits, Millis, Output, Readiness, ReplayFrom};
 
 const CHANNEL: &str = "foo";
 const EPOCH: Epoch = Epoch::new(1_700_000_000_000, 0);
@@ -60,6 +60,7 @@ impl Model {
             heartbeat: 1_000,
             stall: Some(60_000),
             flush_max: 25,
+            may_sleep: true,
         };
         let first = EventId {
             epoch: EPOCH,
@@ -94,9 +95,9 @@ impl Model {
     /// Performs what the hub returned.
     pub fn perform(&mut self, output: Output<FakeStream>) {
         self.paused |= self.hub.is_flushing();
-        let ended: BTreeSet<ConnId> = output.ended.iter().map(|(conn, _)| *conn).collect();
+        let ended: BTreeSet<ConnId> = output.ended.iter().map(|ended| ended.conn).collect();
         for write in output.writes {
-            let chunk = &output.chunks[write.chunk];
+            let chunk = &output.chunks[write.chunk].bytes;
             assert!(!chunk.is_empty());
             if ended.contains(&write.conn) {
                 write.stream.write_last(chunk);
@@ -105,8 +106,8 @@ impl Model {
                 write.stream.write(chunk);
             }
         }
-        for (conn, _) in output.ended {
-            self.close(conn);
+        for ended in output.ended {
+            self.close(ended.conn);
         }
     }
 
@@ -166,7 +167,7 @@ impl Model {
     }
 
     fn append(&mut self, batch: &Batch, events: Vec<String>) {
-        self.make_ready(|hub| hub.readiness_to_append(batch));
+        self.make_ready(|hub, now| hub.readiness_to_append(batch, now));
         let open = self.clients.iter().filter(|client| client.open).count();
         let receipt = self.hub.append(batch, self.now);
         let epoch = receipt.id.epoch;
@@ -181,9 +182,9 @@ impl Model {
     }
 
     /// Takes the steps that the hub asks for before events are removed.
-    fn make_ready(&mut self, readiness: impl Fn(&mut Hub<FakeStream>) -> Readiness) {
+    fn make_ready(&mut self, readiness: impl Fn(&mut Hub<FakeStream>, Millis) -> Readiness) {
         loop {
-            match readiness(&mut self.hub) {
+            match readiness(&mut self.hub, self.now) {
                 Readiness::FlushFirst => self.flush(),
                 Readiness::WaitForLoopTurn => {
                     self.loop_turn();

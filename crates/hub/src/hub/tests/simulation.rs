@@ -10,7 +10,7 @@ use std::rc::Rc;
 use crate::history::NoHistory;
 use crate::hub::Hub;
 use crate::sse::{self, Batch, Epoch, EventId};
-use crate::{Change, ConnId, JoinOptions, Limits, Millis, Output, Readiness, Stream};
+use crate::{Carrier, Change, ConnId, JoinOptions, Limits, Millis, Output, Readiness, Stream};
 
 /// The time that a write takes of the thread, in microseconds, as measured on workerd.
 const WRITE: u64 = 30;
@@ -73,6 +73,7 @@ impl Simulation {
             heartbeat: 300_000,
             stall: Some(300_000),
             flush_max: 25,
+            may_sleep: true,
         };
         let mut simulation = Self {
             hub: Hub::new(
@@ -99,6 +100,7 @@ impl Simulation {
                 history: false,
                 catch_up: false,
                 expires: None,
+                carrier: Carrier::Response,
             };
             simulation.hub.join(conn, stream.clone(), &options, 0);
             simulation.clients.push(SimulatedClient {
@@ -132,7 +134,7 @@ impl Simulation {
         sse::write_event(&mut wire, "", "about 64 bytes with its id");
         let batch = Batch::from_wire(wire);
         loop {
-            match self.hub.readiness_to_append(&batch) {
+            match self.hub.readiness_to_append(&batch, self.ms()) {
                 Readiness::FlushFirst => self.flush(),
                 Readiness::WaitForLoopTurn => {
                     self.hub.begin_loop_turn();

@@ -1,6 +1,8 @@
 //! How streams join and leave, and how the channel loses memory, restarts and ends.
 
-use super::{CHANNEL, Client, EPOCH, Evict, FakeStream, Hub, JoinOptions, Model, ReplayFrom};
+use super::{
+    CHANNEL, Carrier, Client, EPOCH, Evict, FakeStream, Hub, JoinOptions, Model, ReplayFrom,
+};
 use crate::sse::{self, EventId};
 
 use super::history::FakeHistory;
@@ -29,8 +31,9 @@ impl Model {
             history: self.history.holds.is_some(),
             catch_up,
             expires: self.lifetime.map(|lifetime| self.now + lifetime),
+            carrier: Carrier::Response,
         };
-        let opening = sse::opening(3_000, CHANNEL, &start);
+        let opening = sse::retry_field(3_000) + &sse::opening(CHANNEL, &start);
         let stream = FakeStream::open(&opening);
         self.hub.join(conn, stream.clone(), &options, self.now);
         self.clients.push(Client {
@@ -85,8 +88,8 @@ impl Model {
         assert_eq!(self.hub.log.bytes(), 0);
         let lags = self.lags();
         let output = self.hub.end_streams_with_partial_events();
-        for (conn, _) in &output.ended {
-            self.dropped_without_notice += lags[conn];
+        for ended in &output.ended {
+            self.dropped_without_notice += lags[&ended.conn];
         }
         self.perform(output);
     }

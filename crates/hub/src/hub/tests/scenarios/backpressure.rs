@@ -88,7 +88,10 @@ fn publishers_wait_again_for_an_unresponsive_stream_that_became_level() {
     model.publish(&[1; 1]);
     let conn = model.clients[0].conn;
     let full = batch(8, 1);
-    assert_eq!(model.hub.readiness_to_append(&full), Readiness::Ready);
+    assert_eq!(
+        model.hub.readiness_to_append(&full, model.now),
+        Readiness::Ready
+    );
     assert!(!model.hub.subscribers[&conn].mode.is_responsive());
     model.clients[0].stream.take();
     model.flush();
@@ -100,7 +103,7 @@ fn publishers_wait_again_for_an_unresponsive_stream_that_became_level() {
     model.flush();
     model.hub.append(&batch(1, 1), model.now);
     assert_eq!(
-        model.hub.readiness_to_append(&full),
+        model.hub.readiness_to_append(&full, model.now),
         Readiness::WaitForLoopTurn,
         "the stream has not had a loop turn to take its chunk"
     );
@@ -120,7 +123,7 @@ fn publishers_do_not_wait_longer_for_many_slow_streams_than_for_one() {
             let batch = batch(100, 10_000);
             let mut turns = 0;
             loop {
-                match model.hub.readiness_to_append(&batch) {
+                match model.hub.readiness_to_append(&batch, model.now) {
                     Readiness::FlushFirst => model.flush(),
                     Readiness::WaitForLoopTurn => {
                         model.loop_turn();
@@ -200,9 +203,15 @@ fn with_lagging_client() -> Model {
 fn a_lagging_stream_that_is_ready_gets_its_notice_before_more_events_leave_the_log() {
     let mut model = with_lagging_client();
     let one = batch(1, 1);
-    assert_eq!(model.hub.readiness_to_append(&one), Readiness::Ready);
+    assert_eq!(
+        model.hub.readiness_to_append(&one, model.now),
+        Readiness::Ready
+    );
     model.clients[0].stream.take();
-    assert_eq!(model.hub.readiness_to_append(&one), Readiness::FlushFirst);
+    assert_eq!(
+        model.hub.readiness_to_append(&one, model.now),
+        Readiness::FlushFirst
+    );
 }
 
 #[test]
@@ -212,17 +221,17 @@ fn an_append_that_removes_no_events_needs_no_flush_before() {
     assert_eq!(model.hub.drops.lagging(), 1);
     model.clients[0].stream.take();
     assert_eq!(
-        model.hub.readiness_to_append(&batch(8, 1)),
+        model.hub.readiness_to_append(&batch(8, 1), model.now),
         Readiness::Ready
     );
     assert_eq!(
-        model.hub.readiness_to_append(&batch(9, 1)),
+        model.hub.readiness_to_append(&batch(9, 1), model.now),
         Readiness::Ready,
         "an empty log has no events to remove"
     );
     model.hub.append(&batch(8, 1), model.now);
     assert_eq!(
-        model.hub.readiness_to_append(&batch(1, 1)),
+        model.hub.readiness_to_append(&batch(1, 1), model.now),
         Readiness::FlushFirst
     );
 }

@@ -59,7 +59,7 @@ fn streams_that_become_ready_together_share_chunks_and_are_all_served() {
             client.stream.take();
         }
         let output = model.hub.flush(&mut model.history, model.now);
-        let bytes: usize = output.chunks.iter().map(Vec::len).sum();
+        let bytes: usize = output.chunks.iter().map(|chunk| chunk.bytes.len()).sum();
         assert!(bytes <= GROUP * MAX_CHUNK, "{bytes}");
         model.perform(output);
     }
@@ -80,7 +80,11 @@ fn streams_that_stall_at_different_positions_keep_small_chunks() {
         model.clients.last().unwrap().stream.take();
         model.now += 25;
         let output = model.hub.flush(&mut model.history, model.now);
-        kept += output.chunks.iter().map(Vec::len).sum::<usize>();
+        kept += output
+            .chunks
+            .iter()
+            .map(|chunk| chunk.bytes.len())
+            .sum::<usize>();
         model.perform(output);
     }
     assert!(kept < (8 << 20) + 1_000 * 9_000, "{kept} bytes");

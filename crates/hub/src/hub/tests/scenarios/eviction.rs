@@ -26,7 +26,7 @@ fn with_unresponsive_client(holds: Option<u64>) -> Model {
     model.publish(&[1; 3]);
     model.publish(&[1; 2]);
     model.loop_turn();
-    model.hub.readiness_to_empty();
+    model.hub.readiness_to_empty(model.now);
     model
 }
 

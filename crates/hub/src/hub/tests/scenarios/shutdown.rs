@@ -13,10 +13,10 @@ fn shut_down(model: &mut Model) -> Vec<Vec<u8>> {
     let written = |conn| {
         let writes = output.writes.iter().filter(|write| write.conn == conn);
         writes
-            .flat_map(|write| output.chunks[write.chunk].clone())
+            .flat_map(|write| output.chunks[write.chunk].bytes.clone())
             .collect()
     };
-    let all = output.ended.iter().map(|(conn, _)| written(*conn));
+    let all = output.ended.iter().map(|ended| written(ended.conn));
     let all = all.collect();
     assert_eq!(model.hub.subscribers(), 0);
     assert_eq!(model.hub.next_poll(), None, "nothing is due any more");

@@ -1,0 +1,161 @@
+//! The state of one feed of a held stream.
+
+use super::backoff::Backoff;
+use crate::Millis;
+use crate::feed::{ACKNOWLEDGE_BYTES, FrameHeader};
+use crate::sse::EventId;
+
+/// How an object has answered the request for a feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeedAnswer {
+    /// The feed is open. It continues after this position.
+    Opened(EventId),
+    /// The channel has ended after this position, and the client has everything.
+    Ended(EventId),
+    /// There is no feed now. The text is the data of a `hub.error` notice.
+    Failed(String),
+}
+
+/// The connection to the object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Frames arrive.
+    Open,
+    /// The feed has broken, and is opened again at `at`.
+    Waiting { at: Millis, backoff: Backoff },
+    /// The object was asked for a feed.
+    Opening { backoff: Backoff },
+    /// The channel has ended.
+    Ended,
+}
+
+impl Link {
+    /// Returns the time at which the stream gives the feed up, if it is broken.
+    pub fn gives_up_at(&self) -> Option<Millis> {
+        match self {
+            Self::Waiting { backoff, .. } | Self::Opening { backoff } => {
+                Some(backoff.gives_up_at())
+            }
+            Self::Open | Self::Ended => None,
+        }
+    }
+}
+
+/// The feed of a channel.
+#[derive(Debug)]
+pub struct HeldFeed {
+    pub(super) channel: String,
+    pub(super) link: Link,
+    /// The position after which the feed that is open, or that was open last, continues at first.
+    start: EventId,
+    /// The position up to which the client was given everything, after the first frame. The stream continues after it
+    /// if the feed breaks. Before the first frame, it starts again as the client has asked.
+    pub(super) position: Option<EventId>,
+    /// Whether the client was given a part of an event, but not all of it.
+    pub(super) in_event: bool,
+    /// The bytes that were written to the client's stream, and that the client has not taken.
+    untaken: usize,
+    /// The bytes that the client has taken, and that are not acknowledged.
+    unacknowledged: usize,
+    /// Whether anything has arrived since the last ping.
+    pub(super) was_heard: bool,
+    /// The data of the `hub.error` notice that the client gets if the feed stays broken.
+    pub(super) problem: String,
+}
+
+impl HeldFeed {
+    /// An open feed of `channel` that continues after `start`. If the feed breaks and its object cannot be reached,
+    /// `unavailable` is the data of the `hub.error` notice.
+    pub fn new(channel: &str, start: EventId, unavailable: String) -> Self {
+        Self {
+            channel: channel.to_owned(),
+            link: Link::Open,
+            start,
+            position: None,
+            in_event: false,
+            untaken: 0,
+            unacknowledged: 0,
+            was_heard: true,
+            problem: unavailable,
+        }
+    }
+
+    /// Whether frames arrive.
+    pub fn is_open(&self) -> bool {
+        self.link == Link::Open
+    }
+
+    /// Returns the time at which the feed has to be opened again, if it is broken and the client has taken everything.
+    pub fn reopens_at(&self) -> Option<Millis> {
+        match self.link {
+            Link::Waiting { at, .. } if self.is_taken() => Some(at),
+            _ => None,
+        }
+    }
+
+    /// Returns the position up to which the client was given everything, as far as is known.
+    pub fn known_position(&self) -> EventId {
+        self.position.unwrap_or(self.start)
+    }
+
+    /// Whether the client has taken everything that the feed has delivered.
+    pub fn is_taken(&self) -> bool {
+        self.untaken == 0
+    }
+
+    /// Notes a frame. If the object asks for it and the client has not taken everything, returns how many bytes are not
+    /// acknowledged.
+    pub fn note_frame(&mut self, header: FrameHeader, bytes: usize) -> Option<u32> {
+        self.was_heard = true;
+        self.in_event = header.in_event;
+        // A part of an event does not count: the client discards it if the stream breaks.
+        let next_seq = header.next_seq.saturating_sub(u64::from(header.in_event));
+        self.position = Some(EventId::before(self.start.epoch, next_seq));
+        let was_taken = self.is_taken();
+        self.untaken = self.untaken.saturating_add(bytes);
+        if !header.asks {
+            return None;
+        }
+        if was_taken {
+            // The object takes the same for granted.
+            self.unacknowledged = 0;
+            return None;
+        }
+        let held = self.untaken.saturating_add(self.unacknowledged);
+        Some(to_u32(held))
+    }
+
+    /// Whether somebody waits until the client has taken everything: the object, whose window may be shut, or the next
+    /// attempt to open the feed.
+    pub fn waits_for_client(&self) -> bool {
+        let is_enough = self.untaken.saturating_add(self.unacknowledged) >= ACKNOWLEDGE_BYTES;
+        let is_reopening = matches!(self.link, Link::Waiting { .. });
+        !self.is_taken() && (is_enough || is_reopening)
+    }
+
+    /// Notes that the client has taken everything. Returns the bytes to acknowledge, if they are many enough.
+    pub fn note_taken(&mut self) -> Option<u32> {
+        let taken = std::mem::take(&mut self.untaken);
+        if self.link != Link::Open {
+            return None;
+        }
+        self.unacknowledged = self.unacknowledged.saturating_add(taken);
+        if self.unacknowledged < ACKNOWLEDGE_BYTES {
+            return None;
+        }
+        Some(to_u32(std::mem::take(&mut self.unacknowledged)))
+    }
+
+    /// Notes that the feed was opened again. It continues after `start`.
+    pub fn note_opened(&mut self, start: EventId) {
+        self.link = Link::Open;
+        self.start = start;
+        self.unacknowledged = 0;
+        self.was_heard = true;
+    }
+}
+
+/// A window has far fewer bytes than fit.
+fn to_u32(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}

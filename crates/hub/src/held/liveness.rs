@@ -1,0 +1,178 @@
+//! Heartbeats, pings, the end of streams whose client takes nothing, and the end of streams whose token has expired.
+
+use super::jitter::Jitter;
+use super::{Action, HeldFeed, HeldLimits, HeldStream};
+use crate::Millis;
+use crate::sse;
+
+/// How often a feed that is silent is pinged, in milliseconds. A feed that does not answer until the next ping is lost.
+/// Each ping costs CPU time of the client's request, of which the platform gives little.
+const PING: Millis = 60_000;
+
+/// The shortest time between two questions whether the client has taken everything, in milliseconds.
+const FIRST_QUESTION: Millis = 2;
+
+/// The longest time between two such questions, in milliseconds.
+const LAST_QUESTION: Millis = 250;
+
+/// How long a stream whose token has expired may stay open until the event ends in whose middle it is, in milliseconds.
+const EXPIRY_GRACE: Millis = 5_000;
+
+/// The times that a held stream has to watch.
+#[derive(Debug)]
+pub struct HeldLiveness {
+    /// The time between a write and the heartbeat that follows it. It is a little shorter than `HEARTBEAT_SECONDS`, by
+    /// a random part, so that the streams of a channel do not all write at the same time.
+    heartbeat: Millis,
+    /// The time of the last write.
+    written_at: Millis,
+    /// The time since which events have waited for the client to take them.
+    waiting_since: Option<Millis>,
+    /// Whether the client has not taken the last heartbeat.
+    heartbeat_waits: bool,
+    /// The time of the last ping.
+    pinged_at: Millis,
+    /// The time between two questions whether the client has taken everything, while somebody waits for the answer.
+    question: Millis,
+}
+
+impl HeldLiveness {
+    /// The stream opens at `now`.
+    pub fn new(limits: &HeldLimits, jitter: &mut Jitter, now: Millis) -> Self {
+        let early = u32::try_from(limits.heartbeat / 4).unwrap_or(u32::MAX);
+        let early = jitter.between((0, early));
+        Self {
+            heartbeat: limits.heartbeat.saturating_sub(early.into()),
+            written_at: now,
+            waiting_since: Some(now),
+            heartbeat_waits: false,
+            pinged_at: now,
+            question: FIRST_QUESTION,
+        }
+    }
+
+    /// Notes that events were written.
+    pub fn note_events(&mut self, now: Millis) {
+        self.written_at = now;
+        self.waiting_since.get_or_insert(now);
+    }
+
+    /// Notes that the client has taken everything.
+    pub fn note_taken(&mut self) {
+        self.question = FIRST_QUESTION;
+        self.waiting_since = None;
+        self.heartbeat_waits = false;
+    }
+
+    fn heartbeat_at(&self) -> Millis {
+        self.written_at.saturating_add(self.heartbeat)
+    }
+
+    fn stalls_at(&self, limits: &HeldLimits) -> Option<Millis> {
+        Some(self.waiting_since?.saturating_add(limits.stall?))
+    }
+
+    fn ping_at(&self) -> Millis {
+        self.pinged_at.saturating_add(PING)
+    }
+}
+
+impl HeldStream {
+    /// Returns the time at which [`tick`](Self::tick) has something to do. `now` is the time of this call.
+    pub fn next_tick(&self, now: Millis) -> Millis {
+        let waits = self.feeds.iter().any(HeldFeed::waits_for_client);
+        let question = waits.then(|| now.saturating_add(self.liveness.question));
+        let grace = if self.is_in_event() { EXPIRY_GRACE } else { 0 };
+        let expires = self.limits.expires.map(|at| at.saturating_add(grace));
+        let feeds = self.feeds.iter();
+        feeds
+            .flat_map(|feed| [feed.reopens_at(), feed.link.gives_up_at()])
+            .chain([question, expires, self.liveness.stalls_at(&self.limits)])
+            .flatten()
+            .chain([self.liveness.heartbeat_at(), self.liveness.ping_at()])
+            .min()
+            .unwrap_or(Millis::MAX)
+    }
+
+    /// Does what is due at `now`.
+    pub fn tick(&mut self, now: Millis) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if self.has_ended {
+            return actions;
+        }
+        let question = self.liveness.question.saturating_mul(2);
+        self.liveness.question = question.min(LAST_QUESTION);
+        let is_due = |at: Option<Millis>| at.is_some_and(|at| at <= now);
+        if is_due(self.liveness.stalls_at(&self.limits)) {
+            self.end(&mut actions);
+        } else if is_due(self.limits.expires) {
+            self.expire(now, &mut actions);
+        }
+        if !self.has_ended {
+            self.write_heartbeat(now, &mut actions);
+        }
+        if !self.has_ended {
+            self.ping(now, &mut actions);
+        }
+        if !self.has_ended {
+            self.give_up_if_due(now, &mut actions);
+        }
+        if !self.has_ended {
+            self.reopen_if_due(now, &mut actions);
+        }
+        actions
+    }
+
+    /// Ends the stream with a `hub.expired` notice, at the end of an event.
+    fn expire(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        let grace_ends = self
+            .limits
+            .expires
+            .map(|at| at.saturating_add(EXPIRY_GRACE));
+        if !self.is_in_event() {
+            let notices = self
+                .feeds
+                .iter()
+                .map(|feed| sse::expired_notice(&feed.channel, feed.known_position()));
+            actions.extend(notices.map(|notice| Action::Write(notice.into_bytes())));
+        } else if grace_ends.is_some_and(|at| now < at) {
+            return;
+        }
+        self.end(actions);
+    }
+
+    fn write_heartbeat(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        if now < self.liveness.heartbeat_at() {
+            return;
+        }
+        let is_in_event = self.is_in_event();
+        let liveness = &mut self.liveness;
+        liveness.written_at = now;
+        let is_taken = liveness.waiting_since.is_none() && !liveness.heartbeat_waits;
+        if is_taken && !is_in_event {
+            liveness.heartbeat_waits = true;
+            actions.push(Action::Write(sse::HEARTBEAT.to_vec()));
+            self.count_message(actions);
+        }
+    }
+
+    /// Pings the feeds. A feed from which nothing has come since the last ping is lost.
+    fn ping(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        if now < self.liveness.ping_at() {
+            return;
+        }
+        self.liveness.pinged_at = now;
+        for number in 0..self.feeds.len() {
+            let Some(feed) = self.open_feed(number) else {
+                continue;
+            };
+            if std::mem::take(&mut feed.was_heard) {
+                actions.push(Action::Ping(number));
+                self.count_message(actions);
+            } else {
+                actions.push(Action::Close(number));
+                self.note_broken(number, now, actions);
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Streams that the Worker holds. [`sse_hub::held`] has the rules; this module connects them with the runtime.
+//!
+//! - `client_stream`: the client's stream, the WebSockets of the feeds and the timer, in JavaScript
+//! - `callbacks`: the functions that JavaScript calls, and the streams that they are for
+//! - `source`: asks a channel's object for a feed
+
+mod callbacks;
+mod client_stream;
+mod source;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use js_sys::{ArrayBuffer, Uint8Array};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{ReadableStream, WebSocket};
+use worker::Result;
+
+use self::client_stream::ClientStream;
+pub use self::client_stream::{open_streams, stop_all};
+pub use self::source::{Answer, FeedSource};
+use crate::isolate::clock::now;
+use crate::isolate::exclusive::Exclusive;
+use crate::isolate::random::random_between;
+use sse_hub::held::{Action, FeedAnswer, FeedNumber, HeldFeed, HeldLimits, HeldStream};
+use sse_hub::{FeedMessage, Millis};
+
+/// A stream that the Worker holds.
+struct Held {
+    /// The number of the stream in this instance.
+    number: u64,
+    stream: Exclusive<HeldStream>,
+    client: ClientStream,
+    sources: Vec<FeedSource>,
+    /// The time for which the timer is set.
+    timer_at: Cell<Millis>,
+}
+
+/// Opens a stream for a client, to whose request `context` belongs. Its feed is open: `socket`. Returns the body of the
+/// response.
+pub fn open(
+    source: FeedSource,
+    feed: HeldFeed,
+    socket: &WebSocket,
+    limits: HeldLimits,
+    context: &JsValue,
+) -> Result<ReadableStream> {
+    let seed = u64::from(random_between(1, u32::MAX));
+    let (stream, actions) = HeldStream::new(feed, limits, seed, now());
+    let (number, client) = callbacks::new_client_stream(context)?;
+    let body = client.body();
+    let held = Rc::new(Held {
+        number,
+        stream: Exclusive::new(stream),
+        client,
+        sources: vec![source],
+        timer_at: Cell::new(Millis::MAX),
+    });
+    callbacks::register(&held);
+    held.client.attach(0, socket)?;
+    held.perform(actions, None);
+    Ok(body)
+}
+
+impl Held {
+    /// Runs `work` on the rules of the stream, and does what it returns.
+    fn change(self: &Rc<Self>, work: impl FnOnce(&mut HeldStream, Millis) -> Vec<Action>) {
+        self.change_with_frame(self.client.is_taken(), None, work);
+    }
+
+    /// Like [`change`](Self::change), for a frame that has arrived. `is_taken` says whether the client has taken
+    /// everything that was written.
+    fn change_with_frame(
+        self: &Rc<Self>,
+        is_taken: bool,
+        frame: Option<&ArrayBuffer>,
+        work: impl FnOnce(&mut HeldStream, Millis) -> Vec<Action>,
+    ) {
+        let now = now();
+        let actions = self.stream.with(|stream| {
+            let mut actions = stream.note_progress(is_taken, now);
+            actions.extend(work(stream, now));
+            actions
+        });
+        self.perform(actions.unwrap_or_default(), frame);
+    }
+
+    fn perform(self: &Rc<Self>, actions: Vec<Action>, frame: Option<&ArrayBuffer>) {
+        for action in actions {
+            if self.perform_one(action, frame).is_err() {
+                // The client or the object has gone. The runtime says so in another callback.
+                break;
+            }
+        }
+        self.set_timer();
+    }
+
+    fn perform_one(
+        self: &Rc<Self>,
+        action: Action,
+        frame: Option<&ArrayBuffer>,
+    ) -> std::result::Result<(), JsValue> {
+        match action {
+            Action::PassOn => frame.map_or(Ok(()), |frame| self.client.pass_on(frame)),
+            Action::Write(bytes) => self.client.write(&Uint8Array::from(bytes.as_slice())),
+            Action::Send(feed, message) => self.client.send(js(feed), &message.to_string()),
+            Action::Ping(feed) => self.client.send(js(feed), FeedMessage::PING),
+            Action::Close(feed) => {
+                self.client.close_feed(js(feed));
+                Ok(())
+            }
+            Action::Open(feed, position) => {
+                let held = self.clone();
+                spawn_local(async move {
+                    let Some(source) = held.sources.get(feed) else {
+                        return;
+                    };
+                    let answer = source.ask_again(position).await;
+                    held.note_answer(feed, answer);
+                });
+                Ok(())
+            }
+            Action::End => {
+                callbacks::unregister(self.number);
+                self.client.end();
+                Ok(())
+            }
+        }
+    }
+
+    fn note_answer(self: &Rc<Self>, feed: FeedNumber, answer: std::result::Result<Answer, String>) {
+        let has_ended = self.stream.with(|stream| stream.has_ended());
+        let answer = match answer {
+            Ok(answer) if has_ended != Some(false) => {
+                // The client has gone meanwhile.
+                answer.discard();
+                return;
+            }
+            Ok(Answer::Feed(socket, start)) => match self.client.attach(js(feed), &socket) {
+                Ok(()) => FeedAnswer::Opened(start),
+                // The feed has broken already.
+                Err(_) => return,
+            },
+            Ok(Answer::Ended(last)) => FeedAnswer::Ended(last),
+            Ok(Answer::Response(_)) => return,
+            Err(problem) => FeedAnswer::Failed(problem),
+        };
+        self.change(|stream, now| stream.note_answer(feed, answer, now));
+    }
+
+    /// Sets the timer for what is due next. A timeout that is set for an earlier time stays: its callback sets the next
+    /// one.
+    fn set_timer(&self) {
+        let now = now();
+        let next = self
+            .stream
+            .with(|stream| (!stream.has_ended()).then(|| stream.next_tick(now)));
+        let Some(at) = next.flatten().filter(|at| *at < self.timer_at.get()) else {
+            return;
+        };
+        self.timer_at.set(at);
+        let delay = at.saturating_sub(now);
+        self.client.set_timer(
+            u32::try_from(delay)
+                .unwrap_or(i32::MAX as u32)
+                .min(i32::MAX as u32),
+        );
+    }
+}
+
+/// The number of a feed for JavaScript. It is at most the number of channels of a stream.
+fn js(feed: FeedNumber) -> u32 {
+    u32::try_from(feed).unwrap_or(u32::MAX)
+}
