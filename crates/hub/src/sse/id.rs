@@ -36,11 +36,14 @@ impl FromStr for EventId {
     /// Accepts exactly what [`Display`](fmt::Display) writes. Any other spelling is not an id of this hub.
     fn from_str(text: &str) -> Result<Self, UnknownId> {
         let (epoch, seq) = text.split_once('-').ok_or(UnknownId)?;
-        let id = Self {
+        // The standard library accepts a sign and leading zeros.
+        if seq.starts_with(['+', '0']) && seq != "0" {
+            return Err(UnknownId);
+        }
+        Ok(Self {
             epoch: epoch.parse()?,
             seq: seq.parse().map_err(|_| UnknownId)?,
-        };
-        (id.to_string() == text).then_some(id).ok_or(UnknownId)
+        })
     }
 }
 
