@@ -10,8 +10,10 @@
 //!   sends.
 //! - [`opening`], [`continuation`], [`HEARTBEAT`], [`retry_field`], [`error_stream`]: the parts of a stream that are no events of the
 //!   channel.
+//! - [`Positions`], [`CombinedId`]: the ids `<channel>/<epoch>-<seq>;<positions>` of streams of several channels.
 
 mod batch;
+mod combined_id;
 mod epoch;
 mod event_type;
 mod id;
@@ -22,6 +24,7 @@ mod proptests;
 mod stream;
 
 pub use self::batch::{Batch, MAX_ENCODED_EVENT, events, write_event};
+pub use self::combined_id::{ChannelIndex, ChannelListError, CombinedId, MAX_CHANNELS, Positions};
 pub use self::epoch::{EPOCH_CHARS, Epoch};
 pub use self::event_type::{MAX_TYPE_CHARS, RESERVED_PREFIX, TypeError, check_type};
 pub use self::id::{EventId, MAX_ID_LINE, UnknownId, write_id};

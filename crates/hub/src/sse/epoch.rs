@@ -54,6 +54,11 @@ impl Epoch {
         self.began
     }
 
+    /// Returns the random bits.
+    pub fn random(self) -> u32 {
+        self.random
+    }
+
     /// Returns this epoch, or one that begins a millisecond after `previous` if the clock stands still or was set back.
     #[must_use]
     pub fn after(self, previous: Self) -> Self {
