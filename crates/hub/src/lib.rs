@@ -125,8 +125,8 @@
 //!    `replay`.
 //! 6. The types behind the hub's fields: `hub/drops`, `hub/flush_cycle`, `hub/pacer`, `hub/unread`, `hub/liveness`,
 //!    `hub/expiry`, `hub/counters`.
-//! 7. `sse/combined_id`: the ids of a stream of several channels. The hub does not use them: a hub has one channel, and
-//!    the caller joins their streams.
+//! 7. `sse/combined_id` and `sse/id_rewriter`: the ids of a stream of several channels. The hub does not use them: a
+//!    hub has one channel, and the caller joins their streams.
 //! 8. `hub/tests`: a model of a channel, properties, scenarios and a simulation.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]

@@ -11,12 +11,14 @@
 //! - [`opening`], [`continuation`], [`HEARTBEAT`], [`retry_field`], [`error_stream`]: the parts of a stream that are no events of the
 //!   channel.
 //! - [`Positions`], [`CombinedId`]: the ids `<channel>/<epoch>-<seq>;<positions>` of streams of several channels.
+//! - [`IdRewriter`]: replaces the ids of one channel by combined ids, in the bytes of a feed.
 
 mod batch;
 mod combined_id;
 mod epoch;
 mod event_type;
 mod id;
+mod id_rewriter;
 mod notice;
 mod parse;
 #[cfg(test)]
@@ -29,6 +31,7 @@ pub use self::epoch::{EPOCH_CHARS, Epoch};
 pub use self::event_type::{MAX_TYPE_CHARS, RESERVED_PREFIX, TypeError, check_type};
 pub use self::id::{EventId, MAX_ID_LINE, UnknownId, write_id};
 pub(crate) use self::id::{with_id, without_id};
+pub use self::id_rewriter::IdRewriter;
 pub use self::notice::{Missing, Notice, end_notice, expired_notice, open_notice};
 pub use self::parse::{ParsedEvent, parse};
 pub use self::stream::{HEARTBEAT, MEDIA_TYPE, continuation, error_stream, opening, retry_field};
