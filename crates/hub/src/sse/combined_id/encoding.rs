@@ -187,30 +187,49 @@ pub fn read_seq(bytes: &mut &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
+    /// Makes channels whose encoding is as long as possible: they need all bits of their hashes, and an epoch is as old
+    /// as it can be.
+    fn long_channels(count: usize) -> Vec<(NameHash, Epoch)> {
+        let last = NameHash::MAX - count as NameHash;
+        let began = |place: u64| place % 2 * u64::MAX;
+        let channel = |place: u64| {
+            let epoch = Epoch::new(began(place), place as u32);
+            (last + NameHash::from(place), epoch)
+        };
+        (1..=count as u64).map(channel).collect()
+    }
+
     #[test]
-    fn the_longest_positions_have_at_most_max_chars() {
-        let hash_bits = HashBits::that_distinguish(&[1, 2]).unwrap();
-        let mut longest = 0;
+    fn the_longest_positions_are_read_back_and_have_at_most_max_chars() {
+        let hash_bits = HashBits::that_distinguish(&[0, 1]).unwrap();
         for count in 1..=MAX_CHANNELS {
-            let last = NameHash::MAX - count as NameHash;
-            let channel = |place| {
-                (
-                    last + place as NameHash,
-                    Epoch::new(place as u64 % 2 * u64::MAX, 0),
-                )
-            };
-            let channels: Vec<_> = (1..=count).map(channel).collect();
+            let channels = long_channels(count);
             let mut bytes = encode_epochs(hash_bits, &channels);
             for _ in 0..count {
                 write_seq(&mut bytes, u64::MAX);
             }
+            let mut rest = bytes.as_slice();
+            let decoded = decode_epochs(&mut rest).unwrap();
+            assert_eq!((decoded.hash_bits, decoded.channels), (hash_bits, channels));
+            assert_eq!(rest.len(), count * MAX_SEQ_BYTES);
+
             bytes.extend([0; CHECKSUM_BYTES]);
             let mut text = String::new();
             write_base64(&mut text, &bytes);
-            longest = longest.max(text.len());
+            assert!(text.len() <= MAX_CHARS, "{}", text.len());
         }
-        println!("longest: {longest}, MAX_CHARS: {MAX_CHARS}");
-        assert!(longest <= MAX_CHARS);
+    }
+
+    #[test]
+    fn positions_of_more_than_max_chars_or_max_channels_are_refused() {
+        let longest = MAX_CHARS / 4 * 4;
+        assert!(decode_base64(&"A".repeat(longest)).is_some());
+        assert!(decode_base64(&"A".repeat(longest + 4)).is_none());
+        let hash_bits = HashBits::that_distinguish(&[0, 1]).unwrap();
+        for (count, read) in [(MAX_CHANNELS, true), (MAX_CHANNELS + 1, false)] {
+            let bytes = encode_epochs(hash_bits, &long_channels(count));
+            assert_eq!(decode_epochs(&mut bytes.as_slice()).is_some(), read);
+        }
     }
 
     #[test]
