@@ -169,20 +169,59 @@ impl Access {
         token: Option<&str>,
         now: impl FnOnce() -> Millis,
     ) -> Result<Grant, Denied> {
+        let claims = self
+            .valid_claims(signatures, permission, token, now)
+            .await?;
+        grant_from(&claims, permission, channel).ok_or(Denied::Forbidden(permission))
+    }
+
+    /// Returns a grant for each of `channels` if `token` is valid and has `permission` on all of them. Otherwise this
+    /// is like [`grant`](Self::grant), and names the first channel that the token does not permit.
+    pub async fn grant_all(
+        &self,
+        permission: Permission,
+        channels: &[String],
+        token: Option<&str>,
+        now: impl FnOnce() -> Millis,
+    ) -> Result<Vec<Grant>, Denied> {
+        self.grant_all_with(&WebCrypto, permission, channels, token, now)
+            .await
+    }
+
+    /// [`grant_all`](Self::grant_all) with any verifier of signatures.
+    async fn grant_all_with(
+        &self,
+        signatures: &impl SignatureVerifier,
+        permission: Permission,
+        channels: &[String],
+        token: Option<&str>,
+        now: impl FnOnce() -> Millis,
+    ) -> Result<Vec<Grant>, Denied> {
+        let claims = self
+            .valid_claims(signatures, permission, token, now)
+            .await?;
+        let granted = |channel: &String| {
+            grant_from(&claims, permission, channel).ok_or_else(|| Denied::ForbiddenChannel {
+                permission,
+                channel: channel.clone(),
+            })
+        };
+        channels.iter().map(granted).collect()
+    }
+
+    /// The claims of a token that is valid now.
+    async fn valid_claims(
+        &self,
+        signatures: &impl SignatureVerifier,
+        permission: Permission,
+        token: Option<&str>,
+        now: impl FnOnce() -> Millis,
+    ) -> Result<Rc<Claims>, Denied> {
         let token = token.ok_or(Denied::Missing(permission))?;
         let claims = self.verified_claims(token, signatures).await?;
         // The token may have expired while its signature was being verified, so the clock is read now.
         claims.check_times(now())?;
-        if !claims.permits(permission, channel) {
-            return Err(Denied::Forbidden(permission));
-        }
-        let subject = claims.sub.clone();
-        Ok(Grant::from_token(
-            permission,
-            channel,
-            claims.expires(),
-            subject,
-        ))
+        Ok(claims)
     }
 
     /// The claims of a token, from memory if it was verified before. Does not check the times.
@@ -202,4 +241,13 @@ impl Access {
         self.remembered.borrow_mut().put(digest, claims.clone());
         Ok(claims)
     }
+}
+
+/// The grant that the claims of a valid token give for `channel`, if they permit it.
+fn grant_from(claims: &Claims, permission: Permission, channel: &str) -> Option<Grant> {
+    let granted = || {
+        let subject = claims.sub.clone();
+        Grant::from_token(permission, channel, claims.expires(), subject)
+    };
+    claims.permits(permission, channel).then(granted)
 }

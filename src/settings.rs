@@ -89,6 +89,8 @@ pub struct Settings {
     pub body_room: usize,
     /// `MAX_SUBSCRIBERS`: open streams per channel.
     pub max_subscribers: usize,
+    /// `MAX_CHANNELS_PER_STREAM`: the most channels of one request, which subscribes or publishes.
+    pub max_channels_per_stream: usize,
     /// `MAX_OPEN_CHANNELS`: how many objects one instance may have open; `None` for no limit.
     pub max_open_channels: Option<usize>,
     /// `HOLD_STREAMS`: where open streams are held.
@@ -147,6 +149,7 @@ impl Settings {
             max_subscribers: size(table::MAX_SUBSCRIBERS)?,
             hold_streams: table::HOLD_STREAMS.read(&environment, HoldStreams::from_name)?,
             held_stream_messages: (held_stream_messages > 0).then_some(held_stream_messages),
+            max_channels_per_stream: size(table::MAX_CHANNELS_PER_STREAM)?,
             max_open_channels: (max_open_channels > 0).then_some(max_open_channels),
             publish_per_second: (publish_per_second > 0).then_some(publish_per_second),
             history: HistoryLimits {

@@ -18,6 +18,14 @@ pub enum Denied {
     /// The token is valid, but it does not permit this on this channel.
     #[error("The token does not permit this: its claim \"{claim}\" does not list the channel.", claim = .0.claim())]
     Forbidden(Permission),
+    /// The token is valid, but it does not permit this on one of the channels of the request.
+    #[error("The token does not permit this: its claim \"{claim}\" does not list the channel \"{channel}\".", claim = .permission.claim())]
+    ForbiddenChannel {
+        /// The permission that the request needs.
+        permission: Permission,
+        /// The id of the first channel that the token does not permit.
+        channel: String,
+    },
 }
 
 /// Where a request may have a token. A cookie permits subscribing only (see [`COOKIE`]).

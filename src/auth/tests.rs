@@ -62,6 +62,48 @@ fn access_decides_which_permissions_need_a_token() {
 }
 
 #[test]
+fn a_token_grants_several_channels_only_if_its_claims_list_all_of_them() {
+    let access = access_with_secret(&[]);
+    let token = sign_hs256(&json!({"publish": ["foo", "b*"], "exp": 9, "sub": "me"}));
+    let ask = |permission, channels: &[&str], token: Option<&str>, now: Millis| {
+        let channels: Vec<String> = channels.iter().map(|id| (*id).to_owned()).collect();
+        let granted = access.grant_all_with(&Library, permission, &channels, token, || now);
+        granted.now_or_never().unwrap()
+    };
+    let publish = |channels| ask(Permission::Publish, channels, Some(&token), 5_000);
+    let grants = publish(&["bar", "foo"]).unwrap();
+    let found: Vec<_> = grants
+        .iter()
+        .map(|grant| (grant.channel(), grant.permission(), grant.expires()))
+        .collect();
+    let expected = |channel| (channel, Permission::Publish, Some(9_000));
+    assert_eq!(found, [expected("bar"), expected("foo")]);
+    assert!(grants.iter().all(|grant| grant.subject() == Some("me")));
+    let forbidden = |permission, channel: &str| {
+        Err(Denied::ForbiddenChannel {
+            permission,
+            channel: channel.to_owned(),
+        })
+    };
+    assert_eq!(
+        publish(&["foo", "x", "bar", "y"]),
+        forbidden(Permission::Publish, "x")
+    );
+    assert_eq!(
+        ask(Permission::Subscribe, &["foo", "bar"], Some(&token), 5_000),
+        forbidden(Permission::Subscribe, "foo")
+    );
+    assert_eq!(
+        ask(Permission::Publish, &["foo"], None, 5_000),
+        Err(Denied::Missing(Permission::Publish))
+    );
+    assert_eq!(
+        ask(Permission::Publish, &["foo", "x"], Some(&token), 9_000),
+        Err(TokenError::Expired.into())
+    );
+}
+
+#[test]
 fn a_token_grants_only_what_its_claims_list() {
     let access = access_with_secret(&[]);
     let token =

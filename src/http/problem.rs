@@ -58,11 +58,19 @@ pub enum Problem {
         binding: &'static str,
     },
     /// The channel id is too long, or has characters that an id cannot have.
-    #[error(
-        "The channel id in the path has to be 1 to {max} characters of A-Z a-z 0-9 . _ ~ : @ -, after percent-decoding, and not . or ..",
-        max = channel_id::MAX_CHARS
-    )]
+    #[error("The channel id in the path {}", channel_id::rule())]
     InvalidChannelId,
+    /// The path does not name channels that one request can have.
+    #[error(transparent)]
+    InvalidChannelIds(#[from] channel_id::ListError),
+    /// The request takes one channel, and its path names several.
+    #[error(
+        "This request takes one channel, and its path names {count}. Send one request for each channel."
+    )]
+    OneChannelOnly {
+        /// The number of channels in the path.
+        count: usize,
+    },
     /// The parameter `event`, or an `event:` line of a batch, is not an event type.
     #[error(
         "The event type {place} cannot be used: {error}. A type is up to {MAX_TYPE_CHARS} characters on one line, does not begin with \"hub.\", and has no space at either end."

@@ -7,6 +7,7 @@ mod body;
 mod encode;
 mod form;
 mod key;
+pub mod several;
 
 use web_sys::Request;
 
@@ -23,7 +24,20 @@ use sse_hub::sse::{self, Batch};
 pub struct Received {
     /// The events.
     pub batch: Batch,
-    _admission: Admission,
+    admission: Admission,
+}
+
+impl Received {
+    /// Counts the memory of further copies of the events, so that they can be sent to several objects at once: up to
+    /// `most` copies with the first one, which is counted already, or as many as there is space for. Returns how many.
+    pub fn admit_copies(&mut self, most: usize) -> usize {
+        let bytes = self.batch.wire.len();
+        let mut copies = 1_usize;
+        while copies < most && self.admission.grow_by_copy(bytes) {
+            copies = copies.saturating_add(1);
+        }
+        copies
+    }
 }
 
 /// What happens after the events of a publish.
@@ -86,10 +100,7 @@ pub async fn read(
     if !admission.grow_to(batch.wire.len()) {
         return Err(Problem::MemoryFull);
     }
-    Ok(Received {
-        batch,
-        _admission: admission,
-    })
+    Ok(Received { batch, admission })
 }
 
 /// The data of each event of a batch.

@@ -12,6 +12,7 @@ use crate::http::cors::{self, Cors};
 use crate::http::media_type::accepts_stream;
 use crate::http::method::Method;
 use crate::http::problem::Problem;
+use crate::http::publish::several::{self, Outcome};
 use crate::http::route::{ChannelEndpoint, Endpoint, Route};
 use crate::http::{channel_id, url};
 use crate::isolate::random::random_between;
@@ -201,6 +202,26 @@ impl Responder {
             builder = builder.with_header("WWW-Authenticate", challenge)?;
         }
         Ok(builder.fixed(line(&problem.to_json()).into_bytes()).into())
+    }
+
+    /// The answer to a publish to several channels.
+    pub fn several(&self, answer: &several::Answer) -> Result<Response> {
+        let (status, retry_after) = match &answer.outcome {
+            Outcome::Published => return self.json_text(&answer.json),
+            Outcome::Replayed => return self.replayed(&answer.json),
+            Outcome::Failed {
+                status,
+                retry_after,
+            } => (*status, retry_after),
+        };
+        let mut builder = self
+            .builder("application/problem+json")?
+            .with_status(status)
+            .with_header("Cache-Control", "no-store")?;
+        if let Some(seconds) = retry_after {
+            builder = builder.with_header("Retry-After", seconds)?;
+        }
+        Ok(builder.fixed(line(&answer.json).into_bytes()).into())
     }
 }
 

@@ -50,6 +50,19 @@ impl ChannelEndpoint {
         }
     }
 
+    /// The endpoint for a path that names several channels; `None` if this endpoint takes one channel.
+    pub fn of_list(self) -> Option<ListEndpoint> {
+        match self {
+            Self::Publish => Some(ListEndpoint::Publish),
+            Self::Subscribe
+            | Self::CheckSubscribe
+            | Self::DeleteChannel
+            | Self::EndChannel
+            | Self::ReadEvents
+            | Self::ReadStats => None,
+        }
+    }
+
     /// Whether a request may change the channel.
     pub fn changes_channel(self) -> bool {
         match self {
@@ -59,10 +72,17 @@ impl ChannelEndpoint {
     }
 }
 
+/// What can be done with several channels in one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListEndpoint {
+    /// Publishes the same events to each channel.
+    Publish,
+}
+
 /// A path of the API, with what its methods do. Every path also takes `OPTIONS`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ApiPath {
-    /// The path. `{id}` stands for the id of a channel.
+    /// The path. `{id}` stands for the id of a channel, or for a list of them.
     pub pattern: &'static str,
     /// The methods, in the order in which `Allow` lists them.
     pub endpoints: &'static [(Method<'static>, Endpoint)],

@@ -1,7 +1,8 @@
 //! Dispatches a request to its endpoint. Ids, limits and tokens are checked here, before any object is created.
 //!
 //! - `channel_request`: a request to a channel, and its authorization
-//! - `authorized`: an authorized request, and the endpoints that read
+//! - `authorized`: a request that is authorized for one channel, and the endpoints that read
+//! - `several`: a request that is authorized for several channels, and the endpoint that publishes to them
 //! - `publish`: the endpoints that publish and end a channel
 //! - `delete`: the endpoint that deletes a channel
 //! - `call`: calls to the channel's object, with retries
@@ -13,19 +14,21 @@ mod channel_request;
 mod delete;
 mod failure;
 mod publish;
+mod several;
 
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
 use worker::Env;
 
 use self::channel_request::ChannelRequest;
+use crate::http::channel_id::{self, ChannelIds};
+use crate::http::files;
 use crate::http::method::Method;
 use crate::http::problem::Problem;
 use crate::http::publish::AfterEvents;
 use crate::http::response::{Failure, Responder};
-use crate::http::route::{self, ChannelEndpoint, Endpoint, Route};
+use crate::http::route::{self, ChannelEndpoint, Endpoint, ListEndpoint, Route};
 use crate::http::target::Target;
-use crate::http::{channel_id, files};
 use crate::isolate::stopping::{self, ChangeInFlight};
 use crate::settings::Settings;
 
@@ -55,9 +58,9 @@ pub async fn answer(
         Some(_) if stopping::is_stopping() => Err(Problem::Stopping.into()),
         Some(Endpoint::Health) => Ok(responder.text("ok")?),
         Some(Endpoint::Channel(endpoint)) => {
-            let id = id.and_then(channel_id::parse);
+            let max = settings.max_channels_per_stream;
+            let channels = channel_id::parse_list(id.unwrap_or_default(), max);
             let request = ChannelRequest {
-                channel: id.ok_or(Problem::InvalidChannelId)?,
                 request,
                 query: target.query,
                 env,
@@ -65,22 +68,28 @@ pub async fn answer(
                 settings,
                 responder,
             };
-            answer_for_channel(request, endpoint).await
+            match channels.map_err(Problem::from)? {
+                ChannelIds::One(channel) => answer_for_channel(request, &channel, endpoint).await,
+                ChannelIds::Several(channels) => {
+                    answer_for_channels(request, &channels, endpoint).await
+                }
+            }
         }
     }
 }
 
-/// Answers a request to a channel. Only an authorized request has the methods of the endpoints.
+/// Answers a request to one channel. Only an authorized request has the methods of the endpoints.
 async fn answer_for_channel(
     request: ChannelRequest<'_>,
+    channel: &str,
     endpoint: ChannelEndpoint,
 ) -> Result<Response, Failure> {
     if endpoint == ChannelEndpoint::Subscribe && request.is_navigation() {
-        let console = request.console_url();
+        let console = request.console_url(channel);
         return Ok(request.responder.redirect(&console)?);
     }
     let _change = endpoint.changes_channel().then(ChangeInFlight::begin);
-    let authorized = request.authorize(endpoint.permission()).await?;
+    let authorized = request.authorize(endpoint.permission(), channel).await?;
     match endpoint {
         ChannelEndpoint::Subscribe => authorized.subscribe().await,
         ChannelEndpoint::CheckSubscribe => authorized.check_subscribe().await,
@@ -89,6 +98,26 @@ async fn answer_for_channel(
         ChannelEndpoint::EndChannel => authorized.publish(AfterEvents::End).await,
         ChannelEndpoint::ReadEvents => authorized.read_events().await,
         ChannelEndpoint::ReadStats => authorized.read_stats().await,
+    }
+}
+
+/// Answers a request to several channels. As for one channel, only an authorized request has the methods of the
+/// endpoints. Fails with [`Problem::OneChannelOnly`] if the endpoint takes one channel.
+async fn answer_for_channels(
+    request: ChannelRequest<'_>,
+    channels: &[String],
+    endpoint: ChannelEndpoint,
+) -> Result<Response, Failure> {
+    let Some(endpoint_of_list) = endpoint.of_list() else {
+        let count = channels.len();
+        return Err(Problem::OneChannelOnly { count }.into());
+    };
+    let _change = endpoint.changes_channel().then(ChangeInFlight::begin);
+    let authorized = request
+        .authorize_all(endpoint.permission(), channels)
+        .await?;
+    match endpoint_of_list {
+        ListEndpoint::Publish => authorized.publish().await,
     }
 }
 

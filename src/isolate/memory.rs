@@ -149,6 +149,13 @@ impl Admission {
         let wanted = bytes.saturating_add(REQUEST_BYTES);
         self.grow(wanted.saturating_sub(self.bytes))
     }
+
+    /// Counts one more copy of a body of `bytes` bytes, for another object. Returns `false`, and counts nothing, if
+    /// there is too little space.
+    #[must_use]
+    pub fn grow_by_copy(&mut self, bytes: usize) -> bool {
+        self.grow(bytes.saturating_add(REQUEST_BYTES))
+    }
 }
 
 impl Drop for Admission {

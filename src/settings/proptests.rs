@@ -25,6 +25,9 @@ const FIELDS: &[Field] = &[
     (BODY_SECONDS, |all| all.body_time / 1_000),
     (MEMORY_BYTES, |all| all.memory_bytes as u64),
     (MAX_SUBSCRIBERS, |all| all.max_subscribers as u64),
+    (MAX_CHANNELS_PER_STREAM, |all| {
+        all.max_channels_per_stream as u64
+    }),
     (HISTORY_EVENTS, |all| all.history.events),
     (HISTORY_SECONDS, |all| all.history.age / 1_000),
     (HISTORY_BYTES, |all| all.history.bytes),

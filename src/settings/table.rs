@@ -106,6 +106,8 @@ rows! { NUMBERS: Number;
     /// How many messages a stream may cost that the Worker holds. 0 = no limit. The platform limits the CPU time of a
     /// request, and 100 million messages are far more than it allows.
     HELD_STREAM_MESSAGES { default: 0, least: Fixed(0), most: Fixed(100_000_000) }
+    /// The most channels of one request.
+    MAX_CHANNELS_PER_STREAM { default: 20, least: Fixed(1), most: Fixed(100) }
     /// How many channels one instance may have open. 0 = no limit.
     MAX_OPEN_CHANNELS { default: 0, least: Fixed(0), most: Fixed(1_000_000) }
     /// Publishes per second and channel. 0 = no limit. The largest value is far more than an object can handle.

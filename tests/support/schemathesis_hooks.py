@@ -60,8 +60,14 @@ HTTPAdapter.send = send
 def before_call(context, case, kwargs):
     """Makes a publish valid in ways that OpenAPI cannot describe.
 
-    It has one idempotency key. A batch has no parameter `event`, and at least one event.
+    It has one idempotency key. A batch has no parameter `event`, and at least one event. A list of channels has no
+    channel twice, and does not follow the link to a request that takes one channel.
     """
+    channels = (case.path_parameters or {}).get("id")
+    if case.meta.generation.mode.is_positive and isinstance(channels, str):
+        most = None if case.operation.path.endswith("/broadcast") else 1
+        comma = "%2C" if "%2C" in channels else ","
+        case.path_parameters["id"] = comma.join([*dict.fromkeys(channels.split(comma))][:most])
     if "Idempotency-Key" in (case.headers or {}):
         (case.query or {}).pop("idempotency_key", None)
     if case.media_type != EVENT_STREAM:

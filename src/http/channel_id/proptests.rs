@@ -60,3 +60,70 @@ fn exactly_the_texts_of_allowed_characters_are_ids() {
         Ok(())
     });
 }
+
+#[test]
+fn a_list_is_refused_exactly_if_it_is_too_long_or_a_part_is_empty_wrong_or_repeated() {
+    let pieces = &[
+        "a", "b", "%61", ",", "%2C", "%2c", "%252C", " ", "..", "%", "é", "foo",
+    ];
+    let segments = prop_oneof![
+        2 => text(pieces, 12),
+        2 => edited("[a-f]{1,2}((,|%2C)[a-f]{1,2}){0,5}", pieces),
+    ];
+    let classes = [
+        "one", "several", "no id", "empty", "wrong", "repeated", "too many",
+    ];
+    check(&classes, (segments, 1..8_usize), |(segment, max), seen| {
+        let decoded = percent_decoded(&segment);
+        let parts: Vec<String> = decoded
+            .split(|byte| *byte == b',')
+            .map(|part| String::from_utf8_lossy(part).into_owned())
+            .collect();
+        // After the decoding, an id has nothing that is decoded again.
+        let is_id = |part: &String| !part.contains('%') && parse(part).is_some();
+        let count = parts.len();
+        let found = parse_list(&segment, max);
+        match &found {
+            Ok(ChannelIds::One(id)) => {
+                seen.note("one");
+                prop_assert_eq!(Some(id.clone()), parse(&segment));
+            }
+            Ok(ChannelIds::Several(ids)) => {
+                seen.note("several");
+                prop_assert_eq!(ids, &parts);
+                prop_assert!((2..=max).contains(&count));
+                prop_assert!(parts.iter().all(is_id));
+                let different: std::collections::HashSet<_> = ids.iter().collect();
+                prop_assert_eq!(different.len(), count);
+            }
+            Err(ListError::NotAnId) => {
+                seen.note("no id");
+                prop_assert_eq!((count, parse(&segment)), (1, None));
+            }
+            Err(ListError::EmptyId { number, count: of }) => {
+                seen.note("empty");
+                prop_assert_eq!((parts[number - 1].as_str(), *of), ("", count));
+                prop_assert!(parts[..number - 1].iter().all(is_id));
+            }
+            Err(ListError::NotAnIdOfList { number, count: of }) => {
+                seen.note("wrong");
+                prop_assert!(!is_id(&parts[number - 1]) && !parts[number - 1].is_empty());
+                prop_assert!(parts[..number - 1].iter().all(is_id));
+                prop_assert_eq!(*of, count);
+            }
+            Err(ListError::Repeated { id }) => {
+                seen.note("repeated");
+                prop_assert!(parts.iter().filter(|part| *part == id).count() > 1);
+            }
+            Err(ListError::TooMany {
+                count: of,
+                max: most,
+            }) => {
+                seen.note("too many");
+                prop_assert_eq!((*of, *most), (count, max));
+                prop_assert!(count > max && count > 1);
+            }
+        }
+        Ok(())
+    });
+}

@@ -11,35 +11,62 @@ use crate::isolate::storage_failure::StorageFailure;
 const TYPE_PREFIX: &str = "urn:sse-broadcaster:problem:";
 
 /// The members of the JSON object.
-#[derive(Serialize, Deserialize)]
-struct Document<'a> {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document<'a> {
+    /// The channel that has the problem, if the reader cannot know it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    channel: Option<Cow<'a, str>>,
-    r#type: Cow<'a, str>,
-    title: Cow<'a, str>,
-    status: u16,
-    detail: String,
+    pub channel: Option<Cow<'a, str>>,
+    /// A URN.
+    pub r#type: Cow<'a, str>,
+    /// The meaning of the type.
+    pub title: Cow<'a, str>,
+    /// The HTTP status.
+    pub status: u16,
+    /// What was wrong, and what would be right.
+    pub detail: String,
+}
+
+impl Document<'static> {
+    /// Reads a problem that an object has written. Returns `None` if `json` is not one, or if its status is not that of
+    /// a failure.
+    pub fn parse(json: &str) -> Option<Self> {
+        let document: Self = serde_json::from_str(json).ok()?;
+        matches!(document.status, 400..=599).then_some(document)
+    }
+}
+
+/// Whether a request that has failed with `status` can succeed later.
+pub fn is_temporary(status: u16) -> bool {
+    matches!(status, 429 | 503)
 }
 
 impl Problem {
     /// The problem as JSON, on one line.
     pub fn to_json(&self) -> String {
-        self.document(None)
+        self.json_for(None)
     }
 
     /// The problem as the data of a notice in a stream of `channel`.
     pub fn to_notice(&self, channel: &str) -> String {
-        self.document(Some(channel))
+        self.json_for(Some(channel))
     }
 
-    fn document(&self, channel: Option<&str>) -> String {
+    /// The problem as a document.
+    pub fn document(&self) -> Document<'static> {
         let (status, kind, title) = self.kind();
-        let document = Document {
-            channel: channel.map(Cow::from),
+        Document {
+            channel: None,
             r#type: format!("{TYPE_PREFIX}{kind}").into(),
             title: title.into(),
             status,
             detail: self.to_string(),
+        }
+    }
+
+    fn json_for(&self, channel: Option<&str>) -> String {
+        let document = Document {
+            channel: channel.map(|channel| channel.to_owned().into()),
+            ..self.document()
         };
         // Strings and a number can always be serialized.
         serde_json::to_string(&document).unwrap_or_default()

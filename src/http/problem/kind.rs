@@ -1,7 +1,9 @@
 //! The kind of each problem: its status, its type, and what follows for the headers of the response.
 
 use super::Problem;
+use super::document::is_temporary;
 use crate::auth::Denied;
+use crate::http::channel_id::ListError;
 
 impl Problem {
     /// The status, the last part of the `type`, and the title. The test of `public/openapi.yaml` reads this function.
@@ -13,10 +15,21 @@ impl Problem {
             Self::MethodNotAllowed { .. } => (405, "method-not-allowed", "Method not allowed"),
             Self::Denied(Denied::Missing(_)) => (401, "missing-token", "Token missing"),
             Self::Denied(Denied::Invalid(_)) => (401, "invalid-token", "Invalid token"),
-            Self::Denied(Denied::Forbidden(_)) => (403, "forbidden", "Forbidden"),
+            Self::Denied(Denied::Forbidden(_) | Denied::ForbiddenChannel { .. }) => {
+                (403, "forbidden", "Forbidden")
+            }
             Self::TooManyPublishes { .. } => (429, "too-many-publishes", "Too many publishes"),
             Self::TooManyRequests { .. } => (429, "too-many-requests", "Too many requests"),
-            Self::InvalidChannelId => (400, "invalid-channel-id", "Invalid channel id"),
+            Self::InvalidChannelId
+            | Self::InvalidChannelIds(ListError::NotAnId | ListError::NotAnIdOfList { .. }) => {
+                (400, "invalid-channel-id", "Invalid channel id")
+            }
+            Self::InvalidChannelIds(
+                ListError::EmptyId { .. } | ListError::Repeated { .. } | ListError::TooMany { .. },
+            )
+            | Self::OneChannelOnly { .. } => {
+                (400, "invalid-channel-list", "Invalid list of channels")
+            }
             Self::InvalidEventType { .. } => (400, "invalid-event-type", "Invalid event type"),
             Self::InvalidQuery(_) => (400, "invalid-query", "Invalid query"),
             Self::InvalidIdempotencyKey { .. } | Self::DifferentIdempotencyKeys => {
@@ -57,7 +70,7 @@ impl Problem {
 
     /// Whether the same request can succeed later, so that a client should try again.
     pub fn is_temporary(&self) -> bool {
-        matches!(self.status(), 429 | 503)
+        is_temporary(self.status())
     }
 
     /// When to try again, as the value of `Retry-After` in seconds.

@@ -30,6 +30,11 @@ impl<'a> Authorized<'a> {
         Self { request, grant }
     }
 
+    /// The id of the channel.
+    pub(super) fn channel(&self) -> &str {
+        self.grant.channel()
+    }
+
     /// Opens a stream.
     pub async fn subscribe(&self) -> Result<Response, Failure> {
         let mut request = self.subscribe_request()?;

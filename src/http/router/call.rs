@@ -91,7 +91,7 @@ impl Authorized<'_> {
         if let Err(error) = &result {
             Level::Warn.log(|| {
                 Line::new("channel failed")
-                    .field("id", &self.request.channel)
+                    .field("id", self.channel())
                     .field("attempt", attempt)
                     .error(&error.message)
             });
@@ -107,9 +107,9 @@ impl Authorized<'_> {
         let request = &self.request;
         let max_open = request.settings.max_open_channels;
         let has_left = || request.request.signal().aborted();
-        let passed = gate::pass(&request.channel, max_open, has_left).await?;
+        let passed = gate::pass(self.channel(), max_open, has_left).await?;
         let result = call.send(request.env, &self.grant).await;
-        gate::leave(&request.channel, passed);
+        gate::leave(self.channel(), passed);
         Ok(result?)
     }
 }

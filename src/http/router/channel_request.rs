@@ -1,4 +1,4 @@
-//! A request to a channel, and its authorization.
+//! A request to one or several channels, and its authorization.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use wasm_bindgen::JsValue;
@@ -6,7 +6,8 @@ use web_sys::Request;
 use worker::Env;
 
 use super::authorized::Authorized;
-use crate::auth::{Denied, Grant, Permission};
+use super::several::AuthorizedForAll;
+use crate::auth::{Denied, Permission};
 use crate::http::credentials::{self, Credentials};
 use crate::http::problem::Problem;
 use crate::http::query;
@@ -15,10 +16,9 @@ use crate::http::response::Responder;
 use crate::isolate::clock::now;
 use crate::settings::Settings;
 
-/// A request to a channel.
+/// A request to one or several channels.
+#[derive(Clone, Copy)]
 pub struct ChannelRequest<'a> {
-    /// The id of the channel.
-    pub channel: String,
     /// The request.
     pub request: &'a Request,
     /// The query of its URL.
@@ -34,24 +34,66 @@ pub struct ChannelRequest<'a> {
 }
 
 impl<'a> ChannelRequest<'a> {
-    /// Counts the request for the limits of its address, and checks that it has `permission`. Before this, the Worker
-    /// does nothing that is expensive, and calls no object.
-    pub async fn authorize(self, permission: Permission) -> Result<Authorized<'a>, Problem> {
+    /// Counts the request for the limits of its address, and checks that it has `permission` on `channel`. Before this,
+    /// the Worker does nothing that is expensive, and calls no object.
+    pub async fn authorize(
+        self,
+        permission: Permission,
+        channel: &str,
+    ) -> Result<Authorized<'a>, Problem> {
+        self.check_rate(permission).await?;
+        let access = &self.settings.access;
+        let grant = match access.grant_without_token(permission, channel) {
+            Some(grant) => grant,
+            None => {
+                let ask =
+                    async |token: &str| access.grant(permission, channel, Some(token), now).await;
+                self.ask_with_each_token(permission, ask).await?
+            }
+        };
+        Ok(Authorized::new(self, grant))
+    }
+
+    /// Like [`authorize`](Self::authorize), for a request that needs `permission` on all of `channels`. The request is
+    /// counted once.
+    pub async fn authorize_all(
+        self,
+        permission: Permission,
+        channels: &[String],
+    ) -> Result<AuthorizedForAll<'a>, Problem> {
+        self.check_rate(permission).await?;
+        let access = &self.settings.access;
+        let without_token = channels
+            .iter()
+            .map(|channel| access.grant_without_token(permission, channel));
+        let grants = match without_token.collect() {
+            Some(grants) => grants,
+            None => {
+                let ask = async |token: &str| {
+                    access
+                        .grant_all(permission, channels, Some(token), now)
+                        .await
+                };
+                self.ask_with_each_token(permission, ask).await?
+            }
+        };
+        Ok(AuthorizedForAll::new(self, grants))
+    }
+
+    async fn check_rate(&self, permission: Permission) -> Result<(), Problem> {
         let limit = match permission {
             Permission::Publish => PUBLISH_LIMIT,
             Permission::Subscribe => SUBSCRIBE_LIMIT,
         };
-        rate_limit::check(self.env, limit, self.request).await?;
-        let grant = self.grant(permission).await?;
-        Ok(Authorized::new(self, grant))
+        rate_limit::check(self.env, limit, self.request).await
     }
 
-    /// The grant of the first token that gives `permission`, if a token is needed.
-    async fn grant(&self, permission: Permission) -> Result<Grant, Problem> {
-        let access = &self.settings.access;
-        if let Some(grant) = access.grant_without_token(permission, &self.channel) {
-            return Ok(grant);
-        }
+    /// What `ask` grants for the first token of the request for which it grants something.
+    async fn ask_with_each_token<T>(
+        &self,
+        permission: Permission,
+        ask: impl AsyncFn(&str) -> Result<T, Denied>,
+    ) -> Result<T, Problem> {
         let credentials = Credentials {
             authorization: self.header("Authorization"),
             cookie: self.header("Cookie"),
@@ -60,14 +102,11 @@ impl<'a> ChannelRequest<'a> {
         let mut denied = None;
         for token in credentials.tokens(permission)? {
             let granted = match token {
-                Ok(token) => {
-                    let channel = &self.channel;
-                    access.grant(permission, channel, Some(&token), now).await
-                }
+                Ok(token) => ask(&token).await,
                 Err(error) => Err(error.into()),
             };
             match granted {
-                Ok(grant) => return Ok(grant),
+                Ok(granted) => return Ok(granted),
                 // The first token is the one that the client most likely means.
                 Err(error) => denied = denied.or(Some(error)),
             }
@@ -85,9 +124,9 @@ impl<'a> ChannelRequest<'a> {
         self.header("Sec-Fetch-Dest").as_deref() == Some("document")
     }
 
-    /// The URL of the console with this channel selected, and with the token of the request's URL.
-    pub fn console_url(&self) -> String {
-        let mut location = format!("/?channel={}", self.channel);
+    /// The URL of the console with `channel` selected, and with the token of the request's URL.
+    pub fn console_url(&self, channel: &str) -> String {
+        let mut location = format!("/?channel={channel}");
         let token = query::value(self.query, credentials::PARAMETER);
         if let Some(token) = token.ok().flatten() {
             location.push_str("&token=");

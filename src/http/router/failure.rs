@@ -73,12 +73,8 @@ impl Authorized<'_> {
 
     /// Where the channel's data is.
     pub(super) fn location(&self) -> Result<Location, Failure> {
-        let object = object::object_id(self.request.env, &self.request.channel)?;
-        Ok(Location::of(
-            self.request.env,
-            &self.request.channel,
-            object,
-        ))
+        let object = object::object_id(self.request.env, self.channel())?;
+        Ok(Location::of(self.request.env, self.channel(), object))
     }
 }
 

@@ -1,14 +1,15 @@
-//! The endpoints that publish, and that end a channel.
+//! The endpoints that publish to one channel, and that end it.
 
 use serde::Deserialize;
 use web_sys::Response;
 
 use super::authorized::Authorized;
 use super::call::Retry;
+use super::channel_request::ChannelRequest;
 use crate::http::idempotency_key;
 use crate::http::object::request::{ObjectRequest, PublishRequest};
 use crate::http::problem::Problem;
-use crate::http::publish::{self, AfterEvents};
+use crate::http::publish::{self, AfterEvents, Received};
 use crate::http::response::{self, Failure};
 use crate::isolate::clock::now;
 use crate::isolate::commit_log::{self, Progress};
@@ -24,31 +25,56 @@ struct Newest {
     ended: bool,
 }
 
+/// A publish whose request was read, and which can be sent to any number of channels. The memory of its events is
+/// counted until this is dropped, after the response.
+pub(super) struct Publish {
+    pub(super) received: Received,
+    pub(super) key: Option<String>,
+    after: AfterEvents,
+}
+
+impl Publish {
+    /// Reads the request. The memory is counted for `channel`.
+    pub(super) async fn read(
+        request: &ChannelRequest<'_>,
+        channel: &str,
+        after: AfterEvents,
+    ) -> Result<Self, Problem> {
+        let key = request.header(idempotency_key::HEADER);
+        let key = publish::idempotency_key(key, request.query)?;
+        let (query, settings) = (request.query, request.settings);
+        let received = publish::read(request.request, query, channel, settings, after).await?;
+        Ok(Self {
+            received,
+            key,
+            after,
+        })
+    }
+}
+
 impl Authorized<'_> {
     /// Publishes the events in the body, and ends the channel if `after` says so.
     pub async fn publish(&self, after: AfterEvents) -> Result<Response, Failure> {
-        let request = &self.request;
-        let key = request.header(idempotency_key::HEADER);
-        let key = publish::idempotency_key(key, request.query)?;
-        // The memory of the events is counted until `received` is dropped, after the response.
-        let received = publish::read(
-            request.request,
-            request.query,
-            &request.channel,
-            request.settings,
-            after,
-        )
-        .await?;
-        let batch = &received.batch;
+        let publish = Publish::read(&self.request, self.channel(), after).await?;
         // The token may have expired while the body was being read, so check it again.
         self.grant.check(now()).map_err(Problem::from)?;
-        let response = self.send_publish(&batch.wire, after, key).await?;
+        self.send_and_log_publish(&publish).await
+    }
+
+    /// Calls the object to publish the events, and logs them if that succeeds.
+    pub(super) async fn send_and_log_publish(
+        &self,
+        publish: &Publish,
+    ) -> Result<Response, Failure> {
+        let batch = &publish.received.batch;
+        let key = publish.key.clone();
+        let response = self.send_publish(&batch.wire, publish.after, key).await?;
         if Level::Debug.is_enabled()
             && response.status() == 200
             && !response::is_replayed(&response)
         {
             for payload in publish::payloads(batch) {
-                Level::Debug.log(|| Line::payload(&request.channel, &payload));
+                Level::Debug.log(|| Line::payload(self.channel(), &payload));
             }
         }
         Ok(response)
