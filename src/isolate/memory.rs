@@ -8,8 +8,9 @@
 //! [`Settings::body_room`](crate::settings::Settings::body_room). In the Worker, the bodies of one channel may take
 //! half of the space that all other bodies leave free: a single channel gets no more than a third of the room, two
 //! channels get a quarter each, and `n` channels get one part of `n + 2` each, so that two parts are left for the next
-//! channel. The objects' room is as large, so it has space for every body that the Worker has admitted. Logs may take
-//! the space that bodies leave of the limit of the whole instance, and are evicted when that space shrinks.
+//! channel. The objects' room is as large, so it has space for every body that the Worker has admitted. A body that the
+//! Worker sends to several objects at once is therefore counted in the Worker once for each of them. Logs may take the
+//! space that bodies leave of the limit of the whole instance, and are evicted when that space shrinks.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -225,6 +226,28 @@ mod tests {
             .collect();
         assert!(copies.iter().all(Option::is_some));
         assert!(memory.admit("other", 64, ROOM, Holder::Worker).is_some());
+    }
+
+    #[test]
+    fn objects_admit_every_copy_of_a_body_that_the_worker_has_counted() {
+        let memory = Rc::new(Memory::default());
+        let mut held = Vec::new();
+        let mut copies = 0;
+        for channel in ["a", "b", "c"] {
+            let mut admission = memory.admit(channel, BODY, ROOM, Holder::Worker).unwrap();
+            copies += 1;
+            while admission.grow_by_copy(BODY) {
+                copies += 1;
+            }
+            held.push(admission);
+        }
+        assert!(memory.in_worker.get() <= ROOM);
+        let in_objects: Vec<_> = (0..copies)
+            .map(|_| memory.admit("any", BODY, ROOM, Holder::Object))
+            .collect();
+        assert!(copies > 70 && in_objects.iter().all(Option::is_some));
+        drop(held);
+        assert_eq!(memory.in_worker.get(), 0);
     }
 
     #[test]
