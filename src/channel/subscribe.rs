@@ -44,7 +44,8 @@ impl Shared {
         if stopping::is_stopping() {
             return Err(Problem::Stopping.into());
         }
-        let wanted = Subscription::read(request.last_event_id.as_deref(), &request.query)?;
+        let wanted =
+            Subscription::read(self.id(), request.last_event_id.as_deref(), &request.query)?;
         let now = self.clock.now();
         let Some(start) = self.start_position(&wanted, now)? else {
             return Ok(match request.feed {

@@ -38,6 +38,16 @@ pub enum ChannelIds {
     Several(Vec<String>),
 }
 
+impl ChannelIds {
+    /// The ids, separated by commas.
+    pub fn joined(self) -> String {
+        match self {
+            Self::One(id) => id,
+            Self::Several(ids) => ids.join(","),
+        }
+    }
+}
+
 /// Why a segment of a path names no channels.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ListError {

@@ -19,11 +19,14 @@ use worker::Result;
 
 use self::client_stream::ClientStream;
 pub use self::client_stream::{open_streams, stop_all};
-pub use self::source::{Answer, FeedSource};
+pub use self::source::{Answer, Feed, FeedSource};
+use crate::http::problem::Problem;
+use crate::http::problem::document::Document;
 use crate::isolate::clock::now;
 use crate::isolate::exclusive::Exclusive;
 use crate::isolate::random::random_between;
-use sse_hub::held::{Action, FeedAnswer, FeedNumber, HeldFeed, HeldLimits, HeldStream};
+use sse_hub::held::{Action, FeedAnswer, FeedNumber, HeldChannel, HeldLimits, HeldStream};
+use sse_hub::sse::{EventId, Positions};
 use sse_hub::{FeedMessage, Millis};
 
 /// A stream that the Worker holds.
@@ -37,30 +40,81 @@ struct Held {
     timer_at: Cell<Millis>,
 }
 
-/// Opens a stream for a client, to whose request `context` belongs. Its feed is open: `socket`. Returns the body of the
-/// response.
-pub fn open(
+/// Opens a stream of one channel for a client, to whose request `context` belongs. The feed is open: `socket`, which
+/// continues after `start`. Returns the body of the response.
+pub fn open_one(
     source: FeedSource,
-    feed: HeldFeed,
     socket: &WebSocket,
+    start: EventId,
     limits: HeldLimits,
     context: &JsValue,
 ) -> Result<ReadableStream> {
-    let seed = u64::from(random_between(1, u32::MAX));
-    let (stream, actions) = HeldStream::new(feed, limits, seed, now());
+    let unavailable = source.unavailable().to_json();
+    let channel = source.channel().to_owned();
+    let opening = HeldStream::of_one(&channel, start, unavailable, limits, seed(), now());
+    open(vec![source], vec![(0, socket)], opening, context)
+}
+
+/// Opens a stream of several channels. `feeds` has what their objects have answered, and `positions` where the stream
+/// continues, both in the order of the channels. Returns the body of the response.
+pub fn open_several(
+    feeds: Vec<(FeedSource, std::result::Result<Feed, Document<'static>>)>,
+    positions: Positions,
+    limits: HeldLimits,
+    context: &JsValue,
+) -> Result<ReadableStream> {
+    let mut sockets = Vec::new();
+    let channels = feeds
+        .iter()
+        .enumerate()
+        .map(|(number, (source, feed))| HeldChannel {
+            id: source.channel().to_owned(),
+            unavailable: source.unavailable().to_json(),
+            answer: match feed {
+                Ok(Feed::Opened(socket, start)) => {
+                    sockets.push((number, socket));
+                    FeedAnswer::Opened(*start)
+                }
+                Ok(Feed::Ended(last)) => FeedAnswer::Ended(*last),
+                Err(problem) => FeedAnswer::Failed(problem.to_json()),
+            },
+        });
+    let channels = channels.collect();
+    let sockets = sockets
+        .into_iter()
+        .map(|(number, socket)| (number, socket.clone()));
+    let sockets: Vec<_> = sockets.collect();
+    let opening = HeldStream::of_several(channels, positions, limits, seed(), now());
+    let sources = feeds.into_iter().map(|(source, _)| source).collect();
+    let sockets = sockets.iter().map(|(number, socket)| (*number, socket));
+    open(sources, sockets.collect(), opening, context)
+}
+
+fn open(
+    sources: Vec<FeedSource>,
+    sockets: Vec<(FeedNumber, &WebSocket)>,
+    (stream, actions): (HeldStream, Vec<Action>),
+    context: &JsValue,
+) -> Result<ReadableStream> {
     let (number, client) = callbacks::new_client_stream(context)?;
     let body = client.body();
     let held = Rc::new(Held {
         number,
         stream: Exclusive::new(stream),
         client,
-        sources: vec![source],
+        sources,
         timer_at: Cell::new(Millis::MAX),
     });
     callbacks::register(&held);
-    held.client.attach(0, socket)?;
+    for (number, socket) in sockets {
+        held.client.attach(js(number), socket)?;
+    }
     held.perform(actions, None);
     Ok(body)
+}
+
+fn seed() -> u64 {
+    u64::from(random_between(1, u32::MAX))
 }
 
 impl Held {
@@ -129,24 +183,26 @@ impl Held {
         }
     }
 
-    fn note_answer(self: &Rc<Self>, feed: FeedNumber, answer: std::result::Result<Answer, String>) {
+    fn note_answer(
+        self: &Rc<Self>,
+        number: FeedNumber,
+        answer: std::result::Result<Feed, Document<'static>>,
+    ) {
         let has_ended = self.stream.with(|stream| stream.has_ended());
         let answer = match answer {
-            Ok(answer) if has_ended != Some(false) => {
+            Ok(feed) if has_ended != Some(false) => {
                 // The client has gone meanwhile.
-                answer.discard();
+                feed.discard();
                 return;
             }
-            Ok(Answer::Feed(socket, start)) => match self.client.attach(js(feed), &socket) {
+            Ok(Feed::Opened(socket, start)) => match self.client.attach(js(number), &socket) {
                 Ok(()) => FeedAnswer::Opened(start),
-                // The feed has broken already.
-                Err(_) => return,
+                Err(_) => FeedAnswer::Failed(Problem::ChannelUnavailable.to_json()),
             },
-            Ok(Answer::Ended(last)) => FeedAnswer::Ended(last),
-            Ok(Answer::Response(_)) => return,
-            Err(problem) => FeedAnswer::Failed(problem),
+            Ok(Feed::Ended(last)) => FeedAnswer::Ended(last),
+            Err(problem) => FeedAnswer::Failed(problem.to_json()),
         };
-        self.change(|stream, now| stream.note_answer(feed, answer, now));
+        self.change(|stream, now| stream.note_answer(number, answer, now));
     }
 
     /// Sets the timer for what is due next. A timeout that is set for an earlier time stays: its callback sets the next

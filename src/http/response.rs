@@ -8,16 +8,18 @@ use web_sys::{ReadableStream, Request, Response, ResponseInit};
 use worker::{Headers, ResponseBuilder, Result, WebSocket};
 
 use self::template::Template;
+use crate::http::channel_id::{self, ChannelIds};
 use crate::http::cors::{self, Cors};
 use crate::http::media_type::accepts_stream;
 use crate::http::method::Method;
 use crate::http::problem::Problem;
+use crate::http::problem::document::{Document, is_temporary};
 use crate::http::publish::several::{self, Outcome};
 use crate::http::route::{ChannelEndpoint, Endpoint, Route};
-use crate::http::{channel_id, url};
+use crate::http::url;
 use crate::isolate::random::random_between;
 use crate::settings::Settings;
-use sse_hub::sse::{self, EventId};
+use sse_hub::sse::{self, EventId, MAX_CHANNELS};
 
 /// How long a browser may keep the response to a preflight request, in seconds. Browsers limit it to 2 hours or less.
 const PREFLIGHT_MAX_AGE: &str = "7200";
@@ -39,6 +41,9 @@ pub enum Failure {
 
 /// The header of a response that repeats the receipt of an earlier publish.
 pub const REPLAYED_HEADER: &str = "Idempotency-Replayed";
+
+/// The value of `Retry-After` of a stream of which no channel could be opened, in seconds.
+const RETRY_AFTER: &str = "5";
 
 /// The header with the position of a feed, which only a Worker reads.
 pub const POSITION_HEADER: &str = "Sse-Broadcaster-Position";
@@ -214,6 +219,11 @@ impl Responder {
                 retry_after,
             } => (*status, retry_after),
         };
+        self.document(status, retry_after.as_deref(), &answer.json)
+    }
+
+    /// The document `json`, which describes a problem. `retry_after` is the value of that header.
+    fn document(&self, status: u16, retry_after: Option<&str>, json: &str) -> Result<Response> {
         let mut builder = self
             .builder("application/problem+json")?
             .with_status(status)
@@ -221,7 +231,25 @@ impl Responder {
         if let Some(seconds) = retry_after {
             builder = builder.with_header("Retry-After", seconds)?;
         }
-        Ok(builder.fixed(line(&answer.json).into_bytes()).into())
+        Ok(builder.fixed(line(json).into_bytes()).into())
+    }
+
+    /// The problems of a stream of which no channel could be opened. `is_stream` says that the client reads streams; as
+    /// for [`problem`](Self::problem), it gets a stream if one of the problems is temporary.
+    pub fn problems(&self, problems: &[Document], is_stream: bool) -> Result<Response> {
+        let temporary = problems.iter().find(|it| is_temporary(it.status));
+        if temporary.is_some() && is_stream {
+            let notices = problems.iter().map(|it| sse::error_notice(&it.to_json()));
+            let retry = sse::retry_field(random_between(5_000, 15_000));
+            let stream = retry + &notices.collect::<String>();
+            let init = self.init(Template::EventStream)?;
+            return Ok(Response::new_with_opt_str_and_init(Some(&stream), &init)?);
+        }
+        let Some(problem) = temporary.or(problems.first()) else {
+            return self.problem(&Problem::Internal, None);
+        };
+        let retry_after = temporary.map(|_| RETRY_AFTER);
+        self.document(problem.status, retry_after, &problem.to_json())
     }
 }
 
@@ -241,17 +269,26 @@ pub fn is_replayed(response: &Response) -> bool {
 }
 
 /// Returns the channel whose stream `request` asks for, if it does and its client reads streams.
+///
+/// If it asks for several channels, returns their list as the client has written it.
 pub fn wanted_stream(request: &Request) -> Option<String> {
-    let accept = request.headers().get("Accept").ok().flatten()?;
-    if request.method() != Method::Get.name() || !accepts_stream(&accept) {
+    if request.method() != Method::Get.name() || !reads_streams(request) {
         return None;
     }
     match Route::of(url::path_of(&request.url())) {
         Route::Api { path, id } if path.endpoint(Method::Get) == Some(SUBSCRIBE) => {
-            channel_id::parse(id?)
+            channel_id::parse_list(id?, MAX_CHANNELS)
+                .ok()
+                .map(ChannelIds::joined)
         }
         _ => None,
     }
+}
+
+/// Whether the client of `request` reads streams.
+pub fn reads_streams(request: &Request) -> bool {
+    let accept = request.headers().get("Accept").ok().flatten();
+    accept.as_deref().is_some_and(accepts_stream)
 }
 
 const SUBSCRIBE: Endpoint = Endpoint::Channel(ChannelEndpoint::Subscribe);

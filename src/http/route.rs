@@ -53,13 +53,10 @@ impl ChannelEndpoint {
     /// The endpoint for a path that names several channels; `None` if this endpoint takes one channel.
     pub fn of_list(self) -> Option<ListEndpoint> {
         match self {
+            Self::Subscribe => Some(ListEndpoint::Subscribe),
+            Self::CheckSubscribe => Some(ListEndpoint::CheckSubscribe),
             Self::Publish => Some(ListEndpoint::Publish),
-            Self::Subscribe
-            | Self::CheckSubscribe
-            | Self::DeleteChannel
-            | Self::EndChannel
-            | Self::ReadEvents
-            | Self::ReadStats => None,
+            Self::DeleteChannel | Self::EndChannel | Self::ReadEvents | Self::ReadStats => None,
         }
     }
 
@@ -75,6 +72,10 @@ impl ChannelEndpoint {
 /// What can be done with several channels in one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListEndpoint {
+    /// Opens a stream of all channels.
+    Subscribe,
+    /// Gives the status and the headers of a stream of all channels without opening one.
+    CheckSubscribe,
     /// Publishes the same events to each channel.
     Publish,
 }

@@ -3,6 +3,7 @@
 //! - `channel_request`: a request to a channel, and its authorization
 //! - `authorized`: a request that is authorized for one channel, and the endpoints that read
 //! - `several`: a request that is authorized for several channels, and the endpoint that publishes to them
+//! - `subscribe`, `subscribe_several`: the endpoints that open streams
 //! - `publish`: the endpoints that publish and end a channel
 //! - `delete`: the endpoint that deletes a channel
 //! - `call`: calls to the channel's object, with retries
@@ -15,6 +16,8 @@ mod delete;
 mod failure;
 mod publish;
 mod several;
+mod subscribe;
+mod subscribe_several;
 
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
@@ -112,11 +115,17 @@ async fn answer_for_channels(
         let count = channels.len();
         return Err(Problem::OneChannelOnly { count }.into());
     };
+    if endpoint == ChannelEndpoint::Subscribe && request.is_navigation() {
+        let console = request.console_url(&channels.join(","));
+        return Ok(request.responder.redirect(&console)?);
+    }
     let _change = endpoint.changes_channel().then(ChangeInFlight::begin);
     let authorized = request
         .authorize_all(endpoint.permission(), channels)
         .await?;
     match endpoint_of_list {
+        ListEndpoint::Subscribe => authorized.subscribe().await,
+        ListEndpoint::CheckSubscribe => authorized.check_subscribe().await,
         ListEndpoint::Publish => authorized.publish().await,
     }
 }

@@ -3,6 +3,7 @@
 use crate::http::problem::Problem;
 use crate::http::query;
 use sse_hub::ReplayFrom;
+use sse_hub::sse::{CombinedId, EventId};
 
 /// The header that a client sends when it reconnects.
 pub const LAST_EVENT_ID_HEADER: &str = "Last-Event-ID";
@@ -25,25 +26,98 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Reads the header `Last-Event-ID` and the query. Fails with [`Problem::InvalidQuery`]. An id that cannot be read
-    /// counts as unknown and is not an error, because a browser would stop reconnecting after an error.
-    pub fn read(last_event_id: Option<&str>, query: &str) -> Result<Self, Problem> {
+    /// Reads the header `Last-Event-ID` and the query, for a stream of `channel`. Fails with
+    /// [`Problem::InvalidQuery`]. An id that cannot be read counts as unknown and is not an error, because a browser
+    /// would stop reconnecting after an error.
+    pub fn read(channel: &str, last_event_id: Option<&str>, query: &str) -> Result<Self, Problem> {
+        let Parameters { history, catch_up } = Parameters::read(query)?;
+        let since = match (GivenId::find(last_event_id, query), history) {
+            (Some(id), _) => id.position_in(channel),
+            (None, Some(events)) => ReplayFrom::Last(events),
+            (None, None) => ReplayFrom::Now,
+        };
+        Ok(Self { since, catch_up })
+    }
+}
+
+/// The parameters of `GET /channels/{id}` beside those with an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    /// `history`: how many events before the next one the stream starts.
+    pub history: Option<u64>,
+    /// `catch_up`.
+    pub catch_up: bool,
+}
+
+impl Parameters {
+    /// Reads the query. Fails with [`Problem::InvalidQuery`].
+    pub fn read(query: &str) -> Result<Self, Problem> {
         let history = query::number(query, "history", 0, u64::MAX)?;
         let catch_up = query::number(query, "catch_up", 0, 1)?;
-        let in_header = last_event_id.filter(|id| !id.is_empty()).map(after);
+        Ok(Self {
+            history,
+            catch_up: catch_up == Some(1),
+        })
+    }
+
+    /// The query that has these parameters.
+    pub fn to_query(self) -> String {
+        let history = self.history.map(|events| format!("history={events}"));
+        let catch_up = self.catch_up.then(|| "catch_up=1".to_owned());
+        let parameters: Vec<String> = history.into_iter().chain(catch_up).collect();
+        parameters.join("&")
+    }
+}
+
+/// The id after which a client wants to continue.
+#[derive(Clone, Debug)]
+pub enum GivenId {
+    /// The id of a stream of several channels.
+    Combined(CombinedId),
+    /// The id of a stream of one channel.
+    Plain(EventId),
+    /// A text that is no id.
+    Unknown,
+}
+
+impl GivenId {
+    /// Finds the id in the header `Last-Event-ID`, or else in the query.
+    pub fn find(last_event_id: Option<&str>, query: &str) -> Option<Self> {
+        let in_header = last_event_id.filter(|id| !id.is_empty()).map(Self::parse);
         let in_query = || {
             let appended = last_id(query, &APPENDED_IDS);
             appended.or_else(|| last_id(query, &[LAST_EVENT_ID]))
         };
-        let since = match (in_header.or_else(in_query), history) {
-            (Some(since), _) => since,
-            (None, Some(events)) => ReplayFrom::Last(events),
-            (None, None) => ReplayFrom::Now,
-        };
-        Ok(Self {
-            since,
-            catch_up: catch_up == Some(1),
-        })
+        in_header.or_else(in_query)
+    }
+
+    fn parse(text: &str) -> Self {
+        let plain = || text.parse().map(Self::Plain);
+        let combined = || text.parse().map(Self::Combined);
+        plain().or_else(|_| combined()).unwrap_or(Self::Unknown)
+    }
+
+    /// The id for the object of `channel`, in a stream of several channels. `None` if the stream starts at the next event
+    /// of the channel.
+    pub fn text_for(&self, channel: &str) -> Option<String> {
+        match self {
+            Self::Combined(id) => id.position(channel).map(|id| id.to_string()),
+            Self::Plain(id) => Some(id.to_string()),
+            // No id has this form.
+            Self::Unknown => Some("unknown".to_owned()),
+        }
+    }
+
+    /// Where a stream of `channel` starts. A channel that a combined id does not have is new in the client's list, and
+    /// starts at the next event.
+    fn position_in(&self, channel: &str) -> ReplayFrom {
+        match self {
+            Self::Combined(id) => id
+                .position(channel)
+                .map_or(ReplayFrom::Now, ReplayFrom::After),
+            Self::Plain(id) => ReplayFrom::After(*id),
+            Self::Unknown => ReplayFrom::Unknown,
+        }
     }
 }
 
@@ -67,7 +141,11 @@ impl EventsQuery {
     pub fn read(query: &str) -> Result<Self, Problem> {
         let limit = query::number(query, "limit", 1, MAX_PAGE_EVENTS)?.unwrap_or(PAGE_EVENTS);
         Ok(Self {
-            since: last_id(query, &["after"]).unwrap_or(ReplayFrom::Oldest),
+            since: match last_id(query, &["after"]) {
+                Some(GivenId::Plain(id)) => ReplayFrom::After(id),
+                Some(GivenId::Combined(_) | GivenId::Unknown) => ReplayFrom::Unknown,
+                None => ReplayFrom::Oldest,
+            },
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
         })
     }
@@ -75,14 +153,10 @@ impl EventsQuery {
 
 /// The id in the parameters that have one of `names`. An empty id counts as none. If there are several, the last one
 /// counts, because clients append the newest one.
-fn last_id(query: &str, names: &[&str]) -> Option<ReplayFrom> {
+fn last_id(query: &str, names: &[&str]) -> Option<GivenId> {
     let ids = query::values(query, names).filter(|id| id.as_deref() != Some(""));
     let id = ids.last()?;
-    Some(id.as_deref().map_or(ReplayFrom::Unknown, after))
-}
-
-fn after(id: &str) -> ReplayFrom {
-    id.parse().map_or(ReplayFrom::Unknown, ReplayFrom::After)
+    Some(id.as_deref().map_or(GivenId::Unknown, GivenId::parse))
 }
 
 #[cfg(test)]
@@ -91,12 +165,11 @@ mod proptests;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sse_hub::sse::EventId;
 
     const ID: &str = "38G3E9VRB4D2P-8";
 
     fn since(header: Option<&str>, query: &str) -> ReplayFrom {
-        Subscription::read(header, query).unwrap().since
+        Subscription::read("foo", header, query).unwrap().since
     }
 
     #[test]
@@ -168,10 +241,18 @@ mod tests {
 
     #[test]
     fn all_other_parameters_are_checked() {
-        assert!(Subscription::read(None, "catch_up=1").unwrap().catch_up);
-        assert!(!Subscription::read(None, "catch_up=0").unwrap().catch_up);
+        assert!(
+            Subscription::read("foo", None, "catch_up=1")
+                .unwrap()
+                .catch_up
+        );
+        assert!(
+            !Subscription::read("foo", None, "catch_up=0")
+                .unwrap()
+                .catch_up
+        );
         for bad in ["history=-1", "history=+", "catch_up=yes", "catch_up=2"] {
-            assert!(Subscription::read(Some(ID), bad).is_err(), "{bad}");
+            assert!(Subscription::read("foo", Some(ID), bad).is_err(), "{bad}");
         }
         for bad in ["limit=0", "limit=1001", "limit=+", "limit=1&limit=2"] {
             assert!(EventsQuery::read(bad).is_err(), "{bad}");
@@ -180,9 +261,9 @@ mod tests {
 
     #[test]
     fn an_empty_parameter_counts_as_none() {
-        let plain = Subscription::read(None, "").unwrap();
+        let plain = Subscription::read("foo", None, "").unwrap();
         for query in ["history=", "history", "catch_up=", "lastEventId=&history="] {
-            assert_eq!(Subscription::read(None, query).as_ref(), Ok(&plain));
+            assert_eq!(Subscription::read("foo", None, query).as_ref(), Ok(&plain));
         }
         assert_eq!(since(None, "last_event_id=&history=5"), ReplayFrom::Last(5));
         for query in ["", "limit=", "limit", "after=&limit="] {

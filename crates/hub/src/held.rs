@@ -5,28 +5,32 @@
 //! - `jitter`: random numbers
 //! - `backoff`: when a feed that has broken is opened again
 //! - `feed`: the state of one feed
-//! - [`HeldStream`]: the stream, in several files: `liveness` (heartbeats, pings, the end of streams that stall or
-//!   expire) and `reopening`
+//! - `merge`: joins the feeds of several channels
+//! - [`HeldStream`]: the stream, in several files: `frames`, `liveness` (heartbeats, pings, the end of streams that stall
+//!   or expire) and `reopening`
 //!
 //! The module is pure, like the rest of the crate. The caller owns the WebSockets, the client's stream and a timer.
 
 mod action;
 mod backoff;
 mod feed;
+mod frames;
 mod jitter;
 mod liveness;
+mod merge;
 mod reopening;
 
 pub use self::action::{Action, FeedNumber};
-use self::feed::Link;
-pub use self::feed::{FeedAnswer, HeldFeed};
+pub use self::feed::FeedAnswer;
+use self::feed::{HeldFeed, Link};
 use self::jitter::Jitter;
 use self::liveness::HeldLiveness;
+use self::merge::Merge;
 use crate::Millis;
-use crate::feed::{FeedClose, FeedMessage, FrameHeader};
-use crate::sse;
+use crate::feed::{FeedClose, FeedMessage};
+use crate::sse::{self, EventId, Positions};
 
-/// The range of the random `retry:` of a stream that opens, in milliseconds.
+/// The range of the random `retry:` of a stream that opens, or that ends because the server stops, in milliseconds.
 pub const RETRY_MS: (u32, u32) = (2_000, 4_000);
 
 /// The range of the random `retry:` of a stream that ends although its channels go on, in milliseconds.
@@ -47,10 +51,23 @@ pub struct HeldLimits {
     pub expires: Option<Millis>,
 }
 
+/// A channel of a stream that is about to open.
+#[derive(Clone, Debug)]
+pub struct HeldChannel {
+    /// Its id.
+    pub id: String,
+    /// What its object has answered.
+    pub answer: FeedAnswer,
+    /// The data of the `hub.error` notice if the object cannot be reached later.
+    pub unavailable: String,
+}
+
 /// A stream that a Worker holds.
 #[derive(Debug)]
 pub struct HeldStream {
     feeds: Vec<HeldFeed>,
+    /// The state of a stream of several channels.
+    merge: Option<Merge>,
     limits: HeldLimits,
     liveness: HeldLiveness,
     jitter: Jitter,
@@ -59,12 +76,52 @@ pub struct HeldStream {
 }
 
 impl HeldStream {
-    /// A stream of the channel whose feed is `feed`. The actions write the first bytes of the stream. `seed` is random.
-    pub fn new(feed: HeldFeed, limits: HeldLimits, seed: u64, now: Millis) -> (Self, Vec<Action>) {
+    /// A stream of one channel, whose feed is open and continues after `start`. The actions write the first bytes of the
+    /// stream. `unavailable` is as in [`HeldChannel`], and `seed` is random.
+    pub fn of_one(
+        channel: &str,
+        start: EventId,
+        unavailable: String,
+        limits: HeldLimits,
+        seed: u64,
+        now: Millis,
+    ) -> (Self, Vec<Action>) {
+        let feed = HeldFeed::new(channel, Some(start), unavailable);
+        Self::new(vec![feed], None, limits, seed, now)
+    }
+
+    /// A stream of several channels that continues after `positions`, which has the channels in the same order. The
+    /// actions write the first bytes of the stream. `seed` is random.
+    pub fn of_several(
+        channels: Vec<HeldChannel>,
+        positions: Positions,
+        limits: HeldLimits,
+        seed: u64,
+        now: Millis,
+    ) -> (Self, Vec<Action>) {
+        let merge = Merge::new(positions);
+        let feeds = channels
+            .iter()
+            .map(|channel| HeldFeed::new(&channel.id, None, channel.unavailable.clone()));
+        let (mut stream, mut actions) = Self::new(feeds.collect(), Some(merge), limits, seed, now);
+        for (number, channel) in channels.into_iter().enumerate() {
+            stream.begin(number, channel.answer, now, &mut actions);
+        }
+        (stream, actions)
+    }
+
+    fn new(
+        feeds: Vec<HeldFeed>,
+        merge: Option<Merge>,
+        limits: HeldLimits,
+        seed: u64,
+        now: Millis,
+    ) -> (Self, Vec<Action>) {
         let mut jitter = Jitter::new(seed);
         let retry = sse::retry_field(jitter.between(RETRY_MS));
         let stream = Self {
-            feeds: vec![feed],
+            feeds,
+            merge,
             liveness: HeldLiveness::new(&limits, &mut jitter, now),
             limits,
             jitter,
@@ -77,33 +134,6 @@ impl HeldStream {
     /// Whether the client's stream has ended. After that, no call does anything.
     pub fn has_ended(&self) -> bool {
         self.has_ended
-    }
-
-    /// Notes a frame with `bytes` bytes of the event stream.
-    pub fn note_frame(
-        &mut self,
-        number: FeedNumber,
-        header: FrameHeader,
-        bytes: usize,
-        now: Millis,
-    ) -> Vec<Action> {
-        let Some(feed) = self.open_feed(number) else {
-            return Vec::new();
-        };
-        let mut actions = vec![Action::PassOn];
-        if let Some(held) = feed.note_frame(header, bytes) {
-            actions.push(Action::Send(number, FeedMessage::Holds(held)));
-        }
-        self.liveness.note_events(now);
-        self.count_message(&mut actions);
-        actions
-    }
-
-    /// Notes that the runtime has answered a ping in place of the object.
-    pub fn note_pong(&mut self, number: FeedNumber) {
-        if let Some(feed) = self.open_feed(number) {
-            feed.was_heard = true;
-        }
     }
 
     /// Notes whether the client has taken everything that was written to its stream. The caller asks the runtime before
@@ -135,7 +165,7 @@ impl HeldStream {
                 self.end_if_all_channels_have(&mut actions);
             }
             Some(FeedClose::Stalled) => self.end(&mut actions),
-            Some(FeedClose::Stopping) => self.end_with_retry(&mut actions),
+            Some(FeedClose::Stopping) => self.end_with_retry(RETRY_MS, &mut actions),
             Some(FeedClose::Unreadable | FeedClose::BadMessage) | None => {
                 self.note_broken(number, now, &mut actions);
             }
@@ -153,7 +183,7 @@ impl HeldStream {
     pub fn stop(&mut self) -> Vec<Action> {
         let mut actions = Vec::new();
         if !self.has_ended {
-            self.end_with_retry(&mut actions);
+            self.end_with_retry(RETRY_MS, &mut actions);
         }
         actions
     }
@@ -164,31 +194,26 @@ impl HeldStream {
         feed.filter(|feed| feed.is_open() && !self.has_ended)
     }
 
-    /// Whether the client was given a part of an event, but not all of it.
-    fn is_in_event(&self) -> bool {
-        self.feeds.iter().any(|feed| feed.in_event)
-    }
-
-    /// Counts a message that costs the request CPU time, and ends the stream if there were too many.
-    fn count_message(&mut self, actions: &mut Vec<Action>) {
-        self.messages = self.messages.saturating_add(1);
-        let is_over = |max| self.messages >= max;
-        if self.limits.max_messages.is_some_and(is_over) && !self.is_in_event() {
-            self.end_with_retry(actions);
+    /// Whether the client was given a part of a block, but not all of it.
+    fn is_in_block(&self) -> bool {
+        match &self.merge {
+            Some(merge) => merge.is_in_block(),
+            None => self.feeds.iter().any(|feed| feed.in_event),
         }
     }
 
     fn end_if_all_channels_have(&mut self, actions: &mut Vec<Action>) {
-        if self.feeds.iter().all(|feed| feed.link == Link::Ended) {
+        let is_empty = self.merge.as_ref().is_none_or(Merge::is_empty);
+        if is_empty && self.feeds.iter().all(|feed| feed.link == Link::Ended) {
             self.end(actions);
         }
     }
 
-    /// Ends the stream. Its client reconnects soon.
-    fn end_with_retry(&mut self, actions: &mut Vec<Action>) {
-        // In the middle of an event, the field would become a part of it.
-        if !self.is_in_event() {
-            let retry = sse::retry_field(self.jitter.between(SHORT_RETRY_MS));
+    /// Ends the stream. Its client reconnects after a random time in `range`, in milliseconds.
+    fn end_with_retry(&mut self, range: (u32, u32), actions: &mut Vec<Action>) {
+        // In the middle of a block, the field would become a part of it.
+        if !self.is_in_block() {
+            let retry = sse::retry_field(self.jitter.between(range));
             actions.push(Action::Write(retry.into_bytes()));
         }
         self.end(actions);

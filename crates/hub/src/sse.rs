@@ -8,7 +8,7 @@
 //! - [`check_type`]: which event types a publisher may use.
 //! - [`Notice`], [`Missing`], [`open_notice`], [`end_notice`], [`expired_notice`]: the events that the hub itself
 //!   sends.
-//! - [`opening`], [`continuation`], [`HEARTBEAT`], [`retry_field`], [`error_stream`]: the parts of a stream that are no events of the
+//! - [`opening`], [`continuation`], [`HEARTBEAT`], [`retry_field`], [`error_notice, error_stream`]: the parts of a stream that are no events of the
 //!   channel.
 //! - [`Positions`], [`CombinedId`]: the ids `<channel>/<epoch>-<seq>;<positions>` of streams of several channels.
 //! - [`IdRewriter`]: replaces the ids of one channel by combined ids, in the bytes of a feed.
@@ -34,4 +34,6 @@ pub(crate) use self::id::{with_id, without_id};
 pub use self::id_rewriter::IdRewriter;
 pub use self::notice::{Missing, Notice, end_notice, expired_notice, open_notice};
 pub use self::parse::{ParsedEvent, parse};
-pub use self::stream::{HEARTBEAT, MEDIA_TYPE, continuation, error_stream, opening, retry_field};
+pub use self::stream::{
+    HEARTBEAT, MEDIA_TYPE, continuation, error_notice, error_stream, opening, retry_field,
+};

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use js_sys::{ArrayBuffer, Object, Reflect};
+use js_sys::{ArrayBuffer, Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use worker::Result;
 
@@ -12,7 +12,7 @@ use super::Held;
 use super::client_stream::ClientStream;
 use crate::isolate::exclusive::Exclusive;
 use sse_hub::FeedMessage;
-use sse_hub::feed::FrameHeader;
+use sse_hub::feed::{FRAME_HEADER_BYTES, FrameHeader};
 use sse_hub::held::Action;
 
 thread_local! {
@@ -108,9 +108,21 @@ fn frame(
     if let Some(held) = find(number) {
         let header = FrameHeader::from_bits((u64::from(high) << 32) | u64::from(low));
         held.change_with_frame(is_taken, Some(&data), |stream, now| {
-            stream.note_frame(feed as usize, header, bytes as usize, now)
+            stream.note_frame(
+                feed as usize,
+                header,
+                bytes as usize,
+                || bytes_of(&data),
+                now,
+            )
         });
     }
+}
+
+/// The bytes of a frame without its header.
+fn bytes_of(data: &ArrayBuffer) -> Vec<u8> {
+    let header = u32::try_from(FRAME_HEADER_BYTES).unwrap_or_default();
+    Uint8Array::new_with_byte_offset(data, header).to_vec()
 }
 
 /// A text message of a feed: the runtime answers pings.

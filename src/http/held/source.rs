@@ -10,6 +10,7 @@ use crate::http::gate;
 use crate::http::object::Call;
 use crate::http::object::request::{FeedRequest, ObjectRequest, SubscribeRequest};
 use crate::http::problem::Problem;
+use crate::http::problem::document::Document;
 use crate::http::response::POSITION_HEADER;
 use sse_hub::sse::EventId;
 
@@ -19,12 +20,27 @@ extern "C" {
     fn discard(socket: &WebSocket);
 }
 
-/// How an object has answered the request for a feed.
-pub enum Answer {
+/// What an object has answered instead of a stream of its own.
+pub enum Feed {
     /// A feed that continues after this position.
-    Feed(WebSocket, EventId),
+    Opened(WebSocket, EventId),
     /// The channel has ended after this position, and the client has everything.
     Ended(EventId),
+}
+
+impl Feed {
+    /// Leaves the feed.
+    pub fn discard(self) {
+        if let Self::Opened(socket, _) = self {
+            discard(&socket);
+        }
+    }
+}
+
+/// How an object has answered the request for a feed.
+pub enum Answer {
+    /// The Worker is to hold the stream.
+    Feed(Feed),
     /// Anything else: a stream that the object holds, or a problem.
     Response(Response),
 }
@@ -38,25 +54,11 @@ impl Answer {
         };
         match (response.status(), position()) {
             (101, Some(start)) => match socket_of(&response) {
-                Some(socket) => Self::Feed(socket, start),
+                Some(socket) => Self::Feed(Feed::Opened(socket, start)),
                 None => Self::Response(response),
             },
-            (204, Some(last)) => Self::Ended(last),
+            (204, Some(last)) => Self::Feed(Feed::Ended(last)),
             _ => Self::Response(response),
-        }
-    }
-
-    /// Closes the feed, if the answer is one.
-    pub fn discard(self) {
-        match self {
-            Self::Feed(socket, _) => discard(&socket),
-            Self::Response(response) => {
-                // A stream that the object holds ends when nobody reads it.
-                if let Some(body) = response.body() {
-                    let _ = body.cancel();
-                }
-            }
-            Self::Ended(_) => {}
         }
     }
 }
@@ -79,14 +81,18 @@ pub struct FeedSource {
 }
 
 impl FeedSource {
-    /// The data of the `hub.error` notice if the object cannot be reached.
-    pub fn unavailable(&self) -> String {
-        Problem::ChannelUnavailable.to_notice(self.grant.channel())
+    /// The channel.
+    pub fn channel(&self) -> &str {
+        self.grant.channel()
     }
 
-    /// Asks for a feed that continues after `position`, or for one that starts as the client has asked. Fails with the
-    /// data of a `hub.error` notice.
-    pub async fn ask_again(&self, position: Option<EventId>) -> Result<Answer, String> {
+    /// The problem if the object cannot be reached.
+    pub fn unavailable(&self) -> Document<'static> {
+        Problem::ChannelUnavailable.document_for(Some(self.channel()))
+    }
+
+    /// Asks for a feed that continues after `position`, or for one that starts as the client has asked.
+    pub async fn ask_again(&self, position: Option<EventId>) -> Result<Feed, Document<'static>> {
         let mut request = self.request.clone();
         // The object describes a problem as JSON, which goes into the notice.
         request.accept = None;
@@ -97,41 +103,46 @@ impl FeedSource {
         if let Some(position) = position {
             request.last_event_id = Some(position.to_string());
         }
-        let answer = self.send(ObjectRequest::Subscribe(request)).await?;
-        let Answer::Response(response) = answer else {
-            return Ok(answer);
-        };
-        Err(self.problem_in(response).await)
+        let response = self.send(ObjectRequest::Subscribe(request)).await?;
+        self.feed_in(response).await
     }
 
-    async fn send(&self, request: ObjectRequest<'_>) -> Result<Answer, String> {
-        let channel = self.grant.channel();
+    async fn send(&self, request: ObjectRequest<'_>) -> Result<Response, Document<'static>> {
+        let channel = self.channel();
         let passed = gate::pass(channel, self.max_open_channels, || false).await;
-        let passed = passed.map_err(|problem| problem.to_notice(channel))?;
+        let passed = passed.map_err(|problem| problem.document_for(Some(channel)))?;
         let result = match Call::new(&self.grant, request, None, None) {
             Ok(call) => call.send(&self.env, &self.grant).await,
             Err(error) => Err(error),
         };
         gate::leave(channel, passed);
         match result {
-            Ok(Ok(response)) => Ok(Answer::of(response)),
+            Ok(Ok(response)) => Ok(response),
             Ok(Err(_)) | Err(_) => Err(self.unavailable()),
         }
     }
 
-    /// The data of the notice that describes the problem in the object's response.
-    async fn problem_in(&self, response: Response) -> String {
+    /// Reads the response of the object to a request that requires a feed.
+    pub async fn feed_in(&self, response: Response) -> Result<Feed, Document<'static>> {
+        let response = match Answer::of(response) {
+            Answer::Feed(feed) => return Ok(feed),
+            Answer::Response(response) => response,
+        };
         if response.ok() {
-            // A stream that the object holds is of no use here.
-            Answer::Response(response).discard();
-            return self.unavailable();
+            // An object of another version holds the stream, which is of no use here. It ends when nobody reads it.
+            if let Some(body) = response.body() {
+                let _ = body.cancel();
+            }
+            return Err(self.unavailable());
         }
         let text = worker::Response::from(response).text().await;
-        let problem = text.unwrap_or_default();
-        match problem.trim_end().strip_prefix('{') {
-            // The id of a channel has no character that JSON escapes.
-            Some(members) => format!("{{\"channel\":\"{}\",{members}", self.grant.channel()),
-            None => self.unavailable(),
-        }
+        let problem = text.ok().as_deref().and_then(Document::parse);
+        Err(problem.map_or_else(
+            || self.unavailable(),
+            |problem| Document {
+                channel: Some(self.channel().to_owned().into()),
+                ..problem
+            },
+        ))
     }
 }

@@ -35,6 +35,14 @@ impl Document<'static> {
     }
 }
 
+impl Document<'_> {
+    /// The document as JSON, on one line.
+    pub fn to_json(&self) -> String {
+        // Strings and a number can always be serialized.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
 /// Whether a request that has failed with `status` can succeed later.
 pub fn is_temporary(status: u16) -> bool {
     matches!(status, 429 | 503)
@@ -63,13 +71,16 @@ impl Problem {
         }
     }
 
-    fn json_for(&self, channel: Option<&str>) -> String {
-        let document = Document {
+    /// The problem of a channel as a document.
+    pub fn document_for(&self, channel: Option<&str>) -> Document<'static> {
+        Document {
             channel: channel.map(|channel| channel.to_owned().into()),
             ..self.document()
-        };
-        // Strings and a number can always be serialized.
-        serde_json::to_string(&document).unwrap_or_default()
+        }
+    }
+
+    fn json_for(&self, channel: Option<&str>) -> String {
+        self.document_for(channel).to_json()
     }
 }
 

@@ -17,13 +17,13 @@ use crate::logging::{Level, Line};
 
 /// The most objects that are called at once. The platform lets one invocation wait for six responses at a time, and
 /// delays further calls.
-const MAX_AT_ONCE: usize = 6;
+pub(super) const MAX_AT_ONCE: usize = 6;
 
 /// A request that is authorized for all of its channels. Only this type has the endpoints of several channels.
 pub struct AuthorizedForAll<'a> {
-    request: ChannelRequest<'a>,
+    pub(super) request: ChannelRequest<'a>,
     /// One for each channel, in the order of the path.
-    channels: Vec<Authorized<'a>>,
+    pub(super) channels: Vec<Authorized<'a>>,
 }
 
 impl<'a> AuthorizedForAll<'a> {

@@ -77,7 +77,7 @@ fn a_stream_starts_where_its_parameters_say_and_no_id_is_an_error() {
     let cases = (header, pairs(), hidden());
     check(&classes, cases, |(header, pairs, hidden), seen| {
         let query = query_of(&pairs, &hidden);
-        let found = Subscription::read(header.as_deref(), &query);
+        let found = Subscription::read("foo", header.as_deref(), &query);
         let history = whole(&pairs, "history", 0, u64::MAX);
         let catch_up = whole(&pairs, "catch_up", 0, 1);
         let (Ok(history), Ok(catch_up)) = (history, catch_up) else {
@@ -150,12 +150,12 @@ fn an_id_of_any_bytes_is_not_an_error() {
             ReplayFrom::Unknown
         };
         for name in ["last_event_id", "lastEventId", "lastEventID"] {
-            let found = Subscription::read(None, &format!("{name}={encoded}"));
+            let found = Subscription::read("foo", None, &format!("{name}={encoded}"));
             prop_assert_eq!(found.map(|found| found.since), Ok(expected.clone()));
         }
         // The runtime makes a character from each byte of a header.
         let header: String = bytes.iter().copied().map(char::from).collect();
-        prop_assert!(Subscription::read(Some(&header), "").is_ok());
+        prop_assert!(Subscription::read("foo", Some(&header), "").is_ok());
         Ok(())
     });
 }

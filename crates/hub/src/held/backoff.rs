@@ -9,6 +9,9 @@ const FIRST_DELAY: (u32, u32) = (10, 200);
 /// The longest delay, in milliseconds.
 const MAX_DELAY: u32 = 5_000;
 
+/// The longest delay after the client was told, in milliseconds.
+const MAX_DELAY_TOLD: u32 = 15_000;
+
 /// How long the stream waits for a feed before its client is told, in milliseconds.
 const GIVE_UP: Millis = 30_000;
 
@@ -17,6 +20,7 @@ const GIVE_UP: Millis = 30_000;
 pub struct Backoff {
     since: Millis,
     attempts: u32,
+    was_told: bool,
 }
 
 impl Backoff {
@@ -25,30 +29,47 @@ impl Backoff {
         Self {
             since: now,
             attempts: 0,
+            was_told: false,
+        }
+    }
+
+    /// The feed could not be opened at `now`, and the client was told. The first delay is that after five failures.
+    pub fn told(now: Millis) -> Self {
+        Self {
+            attempts: 5,
+            was_told: true,
+            ..Self::new(now)
         }
     }
 
     /// Returns the time of the next attempt. Each delay is about twice as long as the one before.
     pub fn next_attempt(&mut self, jitter: &mut Jitter, now: Millis) -> Millis {
         let (least, most) = FIRST_DELAY;
-        let double = |delay: u32| {
-            delay
-                .saturating_mul(1 << self.attempts.min(10))
-                .min(MAX_DELAY)
-        };
-        let least = if self.attempts == 0 {
-            least
+        let max = if self.was_told {
+            MAX_DELAY_TOLD
         } else {
-            double(most) / 2
+            MAX_DELAY
         };
-        let delay = jitter.between((least, double(most)));
+        let most = most.saturating_mul(1 << self.attempts.min(10)).min(max);
+        let least = if self.attempts == 0 { least } else { most / 2 };
+        let delay = jitter.between((least, most));
         self.attempts = self.attempts.saturating_add(1);
         now.saturating_add(delay.into())
     }
 
-    /// Returns the time at which the client is told.
-    pub fn gives_up_at(&self) -> Millis {
-        self.since.saturating_add(GIVE_UP)
+    /// Returns the time at which the client is told, if it was not.
+    pub fn gives_up_at(&self) -> Option<Millis> {
+        (!self.was_told).then(|| self.since.saturating_add(GIVE_UP))
+    }
+
+    /// Notes that the client was told.
+    pub fn note_told(&mut self) {
+        self.was_told = true;
+    }
+
+    /// Whether the client was told.
+    pub fn was_told(&self) -> bool {
+        self.was_told
     }
 }
 

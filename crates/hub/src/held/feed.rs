@@ -33,10 +33,23 @@ impl Link {
     /// Returns the time at which the stream gives the feed up, if it is broken.
     pub fn gives_up_at(&self) -> Option<Millis> {
         match self {
-            Self::Waiting { backoff, .. } | Self::Opening { backoff } => {
-                Some(backoff.gives_up_at())
-            }
+            Self::Waiting { backoff, .. } | Self::Opening { backoff } => backoff.gives_up_at(),
             Self::Open | Self::Ended => None,
+        }
+    }
+
+    /// Notes that the client was told that the feed is broken.
+    pub fn note_told(&mut self) {
+        if let Self::Waiting { backoff, .. } | Self::Opening { backoff } = self {
+            backoff.note_told();
+        }
+    }
+
+    /// Whether the feed is broken, and the client was told.
+    pub fn was_told(&self) -> bool {
+        match self {
+            Self::Waiting { backoff, .. } | Self::Opening { backoff } => backoff.was_told(),
+            Self::Open | Self::Ended => false,
         }
     }
 }
@@ -46,13 +59,16 @@ impl Link {
 pub struct HeldFeed {
     pub(super) channel: String,
     pub(super) link: Link,
-    /// The position after which the feed that is open, or that was open last, continues at first.
-    start: EventId,
+    /// The position after which the feed that is open, or that was open last, continues at first. `None` if it was never
+    /// open.
+    start: Option<EventId>,
     /// The position up to which the client was given everything, after the first frame. The stream continues after it
     /// if the feed breaks. Before the first frame, it starts again as the client has asked.
     pub(super) position: Option<EventId>,
     /// Whether the client was given a part of an event, but not all of it.
     pub(super) in_event: bool,
+    /// The bytes of frames that were not written to the client's stream yet.
+    waiting: usize,
     /// The bytes that were written to the client's stream, and that the client has not taken.
     untaken: usize,
     /// The bytes that the client has taken, and that are not acknowledged.
@@ -64,15 +80,16 @@ pub struct HeldFeed {
 }
 
 impl HeldFeed {
-    /// An open feed of `channel` that continues after `start`. If the feed breaks and its object cannot be reached,
-    /// `unavailable` is the data of the `hub.error` notice.
-    pub fn new(channel: &str, start: EventId, unavailable: String) -> Self {
+    /// A feed of `channel`, which is open and continues after `start`, or is to be opened. If its object cannot be
+    /// reached, `unavailable` is the data of the `hub.error` notice.
+    pub fn new(channel: &str, start: Option<EventId>, unavailable: String) -> Self {
         Self {
             channel: channel.to_owned(),
             link: Link::Open,
             start,
             position: None,
             in_event: false,
+            waiting: 0,
             untaken: 0,
             unacknowledged: 0,
             was_heard: true,
@@ -94,25 +111,26 @@ impl HeldFeed {
     }
 
     /// Returns the position up to which the client was given everything, as far as is known.
-    pub fn known_position(&self) -> EventId {
-        self.position.unwrap_or(self.start)
+    pub fn known_position(&self) -> Option<EventId> {
+        self.position.or(self.start)
     }
 
     /// Whether the client has taken everything that the feed has delivered.
     pub fn is_taken(&self) -> bool {
-        self.untaken == 0
+        self.waiting == 0 && self.untaken == 0
     }
 
-    /// Notes a frame. If the object asks for it and the client has not taken everything, returns how many bytes are not
-    /// acknowledged.
-    pub fn note_frame(&mut self, header: FrameHeader, bytes: usize) -> Option<u32> {
+    fn held(&self) -> usize {
+        let passed = self.untaken.saturating_add(self.unacknowledged);
+        self.waiting.saturating_add(passed)
+    }
+
+    /// Notes that a frame has arrived. If the object asks for it and the client has not taken everything, returns how
+    /// many bytes are not acknowledged.
+    pub fn note_arrival(&mut self, header: FrameHeader, bytes: usize) -> Option<u32> {
         self.was_heard = true;
-        self.in_event = header.in_event;
-        // A part of an event does not count: the client discards it if the stream breaks.
-        let next_seq = header.next_seq.saturating_sub(u64::from(header.in_event));
-        self.position = Some(EventId::before(self.start.epoch, next_seq));
         let was_taken = self.is_taken();
-        self.untaken = self.untaken.saturating_add(bytes);
+        self.waiting = self.waiting.saturating_add(bytes);
         if !header.asks {
             return None;
         }
@@ -121,14 +139,29 @@ impl HeldFeed {
             self.unacknowledged = 0;
             return None;
         }
-        let held = self.untaken.saturating_add(self.unacknowledged);
-        Some(to_u32(held))
+        Some(to_u32(self.held()))
+    }
+
+    /// Notes that a frame was written to the client's stream.
+    pub fn note_passed(&mut self, header: FrameHeader, bytes: usize) {
+        self.in_event = header.in_event;
+        // A part of an event does not count: the client discards it if the stream breaks.
+        let next_seq = header.next_seq.saturating_sub(u64::from(header.in_event));
+        let epoch = self.start.map(|start| start.epoch);
+        self.position = epoch.map(|epoch| EventId::before(epoch, next_seq));
+        self.waiting = self.waiting.saturating_sub(bytes);
+        self.untaken = self.untaken.saturating_add(bytes);
+    }
+
+    /// Notes that the feed has broken: what waits is discarded.
+    pub fn note_broken(&mut self) {
+        self.waiting = 0;
     }
 
     /// Whether somebody waits until the client has taken everything: the object, whose window may be shut, or the next
     /// attempt to open the feed.
     pub fn waits_for_client(&self) -> bool {
-        let is_enough = self.untaken.saturating_add(self.unacknowledged) >= ACKNOWLEDGE_BYTES;
+        let is_enough = self.held() >= ACKNOWLEDGE_BYTES;
         let is_reopening = matches!(self.link, Link::Waiting { .. });
         !self.is_taken() && (is_enough || is_reopening)
     }
@@ -149,7 +182,7 @@ impl HeldFeed {
     /// Notes that the feed was opened again. It continues after `start`.
     pub fn note_opened(&mut self, start: EventId) {
         self.link = Link::Open;
-        self.start = start;
+        self.start = Some(start);
         self.unacknowledged = 0;
         self.was_heard = true;
     }

@@ -82,7 +82,7 @@ impl HeldStream {
     pub fn next_tick(&self, now: Millis) -> Millis {
         let waits = self.feeds.iter().any(HeldFeed::waits_for_client);
         let question = waits.then(|| now.saturating_add(self.liveness.question));
-        let grace = if self.is_in_event() { EXPIRY_GRACE } else { 0 };
+        let grace = if self.is_in_block() { EXPIRY_GRACE } else { 0 };
         let expires = self.limits.expires.map(|at| at.saturating_add(grace));
         let feeds = self.feeds.iter();
         feeds
@@ -129,12 +129,17 @@ impl HeldStream {
             .limits
             .expires
             .map(|at| at.saturating_add(EXPIRY_GRACE));
-        if !self.is_in_event() {
-            let notices = self
-                .feeds
-                .iter()
-                .map(|feed| sse::expired_notice(&feed.channel, feed.known_position()));
-            actions.extend(notices.map(|notice| Action::Write(notice.into_bytes())));
+        if !self.is_in_block() {
+            for number in 0..self.feeds.len() {
+                let feed = self.feeds.get(number);
+                let notice = feed.and_then(|feed| {
+                    let last = feed.known_position()?;
+                    Some(sse::expired_notice(&feed.channel, last))
+                });
+                if let Some(notice) = notice {
+                    self.write_notice(number, notice, now, actions);
+                }
+            }
         } else if grace_ends.is_some_and(|at| now < at) {
             return;
         }
@@ -145,11 +150,11 @@ impl HeldStream {
         if now < self.liveness.heartbeat_at() {
             return;
         }
-        let is_in_event = self.is_in_event();
+        let is_in_block = self.is_in_block();
         let liveness = &mut self.liveness;
         liveness.written_at = now;
         let is_taken = liveness.waiting_since.is_none() && !liveness.heartbeat_waits;
-        if is_taken && !is_in_event {
+        if is_taken && !is_in_block {
             liveness.heartbeat_waits = true;
             actions.push(Action::Write(sse::HEARTBEAT.to_vec()));
             self.count_message(actions);

@@ -1,10 +1,10 @@
 //! Opens feeds again that have broken.
 
 use super::backoff::Backoff;
-use super::feed::Link;
+use super::feed::{HeldFeed, Link};
 use super::{Action, FeedAnswer, FeedNumber, HeldStream};
 use crate::Millis;
-use crate::sse;
+use crate::sse::{self, EventId};
 
 /// The range of the random `retry:` after an error, in milliseconds.
 const ERROR_RETRY_MS: (u32, u32) = (5_000, 15_000);
@@ -18,10 +18,16 @@ impl HeldStream {
         now: Millis,
         actions: &mut Vec<Action>,
     ) {
-        let is_in_event = self.feeds.get(number).is_some_and(|feed| feed.in_event);
-        if is_in_event {
+        let Some(feed) = self.feeds.get_mut(number) else {
+            return;
+        };
+        if feed.in_event {
             self.end(actions);
             return;
+        }
+        feed.note_broken();
+        if let Some(merge) = &mut self.merge {
+            merge.forget(number);
         }
         self.wait(number, Backoff::new(now), now);
     }
@@ -66,13 +72,11 @@ impl HeldStream {
             return actions;
         };
         match answer {
-            FeedAnswer::Opened(start) => feed.note_opened(start),
-            FeedAnswer::Ended(last) => {
-                feed.link = Link::Ended;
-                let notice = sse::end_notice(&feed.channel, last);
-                actions.push(Action::Write(notice.into_bytes()));
-                self.end_if_all_channels_have(&mut actions);
+            FeedAnswer::Opened(start) => {
+                feed.note_opened(start);
+                self.note_start(number, start);
             }
+            FeedAnswer::Ended(last) => self.note_ended(number, last, now, &mut actions),
             FeedAnswer::Failed(problem) => {
                 feed.problem = problem;
                 self.wait(number, backoff, now);
@@ -81,17 +85,80 @@ impl HeldStream {
         actions
     }
 
-    /// If a feed was broken for too long, tells the client why, and ends the stream.
+    /// Begins with a channel of a stream that opens.
+    pub(super) fn begin(
+        &mut self,
+        number: FeedNumber,
+        answer: FeedAnswer,
+        now: Millis,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(feed) = self.feeds.get_mut(number) else {
+            return;
+        };
+        match answer {
+            FeedAnswer::Opened(start) => {
+                feed.note_opened(start);
+                self.note_start(number, start);
+            }
+            FeedAnswer::Ended(last) => self.note_ended(number, last, now, actions),
+            FeedAnswer::Failed(problem) => {
+                feed.problem = problem;
+                self.tell_failure(number, now, actions);
+                self.wait(number, Backoff::told(now), now);
+            }
+        }
+    }
+
+    fn note_start(&mut self, number: FeedNumber, start: EventId) {
+        if let Some(merge) = &mut self.merge {
+            merge.note_opened(number);
+            merge.note_start(number, start);
+        }
+    }
+
+    /// Notes that a channel has ended after `last`, which the client has.
+    fn note_ended(
+        &mut self,
+        number: FeedNumber,
+        last: EventId,
+        now: Millis,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(feed) = self.feeds.get_mut(number) else {
+            return;
+        };
+        feed.link = Link::Ended;
+        let notice = sse::end_notice(&feed.channel, last);
+        self.write_notice(number, notice, now, actions);
+        self.end_if_all_channels_have(actions);
+    }
+
+    fn tell_failure(&mut self, number: FeedNumber, now: Millis, actions: &mut Vec<Action>) {
+        if let Some(feed) = self.feeds.get(number) {
+            let notice = sse::error_notice(&feed.problem);
+            self.write_notice(number, notice, now, actions);
+        }
+    }
+
+    /// If a feed was broken for too long, tells the client why. Ends the stream if it has no other.
     pub(super) fn give_up_if_due(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        let given_up = self.feeds.iter().find(|feed| {
-            let at = feed.link.gives_up_at();
-            at.is_some_and(|at| at <= now)
-        });
-        if let Some(feed) = given_up {
-            let retry = self.jitter.between(ERROR_RETRY_MS);
-            let error = sse::error_stream(retry, &feed.problem);
-            actions.push(Action::Write(error.into_bytes()));
-            self.end(actions);
+        for number in 0..self.feeds.len() {
+            let Some(feed) = self.feeds.get_mut(number) else {
+                return;
+            };
+            if feed.link.gives_up_at().is_none_or(|at| at > now) {
+                continue;
+            }
+            feed.link.note_told();
+            self.tell_failure(number, now, actions);
+        }
+        // The stream is of no use while it has no channel.
+        let is_lost = |feed: &HeldFeed| feed.link == Link::Ended || feed.link.was_told();
+        let all_lost = self.feeds.iter().all(is_lost);
+        let any_waits = self.feeds.iter().any(|feed| feed.link.was_told());
+        if all_lost && any_waits {
+            self.end_with_retry(ERROR_RETRY_MS, actions);
         }
     }
 }

@@ -50,7 +50,12 @@ pub fn retry_field(retry_ms: u32) -> String {
 /// Returns a whole stream that only reports an error, for clients that cannot read an HTTP status: the event
 /// `hub.error` with `problem` (one line of JSON) as its data.
 pub fn error_stream(retry_ms: u32, problem: &str) -> String {
-    let mut out = format!("retry: {retry_ms}\n");
+    retry_field(retry_ms) + &error_notice(problem)
+}
+
+/// Returns the event `hub.error` with `problem` (one line of JSON) as its data.
+pub fn error_notice(problem: &str) -> String {
+    let mut out = String::new();
     write_event(&mut out, "hub.error", problem);
     out
 }

@@ -1,5 +1,6 @@
 //! The positions of an open stream.
 
+use std::fmt;
 use std::io::Write as _;
 
 use super::encoding::{self, Checksum};
@@ -57,6 +58,14 @@ struct EncodedEpochs {
     checksum: Checksum,
     /// The last bytes of the epochs, up to 2. They share characters with the seqs.
     rest: Vec<u8>,
+}
+
+impl fmt::Debug for Positions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let channels = self.channels.iter();
+        let positions = channels.map(|channel| (&channel.name, &channel.position));
+        f.debug_map().entries(positions).finish()
+    }
 }
 
 impl Positions {
