@@ -1,7 +1,7 @@
 // The bytes of a stream, receipts and stats.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startHub } from "../support/hub.mjs";
+import { heldByWorker, startHub } from "../support/hub.mjs";
 import { EPOCH, subscribe } from "../support/subscriber.mjs";
 import { eventually } from "../support/wait.mjs";
 
@@ -140,15 +140,18 @@ test("stats count subscribers, events, connections, drops and stored rows", asyn
   const stats = await channel.stats();
   assert.match(stats.epoch, new RegExp(`^${EPOCH}$`));
   assert.equal(typeof stats.uptime_seconds, "number");
+  assert.ok(Math.abs(Date.now() - stats.awake_since) < 60_000, `${stats.awake_since}`);
   assert.deepEqual(stats, {
     channel: "stats",
     epoch: stats.epoch,
     seq: 4,
     subscribers: 1,
+    feeds: heldByWorker ? 1 : 0,
     busy: 0,
     published: 4,
     dropped: 0,
     connected: 2,
+    awake_since: stats.awake_since,
     uptime_seconds: stats.uptime_seconds,
     ended: false,
     history: {

@@ -4,6 +4,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { sweepEmpty, undoSweep } from "../../scripts/sweep.mjs";
+import { heldByWorker } from "../support/hub.mjs";
 import { subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
@@ -26,7 +27,8 @@ test("the file of a channel that was only read is removed after its object has b
   for (let number = 0; number < 50; number++) await hub.channel(`read-${number}`).history();
   // workerd evicts an object ten seconds after its last request.
   await eventually(() => databases(hub).filter((name) => name.endsWith("-wal")).length <= 1, 30_000);
-  assert.equal(await sweep(hub), 50);
+  // If the Worker holds the stream, the object of "subscribed" has been evicted, too.
+  assert.equal(await sweep(hub), heldByWorker ? 51 : 50);
   await hub.channel("subscribed").publish("works");
   await subscriber.untilEvents(1);
   await hub.channel("read-7").publish("first");

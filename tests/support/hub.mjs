@@ -24,6 +24,9 @@ export async function startHub(settings = {}, worker = { configPath: "wrangler.t
 /** Where the hubs of all tests hold their streams, unless a test says otherwise. CI runs the tests with both values. */
 export const HOLD_STREAMS = process.env.HOLD_STREAMS || "object";
 
+/** Whether the Worker holds the streams, so that they outlast their objects. */
+export const heldByWorker = HOLD_STREAMS === "worker";
+
 /**
  * Returns `settings` for a hub that needs no tokens, unless they say otherwise.
  * @param {Settings} settings

@@ -125,6 +125,6 @@ export function masked(output) {
   return output
     .replace(EPOCHS, "EPOCH")
     .replace(/^(.*)retry: \d+$/gm, "$1retry: MS")
-    .replace(/"(subscribers|connected|uptime_seconds)":\d+/g, '"$1":N')
+    .replace(/"(subscribers|feeds|connected|awake_since|uptime_seconds)":\d+/g, '"$1":N')
     .replace(/\s+/g, "");
 }

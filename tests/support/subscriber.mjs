@@ -3,6 +3,7 @@ import { once } from "node:events";
 import http from "node:http";
 import { after } from "node:test";
 import { createParser } from "eventsource-parser";
+import { heldByWorker } from "./hub.mjs";
 
 const TIMEOUT_MS = 20_000;
 /** The characters of an epoch: Crockford's base32. */
@@ -43,6 +44,17 @@ export async function subscribe(channel, { headers = {}, query = "", paused = fa
  */
 export function resume(channel, id, options = {}) {
   return subscribe(channel, { ...options, headers: { "Last-Event-ID": id } });
+}
+
+/**
+ * Returns the stream that goes on after the object of a stream was reset: the same one if the Worker holds it, or one
+ * that resumes where the stream has ended.
+ * @param {Subscriber} stream
+ */
+export async function afterReset(stream) {
+  if (heldByWorker) return stream;
+  await stream.untilEnded();
+  return resume(stream.channel, stream.lastEventId);
 }
 
 /**
