@@ -142,10 +142,8 @@ impl Held {
 
     fn perform(self: &Rc<Self>, actions: Vec<Action>, frame: Option<&ArrayBuffer>) {
         for action in actions {
-            if self.perform_one(action, frame).is_err() {
-                // The client or the object has gone. The runtime says so in another callback.
-                break;
-            }
+            // This fails if the client or the object has gone, which the runtime says in another callback.
+            let _ = self.perform_one(action, frame);
         }
         self.set_timer();
     }
@@ -188,10 +186,10 @@ impl Held {
         number: FeedNumber,
         answer: std::result::Result<Feed, Document<'static>>,
     ) {
-        let has_ended = self.stream.with(|stream| stream.has_ended());
+        let is_expected = self.stream.with(|stream| stream.expects_answer(number));
         let answer = match answer {
-            Ok(feed) if has_ended != Some(false) => {
-                // The client has gone meanwhile.
+            Ok(feed) if is_expected != Some(true) => {
+                // The client has gone meanwhile, or the answer comes too late.
                 feed.discard();
                 return;
             }

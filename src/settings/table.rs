@@ -104,8 +104,9 @@ rows! { NUMBERS: Number;
     /// default is near what an object can hold.
     MAX_SUBSCRIBERS { default: 2_000, least: Fixed(1), most: Fixed(32_768) }
     /// How many messages a stream may cost that the Worker holds. 0 = no limit. The platform limits the CPU time of a
-    /// request, and 100 million messages are far more than it allows.
-    HELD_STREAM_MESSAGES { default: 0, least: Fixed(0), most: Fixed(100_000_000) }
+    /// request: on its free plan to 10 ms, of which a message takes about 25 us. The default leaves a third as reserve.
+    /// 100 million messages are far more than any plan allows.
+    HELD_STREAM_MESSAGES { default: 250, least: Fixed(0), most: Fixed(100_000_000) }
     /// The most channels of one request.
     MAX_CHANNELS_PER_STREAM { default: 20, least: Fixed(1), most: Fixed(100) }
     /// How many channels one instance may have open. 0 = no limit.

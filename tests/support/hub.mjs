@@ -15,7 +15,7 @@ export async function startHub(settings = {}, worker = { configPath: "wrangler.t
   const { ACCESS } = openByDefault(settings);
   // The file .dev.vars has precedence over `vars`, and secrets have precedence over the file.
   const secrets = { ACCESS, LOG_LEVEL: "info", ...worker.secrets };
-  const server = createTestHarness({ root, workers: [{ ...worker, vars: { HOLD_STREAMS, ...settings }, secrets }] });
+  const server = createTestHarness({ root, workers: [{ ...worker, vars: { HOLD_STREAMS, HELD_STREAM_MESSAGES: "0", ...settings }, secrets }] });
   const { url } = await server.listen();
   after(() => server.close());
   return new Hub(server, url.origin);
@@ -33,7 +33,7 @@ export const heldByWorker = HOLD_STREAMS === "worker";
  * @returns {Settings}
  */
 export function openByDefault(settings) {
-  return { ACCESS: "open", HOLD_STREAMS, ...settings };
+  return { ACCESS: "open", HOLD_STREAMS, HELD_STREAM_MESSAGES: "0", ...settings };
 }
 
 class Hub {

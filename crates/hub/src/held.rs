@@ -45,7 +45,7 @@ pub struct HeldLimits {
     /// forever.
     pub stall: Option<Millis>,
     /// `HELD_STREAM_MESSAGES`: the stream ends after this many frames, heartbeats and pings, because the platform
-    /// limits the CPU time of a request. `None` means no limit.
+    /// limits the CPU time of a request. A frame of more than 16 KiB counts as several. `None` means no limit.
     pub max_messages: Option<u64>,
     /// When the client's token expires.
     pub expires: Option<Millis>,
@@ -220,7 +220,9 @@ impl HeldStream {
     }
 
     fn end(&mut self, actions: &mut Vec<Action>) {
-        self.has_ended = true;
-        actions.push(Action::End);
+        if !self.has_ended {
+            self.has_ended = true;
+            actions.push(Action::End);
+        }
     }
 }

@@ -23,8 +23,8 @@ pub enum Link {
     Open,
     /// The feed has broken, and is opened again at `at`.
     Waiting { at: Millis, backoff: Backoff },
-    /// The object was asked for a feed.
-    Opening { backoff: Backoff },
+    /// The object was asked for a feed. Without an answer until `until`, it is asked again.
+    Opening { until: Millis, backoff: Backoff },
     /// The channel has ended.
     Ended,
 }
@@ -33,14 +33,14 @@ impl Link {
     /// Returns the time at which the stream gives the feed up, if it is broken.
     pub fn gives_up_at(&self) -> Option<Millis> {
         match self {
-            Self::Waiting { backoff, .. } | Self::Opening { backoff } => backoff.gives_up_at(),
+            Self::Waiting { backoff, .. } | Self::Opening { backoff, .. } => backoff.gives_up_at(),
             Self::Open | Self::Ended => None,
         }
     }
 
     /// Notes that the client was told that the feed is broken.
     pub fn note_told(&mut self) {
-        if let Self::Waiting { backoff, .. } | Self::Opening { backoff } = self {
+        if let Self::Waiting { backoff, .. } | Self::Opening { backoff, .. } = self {
             backoff.note_told();
         }
     }
@@ -48,7 +48,7 @@ impl Link {
     /// Whether the feed is broken, and the client was told.
     pub fn was_told(&self) -> bool {
         match self {
-            Self::Waiting { backoff, .. } | Self::Opening { backoff } => backoff.was_told(),
+            Self::Waiting { backoff, .. } | Self::Opening { backoff, .. } => backoff.was_told(),
             Self::Open | Self::Ended => false,
         }
     }
@@ -102,11 +102,13 @@ impl HeldFeed {
         self.link == Link::Open
     }
 
-    /// Returns the time at which the feed has to be opened again, if it is broken and the client has taken everything.
-    pub fn reopens_at(&self) -> Option<Millis> {
+    /// Returns the time at which the object is asked for the feed, if it is broken. The client has to take what the last
+    /// feed has delivered first, because the next one may deliver as much again.
+    pub fn asks_at(&self) -> Option<Millis> {
         match self.link {
-            Link::Waiting { at, .. } if self.is_taken() => Some(at),
-            _ => None,
+            Link::Waiting { at, .. } => self.is_taken().then_some(at),
+            Link::Opening { until, .. } => Some(until),
+            Link::Open | Link::Ended => None,
         }
     }
 

@@ -5,6 +5,9 @@ use super::{Action, FeedNumber, HeldStream, SHORT_RETRY_MS};
 use crate::Millis;
 use crate::feed::{FeedMessage, FrameHeader};
 
+/// Each further piece of this many bytes of a frame counts as a message.
+const MESSAGE_BYTES: usize = 16 * 1024;
+
 impl HeldStream {
     /// Notes a frame with `bytes` bytes of the event stream. `read` returns these bytes; it is called only for a stream
     /// of several channels.
@@ -38,7 +41,7 @@ impl HeldStream {
             }
         }
         if !self.has_ended {
-            self.count_message(&mut actions);
+            self.count_message(bytes, &mut actions);
         }
         actions
     }
@@ -108,9 +111,11 @@ impl HeldStream {
         }
     }
 
-    /// Counts a message that costs the request CPU time, and ends the stream if there were too many.
-    pub(super) fn count_message(&mut self, actions: &mut Vec<Action>) {
-        self.messages = self.messages.saturating_add(1);
+    /// Counts a message of `bytes` bytes, which costs the request CPU time, and ends the stream if there were too many.
+    pub(super) fn count_message(&mut self, bytes: usize, actions: &mut Vec<Action>) {
+        let further = bytes / MESSAGE_BYTES;
+        let messages = self.messages.saturating_add(1);
+        self.messages = messages.saturating_add(further as u64);
         let is_over = |max| self.messages >= max;
         if self.limits.max_messages.is_some_and(is_over) && !self.is_in_block() {
             self.end_with_retry(SHORT_RETRY_MS, actions);

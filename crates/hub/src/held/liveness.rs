@@ -86,7 +86,7 @@ impl HeldStream {
         let expires = self.limits.expires.map(|at| at.saturating_add(grace));
         let feeds = self.feeds.iter();
         feeds
-            .flat_map(|feed| [feed.reopens_at(), feed.link.gives_up_at()])
+            .flat_map(|feed| [feed.asks_at(), feed.link.gives_up_at()])
             .chain([question, expires, self.liveness.stalls_at(&self.limits)])
             .flatten()
             .chain([self.liveness.heartbeat_at(), self.liveness.ping_at()])
@@ -157,7 +157,7 @@ impl HeldStream {
         if is_taken && !is_in_block {
             liveness.heartbeat_waits = true;
             actions.push(Action::Write(sse::HEARTBEAT.to_vec()));
-            self.count_message(actions);
+            self.count_message(0, actions);
         }
     }
 
@@ -173,7 +173,7 @@ impl HeldStream {
             };
             if std::mem::take(&mut feed.was_heard) {
                 actions.push(Action::Ping(number));
-                self.count_message(actions);
+                self.count_message(0, actions);
             } else {
                 actions.push(Action::Close(number));
                 self.note_broken(number, now, actions);

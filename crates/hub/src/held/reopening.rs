@@ -6,6 +6,9 @@ use super::{Action, FeedAnswer, FeedNumber, HeldStream};
 use crate::Millis;
 use crate::sse::{self, EventId};
 
+/// How long an object may take to answer, in milliseconds.
+const ANSWER: Millis = 20_000;
+
 /// The range of the random `retry:` after an error, in milliseconds.
 const ERROR_RETRY_MS: (u32, u32) = (5_000, 15_000);
 
@@ -39,20 +42,26 @@ impl HeldStream {
         }
     }
 
-    /// Asks for feeds again for which that is due. The client has to take what the last feed has delivered first,
-    /// because the next one may deliver as much again.
+    /// Asks for feeds again for which that is due.
     pub(super) fn reopen_if_due(&mut self, now: Millis, actions: &mut Vec<Action>) {
         for (number, feed) in self.feeds.iter_mut().enumerate() {
-            if let Link::Waiting { at, backoff } = &feed.link
-                && *at <= now
-                && feed.is_taken()
-            {
+            if feed.asks_at().is_none_or(|at| at > now) {
+                continue;
+            }
+            if let Link::Waiting { backoff, .. } | Link::Opening { backoff, .. } = &feed.link {
                 feed.link = Link::Opening {
+                    until: now.saturating_add(ANSWER),
                     backoff: backoff.clone(),
                 };
                 actions.push(Action::Open(number, feed.position));
             }
         }
+    }
+
+    /// Whether the stream waits for the object's answer to [`Action::Open`].
+    pub fn expects_answer(&self, number: FeedNumber) -> bool {
+        let feed = self.feeds.get(number).filter(|_| !self.has_ended);
+        feed.is_some_and(|feed| matches!(feed.link, Link::Opening { .. }))
     }
 
     /// Notes the object's answer to [`Action::Open`].
@@ -66,7 +75,7 @@ impl HeldStream {
         let has_ended = self.has_ended;
         let feed = self.feeds.get_mut(number).filter(|_| !has_ended);
         let Some((feed, backoff)) = feed.and_then(|feed| match feed.link.clone() {
-            Link::Opening { backoff } => Some((feed, backoff)),
+            Link::Opening { backoff, .. } => Some((feed, backoff)),
             Link::Open | Link::Waiting { .. } | Link::Ended => None,
         }) else {
             return actions;
