@@ -5,6 +5,9 @@
 // - `NAME.test.mjs` runs beside other files.
 // - `NAME.alone.test.mjs` runs while no other file runs, because it measures time or memory, or fills the processor.
 // - `by-hand/NAME.test.mjs` runs only if it is chosen.
+//
+// HOLD_STREAMS=worker or object says where the hubs of the tests hold their streams. Without it, all tests run with
+// streams held by objects, and the tests whose rules concern streams also with streams held by the Worker.
 import { join } from "node:path";
 import { chromiumPath } from "../tests/support/chromium.mjs";
 import { findTests, importsOf, select } from "../tests/support/files.mjs";
@@ -53,20 +56,32 @@ if (choices.length === 0) {
 await build();
 say("testing the Worker on the real runtime ...");
 
+/** The folders whose tests run with both ways to hold streams. */
+const RUN_TWICE = ["delivery", "storage", "auth", "browser"];
+
 /** Runs test files, `concurrency` of them at a time. */
-async function runTests(files, concurrency) {
+async function runTests(files, concurrency, holdStreams = process.env.HOLD_STREAMS || "object") {
   if (files.length === 0) return;
   const fileMs = files.some(({ byHand }) => byHand) ? BY_HAND_FILE_MS : FILE_MS;
   const options = [`--test-concurrency=${concurrency}`, `--test-timeout=${fileMs}`];
   const paths = files.map(({ path }) => join("tests", path));
-  await run(node, ["--test", "--test-force-exit", "--test-reporter=spec", ...options, ...paths]);
+  const env = { ...process.env, HOLD_STREAMS: holdStreams };
+  await run(node, ["--test", "--test-force-exit", "--test-reporter=spec", ...options, ...paths], { env });
 }
 
-await runTests(
+/** Runs test files, those in `RUN_TWICE` in both ways unless the environment chooses one. */
+async function runInBothWays(files, concurrency) {
+  await runTests(files, concurrency);
+  if (process.env.HOLD_STREAMS) return;
+  const twice = files.filter(({ name }) => RUN_TWICE.includes(name.split("/")[0]));
+  await runTests(twice, concurrency, "worker");
+}
+
+await runInBothWays(
   chosen.filter(({ alone }) => !alone),
   SIDE_BY_SIDE,
 );
-await runTests(
+await runInBothWays(
   chosen.filter(({ alone }) => alone),
   1,
 );

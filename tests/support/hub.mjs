@@ -15,7 +15,10 @@ export async function startHub(settings = {}, worker = { configPath: "wrangler.t
   const { ACCESS } = openByDefault(settings);
   // The file .dev.vars has precedence over `vars`, and secrets have precedence over the file.
   const secrets = { ACCESS, LOG_LEVEL: "info", ...worker.secrets };
-  const server = createTestHarness({ root, workers: [{ ...worker, vars: { HOLD_STREAMS, HELD_STREAM_MESSAGES: "0", ...settings }, secrets }] });
+  const server = createTestHarness({
+    root,
+    workers: [{ ...worker, vars: { HOLD_STREAMS, HELD_STREAM_MESSAGES: "0", ...settings }, secrets }],
+  });
   const { url } = await server.listen();
   after(() => server.close());
   return new Hub(server, url.origin);
