@@ -14,6 +14,21 @@ use crate::isolate::storage_failure::{self, StorageFailure};
 use crate::logging::{Level, Line};
 
 impl Authorized<'_> {
+    /// The problem to report for this channel of several. Logs a failure of the runtime.
+    pub(super) fn problem_of(&self, failure: Failure) -> Problem {
+        match failure {
+            Failure::Problem(problem) => problem,
+            Failure::Runtime(error) => {
+                Level::Error.log(|| {
+                    Line::new("request failed")
+                        .field("id", self.channel())
+                        .error(&error)
+                });
+                Problem::Internal
+            }
+        }
+    }
+
     /// Finds the problem that caused the error of a call that had `bytes` to store.
     pub(super) async fn explain(
         &self,

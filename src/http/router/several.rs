@@ -13,7 +13,6 @@ use crate::http::publish::AfterEvents;
 use crate::http::publish::several::{self, ChannelAnswer, ChannelFailure};
 use crate::http::response::{self, Failure};
 use crate::isolate::clock::now;
-use crate::logging::{Level, Line};
 
 /// The most objects that are called at once. The platform lets one invocation wait for six responses at a time, and
 /// delays further calls.
@@ -79,17 +78,7 @@ impl Authorized<'_> {
             Err(failure) => Err(failure),
         };
         read.unwrap_or_else(|failure| {
-            let problem = match failure {
-                Failure::Problem(problem) => problem,
-                Failure::Runtime(error) => {
-                    Level::Error.log(|| {
-                        Line::new("request failed")
-                            .field("id", self.channel())
-                            .error(&error)
-                    });
-                    Problem::Internal
-                }
-            };
+            let problem = self.problem_of(failure);
             ChannelAnswer::Failed(ChannelFailure {
                 problem: problem.document(),
                 retry_after: problem.retry_after().map(str::to_owned),

@@ -11,7 +11,6 @@ use crate::http::problem::Problem;
 use crate::http::problem::document::Document;
 use crate::http::response::{self, Failure};
 use crate::http::subscribe::{GivenId, LAST_EVENT_ID_HEADER, Parameters};
-use crate::logging::{Level, Line};
 use sse_hub::sse::Positions;
 
 /// What the client of a stream of several channels has asked for.
@@ -144,17 +143,7 @@ impl<'a> Authorized<'a> {
     }
 
     fn document_of(&self, failure: Failure) -> Document<'static> {
-        let problem = match failure {
-            Failure::Problem(problem) => problem,
-            Failure::Runtime(error) => {
-                Level::Error.log(|| {
-                    Line::new("request failed")
-                        .field("id", self.channel())
-                        .error(&error)
-                });
-                Problem::Internal
-            }
-        };
+        let problem = self.problem_of(failure);
         problem.document_for(Some(self.channel()))
     }
 }
