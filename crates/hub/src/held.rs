@@ -19,6 +19,8 @@ mod jitter;
 mod liveness;
 mod merge;
 mod reopening;
+#[cfg(test)]
+mod tests;
 
 pub use self::action::{Action, FeedNumber};
 pub use self::feed::FeedAnswer;
@@ -220,8 +222,7 @@ impl HeldStream {
     }
 
     fn end(&mut self, actions: &mut Vec<Action>) {
-        if !self.has_ended {
-            self.has_ended = true;
+        if !std::mem::replace(&mut self.has_ended, true) {
             actions.push(Action::End);
         }
     }

@@ -66,8 +66,7 @@ impl<S: Clone> Output<S> {
     pub(crate) fn add_bytes(&mut self, bytes: Vec<u8>, next_seq: u64) -> usize {
         let header = FrameHeader {
             next_seq,
-            in_event: false,
-            asks: false,
+            ..FrameHeader::default()
         };
         self.add_chunk(Chunk { bytes, header })
     }

@@ -26,6 +26,8 @@ pub struct AfterChunk {
     pub notified: u64,
     /// The size of the chunk.
     pub bytes: usize,
+    /// Whether the chunk ends with the `hub.end` notice.
+    pub ends: bool,
 }
 
 impl AfterChunk {
@@ -35,6 +37,7 @@ impl AfterChunk {
             next_seq: self.cursor.next_seq,
             in_event: self.cursor.is_in_event(),
             asks,
+            ends: self.ends,
         }
     }
 }
@@ -47,6 +50,7 @@ pub struct ChunkBuilder {
     /// The position after the bytes.
     cursor: Cursor,
     notified: u64,
+    ends: bool,
 }
 
 impl ChunkBuilder {
@@ -57,6 +61,7 @@ impl ChunkBuilder {
             max_bytes,
             cursor: cursor.clone(),
             notified: 0,
+            ends: false,
         }
     }
 
@@ -69,6 +74,7 @@ impl ChunkBuilder {
                 cursor: self.cursor,
                 notified: self.notified,
                 bytes,
+                ends: self.ends,
             },
         }
     }
@@ -79,6 +85,7 @@ impl ChunkBuilder {
         if log.has_ended() && !self.cursor.is_behind(log.head()) {
             let notice = sse::end_notice(log.channel(), log.newest());
             self.bytes.extend_from_slice(notice.as_bytes());
+            self.ends = true;
         }
     }
 

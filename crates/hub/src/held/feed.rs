@@ -147,6 +147,9 @@ impl HeldFeed {
     /// Notes that a frame was written to the client's stream.
     pub fn note_passed(&mut self, header: FrameHeader, bytes: usize) {
         self.in_event = header.in_event;
+        if header.ends {
+            self.link = Link::Ended;
+        }
         // A part of an event does not count: the client discards it if the stream breaks.
         let next_seq = header.next_seq.saturating_sub(u64::from(header.in_event));
         let epoch = self.start.map(|start| start.epoch);

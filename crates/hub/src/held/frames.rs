@@ -30,6 +30,7 @@ impl HeldStream {
             None => {
                 actions.push(Action::PassOn);
                 self.note_passed(number, header, bytes, now);
+                self.end_if_all_channels_have(&mut actions);
             }
             Some(merge) => {
                 merge.wait(WaitingFrame {

@@ -4,8 +4,9 @@ use super::Hub;
 use crate::Millis;
 use crate::cursor::{Cursor, MissedEvents};
 use crate::end_reason::EndReason;
+use crate::feed::FrameHeader;
 use crate::log::Log;
-use crate::output::Output;
+use crate::output::{Chunk, Output};
 use crate::receipt::DeleteReceipt;
 use crate::sse::EventId;
 use crate::stream::{ConnId, Stream};
@@ -93,8 +94,13 @@ impl<S: Stream> Hub<S> {
                 .iter()
                 .find(|(at, at_missed, _)| at == cursor && *at_missed == missed);
             let chunk = known.map(|(.., chunk)| *chunk).unwrap_or_else(|| {
-                let chunk =
-                    output.add_bytes(last_chunk(cursor, missed, &self.log), cursor.next_seq);
+                let header = FrameHeader {
+                    next_seq: cursor.next_seq,
+                    ends: reason == EndReason::ChannelEnded,
+                    ..FrameHeader::default()
+                };
+                let bytes = last_chunk(cursor, missed, &self.log);
+                let chunk = output.add_chunk(Chunk { bytes, header });
                 chunks.push((cursor.clone(), missed, chunk));
                 chunk
             });

@@ -1,0 +1,5 @@
+//! Tests of held streams.
+//!
+//! - `scenarios`: hand-written sequences of calls, by subject.
+
+mod scenarios;
