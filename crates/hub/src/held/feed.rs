@@ -112,11 +112,6 @@ impl HeldFeed {
         }
     }
 
-    /// Returns the position up to which the client was given everything, as far as is known.
-    pub fn known_position(&self) -> Option<EventId> {
-        self.position.or(self.start)
-    }
-
     /// Whether the client has taken everything that the feed has delivered.
     pub fn is_taken(&self) -> bool {
         self.waiting == 0 && self.untaken == 0

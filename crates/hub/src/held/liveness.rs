@@ -1,5 +1,6 @@
 //! Heartbeats, pings, the end of streams whose client takes nothing, and the end of streams whose token has expired.
 
+use super::feed::Link;
 use super::jitter::Jitter;
 use super::{Action, HeldFeed, HeldLimits, HeldStream};
 use crate::Millis;
@@ -132,10 +133,13 @@ impl HeldStream {
         if !self.is_in_block() {
             for number in 0..self.feeds.len() {
                 let feed = self.feeds.get(number);
-                let notice = feed.and_then(|feed| {
-                    let last = feed.known_position()?;
-                    Some(sse::expired_notice(&feed.channel, last))
-                });
+                // Before its first frame, the client may still lack a notice, so it resumes with the id that it has.
+                let notice = feed
+                    .filter(|feed| feed.link != Link::Ended)
+                    .and_then(|feed| {
+                        let last = feed.position?;
+                        Some(sse::expired_notice(&feed.channel, last))
+                    });
                 if let Some(notice) = notice {
                     self.write_notice(number, notice, now, actions);
                 }

@@ -1,6 +1,7 @@
 //! Hand-written sequences of calls, by subject, and what they need.
 
 mod ending;
+mod expiry;
 mod liveness;
 mod merging;
 mod reopening;
