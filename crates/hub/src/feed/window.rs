@@ -41,8 +41,9 @@ impl Window {
     /// The window of a feed whose object has slept, and has forgotten what was not acknowledged.
     ///
     /// An object sleeps only while all windows are open, so the Worker holds at most [`ACKNOWLEDGE_BYTES`]. The next
-    /// frame asks how many, and the Worker answers if its client has not taken everything. Without the question, a
-    /// client that never reads would cost the Worker more memory with each sleep.
+    /// frame asks how many, and the Worker answers if its client has not taken everything, or if it has sent an
+    /// acknowledgement since the last frame. Without the question, a client that never reads would cost the Worker more
+    /// memory with each sleep.
     pub fn after_sleep() -> Self {
         Self {
             outstanding: 0,

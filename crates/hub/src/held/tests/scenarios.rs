@@ -1,5 +1,6 @@
 //! Hand-written sequences of calls, by subject, and what they need.
 
+mod acknowledgements;
 mod ending;
 mod expiry;
 mod liveness;
