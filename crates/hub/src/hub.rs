@@ -14,7 +14,7 @@ mod pacer;
 mod replay;
 mod shutdown;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod ticking;
 mod unread;
 

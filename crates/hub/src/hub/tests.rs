@@ -5,7 +5,7 @@
 //! - `scenarios`: hand-written sequences of steps, run in the model, by subject.
 //! - `simulation`: thousands of streams in virtual time, to check how long events wait.
 
-mod model;
+pub mod model;
 mod properties;
 mod scenarios;
 mod simulation;

@@ -2,7 +2,7 @@
 
 mod check;
 mod client;
-mod history;
+pub mod history;
 mod lifecycle;
 mod stream;
 
