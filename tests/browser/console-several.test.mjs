@@ -1,0 +1,252 @@
+// The console with several channels: the channel of each event, the state of each channel, publishing to all of them.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openBrowser } from "../support/browser.mjs";
+import { clickBroadcast, clickSubscribe, itemTexts, minute, waitForItem, waitForStatus } from "../support/console.mjs";
+import { authorized, mint, SECRET } from "../support/tokens.mjs";
+import { eventually } from "../support/wait.mjs";
+import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
+
+const browser = await openBrowser();
+const hub = await startWorkerd({}, { withConsole: true });
+
+/** Opens the console at a path of the hub, and waits until it has subscribed to the channels `ids`. */
+async function openConsole(path, ids, of = hub) {
+  const page = await browser.newPage();
+  await page.goto(`${of.origin}${path}`);
+  await waitForStatus(page, `subscribed to ${of.origin}/channels/${ids.join(",")}`);
+  for (const id of ids) await line(page, id).locator("[class=state]", { hasText: "open" }).waitFor();
+  return page;
+}
+
+/** The line about a channel. */
+const line = (page, id) => page.locator("#channels li").filter({ has: page.getByText(id, { exact: true }) });
+
+/** Returns the lines about the channels, each as a list of its texts. */
+const lines = (page) =>
+  page
+    .locator("#channels li")
+    .evaluateAll((all) => all.map((item) => [...item.children].map((part) => part.textContent)));
+
+/** @param {import("playwright-core").Locator} field */
+const validationMessage = (field) => field.evaluate((/** @type {HTMLInputElement} */ input) => input.validationMessage);
+
+/** Returns the channels, texts and ids of the console's list, oldest first. */
+const items = (page) =>
+  page
+    .locator("#messages li")
+    .evaluateAll((all) =>
+      all.reverse().map((item) => ["channel", "text", "id"].map((part) => item.querySelector(`.${part}`)?.textContent)),
+    );
+
+test("the console names the channel of each event, and counts the events of each channel", minute, async () => {
+  const [foo, bar] = [hub.channel("n-foo"), hub.channel("n-bar")];
+  const page = await openConsole("/?channel=n-foo,n-bar", ["n-foo", "n-bar"]);
+  const first = await foo.publish("1");
+  await waitForItem(page, "message: 1");
+  const second = await bar.publish("2");
+  await waitForItem(page, "message: 2");
+  const third = await foo.publish("3");
+  await waitForItem(page, "message: 3");
+  assert.deepEqual(await items(page), [
+    ["n-foo", "message: 1", first.id],
+    ["n-bar", "message: 2", second.id],
+    ["n-foo", "message: 3", third.id],
+  ]);
+  assert.deepEqual(await lines(page), [
+    ["n-foo", "open", "2 events", third.id],
+    ["n-bar", "open", "1 event", second.id],
+  ]);
+  await page.close();
+});
+
+for (const [name, path] of [
+  ["with a comma", "/channels/a-foo,a-bar"],
+  ["with %2C", "/channels/a-foo%2Ca-bar"],
+]) {
+  test(
+    `an address of several channels ${name} opens the console, which subscribes to all of them`,
+    minute,
+    async () => {
+      const page = await openConsole(path, ["a-foo", "a-bar"]);
+      assert.equal(new URL(page.url()).searchParams.get("channel"), "a-foo,a-bar");
+      await page.close();
+    },
+  );
+}
+
+test(
+  "the console subscribes to a list with spaces, and refuses a list with an empty or a repeated id",
+  minute,
+  async () => {
+    const page = await openConsole("/?channel=s-foo,s-bar", ["s-foo", "s-bar"]);
+    const field = page.getByLabel("Channel");
+    await field.fill(" s-foo , s-baz ");
+    await clickSubscribe(page);
+    await waitForStatus(page, `subscribed to ${hub.origin}/channels/s-foo,s-baz`);
+    for (const bad of ["s-foo,", "s-foo,,s-bar", "s-foo,s-foo", "s-foo,..", `s-foo,${"x".repeat(129)}`]) {
+      await field.fill(bad);
+      assert.match(await validationMessage(field), /several different ones with commas/, bad);
+    }
+    await field.fill(`s-foo,${"x".repeat(128)}`);
+    assert.equal(await validationMessage(field), "");
+    await page.close();
+  },
+);
+
+test("the console shows no channel beside the events of a single channel", minute, async () => {
+  const channel = hub.channel("single");
+  const page = await browser.newPage();
+  await page.goto(`${hub.origin}/?channel=single`);
+  await waitForStatus(page, `subscribed to ${channel.url}`);
+  const { id } = await channel.publish("1");
+  await waitForItem(page, "message: 1");
+  await clickBroadcast(page, "2");
+  await waitForItem(page, "message: 2");
+  const [epoch] = id.split("-");
+  assert.deepEqual(await items(page), [
+    [undefined, "message: 1", id],
+    [undefined, "message: 2", `${epoch}-2`],
+  ]);
+  assert.equal(await page.locator("#channels").isVisible(), false);
+  await page.close();
+});
+
+test("the console publishes to all channels, and shows the receipt of each", minute, async () => {
+  const page = await openConsole("/?channel=p-foo,p-bar", ["p-foo", "p-bar"]);
+  await clickBroadcast(page, "to both");
+  await eventually(async () => (await items(page)).length === 4);
+  const ids = await Promise.all(
+    ["p-foo", "p-bar"].map(async (id) => (await hub.channel(id).history()).events.map((event) => event.id)),
+  );
+  assert.deepEqual(
+    ids.map(({ length }) => length),
+    [1, 1],
+  );
+  assert.deepEqual((await items(page)).sort(), [
+    ["p-bar", "message: to both", ids[1][0]],
+    ["p-bar", "sent: to 1 stream, 0 dropped", ids[1][0]],
+    ["p-foo", "message: to both", ids[0][0]],
+    ["p-foo", "sent: to 1 stream, 0 dropped", ids[0][0]],
+  ]);
+  assert.equal(await page.getByLabel("Message").inputValue(), "");
+  await page.close();
+});
+
+test("when one channel has failed, the console sends the same message again only to that channel", minute, async () => {
+  const limited = await startWorkerd({ PUBLISH_PER_SECOND: "1" }, { withConsole: true });
+  const page = await openConsole("/?channel=foo,bar", ["foo", "bar"], limited);
+  const bar = limited.channel("bar");
+  // On a machine that stalls, the second publish may come a second after the first one.
+  await eventually(async () => {
+    await bar.publish("before").catch(() => undefined);
+    await clickBroadcast(page, "x");
+    await eventually(async () => (await page.getByText("sent: ").count()) > 0);
+    return (await page.getByText("not sent: ").count()) > 0;
+  });
+  const failed = (await items(page)).find(([, text]) => text.startsWith("not sent: "));
+  assert.deepEqual([failed[0], failed[2]], ["bar", undefined]);
+  assert.match(failed[1], /PUBLISH_PER_SECOND/);
+  assert.equal(await page.getByLabel("Message").inputValue(), "x", "the message stays for the next attempt");
+  const published = async (id) => {
+    const { events } = await limited.channel(id).history();
+    return events.filter(({ data }) => data === "x").length;
+  };
+  const before = await published("foo");
+  await eventually(async () => {
+    await page.waitForTimeout(1_100);
+    await page.getByRole("button", { name: "Broadcast" }).click();
+    return (await page.getByLabel("Message").inputValue()) === "";
+  }, 30_000);
+  await waitForItem(page, "by the attempt before");
+  assert.deepEqual([await published("foo"), await published("bar")], [before, before]);
+  await page.close();
+});
+
+test("the console shows the end of one channel, and that the others go on", minute, async () => {
+  const [foo, bar] = [hub.channel("e-foo"), hub.channel("e-bar")];
+  await bar.publish("0");
+  const page = await openConsole("/?channel=e-foo,e-bar", ["e-foo", "e-bar"]);
+  await bar.end();
+  await waitForItem(page, "hub.end: the channel has ended");
+  await foo.publish("1");
+  await waitForItem(page, "message: 1");
+  const [[ended], [message]] = await items(page);
+  assert.deepEqual([ended, message], ["e-bar", "e-foo"]);
+  assert.deepEqual(
+    (await lines(page)).map(([, state]) => state),
+    ["open", "ended"],
+  );
+  await page.close();
+});
+
+test(
+  "the console shows which channel is full, and does not report that when the connection is lost later",
+  minute,
+  async () => {
+    const small = await startWorkerd({ MAX_SUBSCRIBERS: "1" }, { withConsole: true });
+    const full = await fetch(small.channel("full").url);
+    const page = await browser.newPage();
+    await page.goto(`${small.origin}/?channel=free,full`);
+    await waitForItem(page, "hub.error: ");
+    await small.channel("free").publish("1");
+    await waitForItem(page, "message: 1");
+    const states = (await lines(page)).map(([id, state]) => [id, state]);
+    assert.deepEqual(states, [
+      ["free", "open"],
+      ["full", "not available"],
+    ]);
+    assert.deepEqual((await items(page)).map(([channel, , id]) => [channel, id === undefined])[0], ["full", true]);
+    await small.kill();
+    await waitForStatus(page, "connection lost; reconnecting to");
+    await full.body?.cancel().catch(() => undefined);
+    await page.close();
+  },
+);
+
+test("the console resumes every channel with the next token after hub.expired", minute, async () => {
+  const locked = await startTokenHub({ JWT_SECRET: SECRET }, { withConsole: true });
+  const token = await mint();
+  const [foo, bar] = ["foo", "bar"].map((id) => authorized(locked.channel(id), token));
+  const brief = await mint({ subscribe: ["*"], exp: (Date.now() + 5_000) / 1000 });
+  const page = await openConsole(`/?channel=foo,bar&token=${brief}`, ["foo", "bar"], locked);
+  await foo.publish("1");
+  await waitForItem(page, "message: 1");
+  await waitForStatus(page, "the token has expired");
+  await foo.publish("2");
+  await bar.publish("3");
+  await clickSubscribe(page, await mint());
+  await waitForItem(page, "message: 2");
+  await waitForItem(page, "message: 3");
+  await foo.publish("4");
+  await waitForItem(page, "message: 4");
+  const texts = (await itemTexts(page)).filter((text) => text.startsWith("message: "));
+  assert.deepEqual(texts.sort(), ["message: 1", "message: 2", "message: 3", "message: 4"]);
+  assert.deepEqual(
+    (await lines(page)).map(([id, state, count]) => [id, state, count]),
+    [
+      ["foo", "open", "3 events"],
+      ["bar", "open", "1 event"],
+    ],
+  );
+  await page.close();
+});
+
+test("the console resumes every channel after a restart of the hub, and shows each event once", {
+  timeout: 60_000,
+}, async () => {
+  const other = await startWorkerd({}, { withConsole: true });
+  const page = await openConsole("/?channel=foo,bar", ["foo", "bar"], other);
+  const [foo, bar] = [other.channel("foo"), other.channel("bar")];
+  await foo.publish("0");
+  await waitForItem(page, "message: 0");
+  await other.restart();
+  for (let n = 1; n <= 10; n++) await (n % 2 ? foo : bar).publish(String(n));
+  await waitForItem(page, "message: 9");
+  await waitForItem(page, "message: 10");
+  const of = async (id) => (await items(page)).filter(([channel]) => channel === id).map(([, text]) => text);
+  const expected = (numbers) => numbers.map((n) => `message: ${n}`);
+  assert.deepEqual(await of("foo"), expected([0, 1, 3, 5, 7, 9]));
+  assert.deepEqual(await of("bar"), expected([2, 4, 6, 8, 10]));
+  await page.close();
+});
