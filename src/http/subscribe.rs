@@ -3,7 +3,7 @@
 use crate::http::problem::Problem;
 use crate::http::query;
 use sse_hub::ReplayFrom;
-use sse_hub::sse::{CombinedId, EventId};
+use sse_hub::sse::{CombinedId, Epoch, EventId};
 
 /// The header that a client sends when it reconnects.
 pub const LAST_EVENT_ID_HEADER: &str = "Last-Event-ID";
@@ -69,6 +69,12 @@ impl Parameters {
     }
 }
 
+/// An id that no channel has assigned, because no epoch began in 1970.
+const NEVER_ASSIGNED: EventId = EventId {
+    epoch: Epoch::new(0, 0),
+    seq: 1,
+};
+
 /// The id after which a client wants to continue.
 #[derive(Clone, Debug)]
 pub enum GivenId {
@@ -97,14 +103,13 @@ impl GivenId {
         plain().or_else(|_| combined()).unwrap_or(Self::Unknown)
     }
 
-    /// The id for the object of `channel`, in a stream of several channels. `None` if the stream starts at the next event
-    /// of the channel.
-    pub fn text_for(&self, channel: &str) -> Option<String> {
+    /// The id after which a stream of several channels continues in `channel`. `None` if it starts at the next event of
+    /// the channel.
+    pub fn id_for(&self, channel: &str) -> Option<EventId> {
         match self {
-            Self::Combined(id) => id.position(channel).map(|id| id.to_string()),
-            Self::Plain(id) => Some(id.to_string()),
-            // No id has this form.
-            Self::Unknown => Some("unknown".to_owned()),
+            Self::Combined(id) => id.position(channel),
+            Self::Plain(id) => Some(*id),
+            Self::Unknown => Some(NEVER_ASSIGNED),
         }
     }
 

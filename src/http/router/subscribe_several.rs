@@ -76,15 +76,21 @@ impl<'a> AuthorizedForAll<'a> {
         })
     }
 
-    /// The positions after which the stream continues, as far as the client knows them.
+    /// The positions after which the stream continues, as far as the client has given them. A channel keeps its position
+    /// until the client has got its first block, also if the channel does not know the id: a client whose connection
+    /// breaks before that resumes with it, and is told about the gap.
     fn positions(&self, wanted: &Wanted) -> Result<Positions, Failure> {
-        let channels = self.channels.iter().map(Authorized::channel);
-        let positions = match &wanted.after {
-            Some(GivenId::Combined(id)) => Positions::resume(channels, id),
-            Some(GivenId::Plain(_) | GivenId::Unknown) | None => Positions::new(channels),
-        };
+        let names = self.channels.iter().map(Authorized::channel);
         // The list was checked when the path was read.
-        positions.map_err(|_| Problem::Internal.into())
+        let mut positions = Positions::new(names).map_err(|_| Problem::Internal)?;
+        let channels: Vec<_> = positions.channels().map(|(index, _)| index).collect();
+        for (index, channel) in channels.into_iter().zip(&self.channels) {
+            let after = wanted.after.as_ref();
+            if let Some(id) = after.and_then(|id| id.id_for(channel.channel())) {
+                positions.set(index, id);
+            }
+        }
+        Ok(positions)
     }
 
     /// What `call` returns for each channel, in the order of the path.
@@ -129,7 +135,7 @@ impl<'a> Authorized<'a> {
     /// The request for this channel's part of the stream.
     fn request_of_several(&self, wanted: &Wanted) -> SubscribeRequest<'a> {
         let Wanted { parameters, after } = wanted;
-        let last_event_id = after.as_ref().and_then(|id| id.text_for(self.channel()));
+        let last_event_id = after.as_ref().and_then(|id| id.id_for(self.channel()));
         let history = parameters.history.filter(|_| after.is_none());
         let parameters = Parameters {
             history,
@@ -137,7 +143,7 @@ impl<'a> Authorized<'a> {
         };
         SubscribeRequest {
             query: parameters.to_query().into(),
-            last_event_id,
+            last_event_id: last_event_id.map(|id| id.to_string()),
             ..self.new_subscribe_request()
         }
     }
