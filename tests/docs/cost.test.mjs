@@ -101,10 +101,80 @@ test("the cost of notifications to users who are online for 8 hours follows from
   );
 });
 
+const heldDay = rowsOf("A day, held by the Worker");
+const heldMonth = rowsOf("A month, held by the Worker");
+const heldCosts = rowsOf("USD a month, held by the Worker");
+const MESSAGE_MS = 0.025;
+const HEARTBEATS_A_MINUTE = 5;
+const SECONDS_UNTIL_SLEEP = 10;
+const SECONDS_A_DAY = 24 * HOUR;
+
+/** Returns the assumptions about the application in a column of the tables for streams that the Worker holds. */
+function heldAssumptions(column) {
+  const value = (row) => number(heldDay.get(row)[column]) ?? Number.NaN;
+  return {
+    users: value("Users, each with a channel"),
+    events: value("Events of each user's channel"),
+    shared: value("Shared channels"),
+    sharedEvents: value("Events of each shared channel"),
+    streams: value("Streams opened"),
+  };
+}
+
+/** Returns the usage of a month if the Worker holds the streams, and if the objects do. */
+function usedByHolders({ users, events, shared, sharedEvents, streams }) {
+  const publishes = users * events + shared * sharedEvents;
+  const feeds = 1 + shared;
+  const deliveries = users * (events + shared * sharedEvents);
+  const messages = users * 24 * 60 * (HEARTBEATS_A_MINUTE + feeds) + deliveries;
+  const awake = (wakes) => Math.min(SECONDS_A_DAY, wakes * SECONDS_UNTIL_SLEEP);
+  const seconds = users * awake(events + (2 * streams) / users) + shared * awake(sharedEvents + 2 * streams);
+  const worker = new Map([
+    ["Worker requests", (publishes + streams) * DAYS],
+    ["Worker CPU, ms", ((publishes + streams) * CPU_MS + messages * MESSAGE_MS) * DAYS],
+    ["Object requests", (publishes + streams * feeds) * DAYS],
+    ["Object time, GB-s", seconds * GB * DAYS],
+    ["Rows written", publishes * DAYS],
+  ]);
+  const channels = users + shared;
+  return { worker, object: used({ channels, hours: 24, publishes, streams: streams * feeds }, DAYS) };
+}
+
+for (const [column, name] of heldDay.get("A day, held by the Worker").entries()) {
+  test(`the cost of "${name}" with streams that the Worker holds follows from its assumptions and the prices`, () => {
+    const { worker, object } = usedByHolders(heldAssumptions(column));
+    for (const [row, amount] of worker) {
+      const cell = row === "Object time, GB-s" ? `${row}, at most` : row;
+      assert.equal(heldMonth.get(cell)[column], whole(amount), row);
+      assert.equal(heldCosts.get(cell)[column], dollars(cost(row, amount)), row);
+    }
+    assert.equal(heldCosts.get("Plan")[column], dollars(PLAN));
+    assert.equal(heldCosts.get("Total, at most")[column].replaceAll("*", ""), dollars(total(worker)));
+    assert.equal(heldCosts.get("Total if the objects hold the streams")[column], dollars(total(object)));
+  });
+}
+
+test("the sentences about streams that the Worker holds follow from the prices", () => {
+  const page = read(PAGE).replace(/\s+/g, " ");
+  const [, price] = prices.get("Object time, GB-s");
+  const awake = (wakesADay) => (wakesADay * SECONDS_UNTIL_SLEEP * DAYS * GB * price) / MILLION;
+  assert.ok(page.includes(`which is at most USD ${dollars(awake(24 * 60))} a month`));
+  assert.ok(page.includes(`With one event an hour, it is at most USD ${dollars(awake(24))}.`));
+  const { streams, ...rest } = heldAssumptions(0);
+  const { worker } = usedByHolders({ ...rest, streams: streams + 32_000 });
+  assert.ok(
+    page.includes(
+      `up to 32,000 more streams are then opened a day, and the total is at most USD ${dollars(total(worker))}.`,
+    ),
+  );
+});
+
 test("the README and the troubleshooting page state the same numbers", () => {
   const readme = read("README.md").replace(/\s+/g, " ");
   const [dashboard, notifications, scores] = costs.get("Total").map((cell) => cell.replaceAll("*", ""));
   assert.ok(readme.includes(`USD ${dashboard} a month for a dashboard, USD ${scores} for live scores`));
   assert.ok(readme.includes(`and USD ${notifications} for 1,000 users`));
+  const held = heldCosts.get("Total, at most")[0].replaceAll("*", "");
+  assert.ok(readme.includes(`at most USD ${held}`));
   assert.ok(read("docs/troubleshooting.md").includes(`uses ${whole(24 * HOUR * GB)} of the 13,000 GB-s a day`));
 });

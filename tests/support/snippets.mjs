@@ -117,13 +117,22 @@ export class Shell {
   }
 }
 
+/** The second half of the ids of a stream of several channels. */
+const POSITIONS = /;[\w-]+$/gm;
+
+/** Sorts the blocks of a stream of several channels, because there is no order between the channels. */
+function inOrder(output) {
+  if (!output.match(POSITIONS)) return output;
+  const blocks = output.replace(/retry: \d+$/gm, "$&\n").split("\n\n");
+  return blocks.sort().join("\n\n");
+}
+
 /**
- * Masks the parts of an output that differ from run to run: epochs, reconnection times, counts of streams and seconds.
- * Also removes white space, because the answer of /healthz has no line end.
+ * Masks the parts of an output that differ from run to run: epochs, positions, reconnection times, counts of streams and
+ * seconds. Also removes white space, because the answer of /healthz has no line end.
  */
 export function masked(output) {
-  return output
-    .replace(EPOCHS, "EPOCH")
+  return inOrder(output.replace(EPOCHS, "EPOCH").replace(POSITIONS, ";POSITIONS"))
     .replace(/^(.*)retry: \d+$/gm, "$1retry: MS")
     .replace(/"(subscribers|feeds|connected|awake_since|uptime_seconds)":\d+/g, '"$1":N')
     .replace(/\s+/g, "");
