@@ -11,11 +11,13 @@ from urllib3 import HTTPResponse
 
 EVENT_STREAM = "text/event-stream"
 STREAM = "text/event-stream; charset=utf-8"
-ID = r"[0-9A-HJKMNP-TV-Z]{13}-(?:0|[1-9]\d*)"
+ID = r"(?:[A-Za-z0-9._~:@-]{1,128}/)?[0-9A-HJKMNP-TV-Z]{13}-(?:0|[1-9]\d*)(?:;[\w-]+)?"
 RETRY = r"retry: (?:[23]\d{3}|4000)\n"
 OPEN = rf"event: hub\.open\ndata: (?P<open>.+)\nid: {ID}\n\n"
 GAP = rf"event: hub\.gap\ndata: (?P<gap>.+)\nid: {ID}\n\n"
-OPENING = rf"{RETRY}(?:{GAP})?{OPEN}"
+# In a stream of several channels, some of them may have ended.
+END = rf"event: hub\.end\ndata: .+\nid: {ID}\n\n"
+OPENING = rf"{RETRY}(?:{END})*(?:{GAP})?{OPEN}"
 ERROR = r"retry: \d{4,5}\nevent: hub\.error\ndata: (?P<error>.+)\n\n"
 
 # A batch is sent as text.
@@ -65,7 +67,8 @@ def before_call(context, case, kwargs):
     """
     channels = (case.path_parameters or {}).get("id")
     if case.meta.generation.mode.is_positive and isinstance(channels, str):
-        most = None if case.operation.path.endswith("/broadcast") else 1
+        is_stream = case.method in ("GET", "HEAD") and case.operation.path == "/channels/{id}"
+        most = None if is_stream or case.operation.path.endswith("/broadcast") else 1
         comma = "%2C" if "%2C" in channels else ","
         case.path_parameters["id"] = comma.join([*dict.fromkeys(channels.split(comma))][:most])
     if "Idempotency-Key" in (case.headers or {}):
