@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Delay, Env};
 
 use crate::channel::shutdown::channels_with_streams;
-use crate::http::held;
+use crate::http::held::ClientStream;
 use crate::http::object;
 use crate::http::problem;
 use crate::isolate::clock::now;
@@ -43,13 +43,13 @@ pub async fn settings_error(env: Env) -> Option<String> {
 /// streams after the last events.
 async fn stop_held_streams() {
     wait_for_held_streams().await;
-    held::stop_all();
+    ClientStream::stop_all();
     wait_for_held_streams().await;
 }
 
 async fn wait_for_held_streams() {
     let until = now().saturating_add(FEEDS_PATIENCE);
-    while held::open_streams() > 0 && now() < until {
+    while ClientStream::open_streams() > 0 && now() < until {
         Delay::from(CHECK_AGAIN).await;
     }
 }

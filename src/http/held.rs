@@ -17,8 +17,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{ReadableStream, WebSocket};
 use worker::Result;
 
-use self::client_stream::ClientStream;
-pub use self::client_stream::{open_streams, stop_all};
+pub use self::client_stream::ClientStream;
 pub use self::source::{Answer, Feed, FeedSource};
 use crate::http::problem::Problem;
 use crate::http::problem::document::Document;

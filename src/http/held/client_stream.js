@@ -13,16 +13,6 @@ const streams = () => {
   return globalThis.__sseBroadcasterHeldStreams;
 };
 
-/** Ends all streams, because the server is stopping. */
-export function stopAll() {
-  for (const stream of streams()) stream.interrupt();
-}
-
-/** The number of streams that are open. */
-export function openStreams() {
-  return streams().size;
-}
-
 /**
  * The stream of one client, which the Worker holds, with the WebSockets of its feeds and a timer. It calls `callbacks`,
  * which are Rust closures: `frame`, `text`, `closed`, `left`, `due` and `stop`. Their first argument is `number`, the
@@ -34,6 +24,22 @@ export function openStreams() {
  * A callback throws if its WebAssembly instance has trapped. Then this class ends the stream, whose client reconnects.
  */
 export class ClientStream {
+  /** Ends all streams, because the server is stopping. */
+  static stopAll() {
+    for (const stream of streams()) stream.interrupt();
+  }
+
+  /** The number of streams that are open. */
+  static openStreams() {
+    return streams().size;
+  }
+
+  /** Closes the WebSocket of a feed that nobody needs any more. */
+  static discard(socket) {
+    socket.accept();
+    close(socket);
+  }
+
   constructor(callbacks, number, context) {
     this.callbacks = callbacks;
     this.number = number;
@@ -147,12 +153,6 @@ export class ClientStream {
     streams().delete(this);
     this.finish();
   }
-}
-
-/** Closes the WebSocket of a feed that nobody needs any more. */
-export function discard(socket) {
-  socket.accept();
-  close(socket);
 }
 
 function close(socket) {

@@ -7,16 +7,20 @@ use web_sys::{ReadableStream, WebSocket};
 
 #[wasm_bindgen(module = "/src/http/held/client_stream.js")]
 extern "C" {
+    /// See `client_stream.js`.
+    pub type ClientStream;
+
+    /// Closes the WebSocket of a feed that nobody needs any more.
+    #[wasm_bindgen(static_method_of = ClientStream)]
+    pub fn discard(socket: &WebSocket);
+
     /// Ends all streams of the instance, because the server is stopping.
-    #[wasm_bindgen(js_name = stopAll)]
+    #[wasm_bindgen(static_method_of = ClientStream, js_name = stopAll)]
     pub fn stop_all();
 
     /// The number of streams of the instance that are open.
-    #[wasm_bindgen(js_name = openStreams)]
+    #[wasm_bindgen(static_method_of = ClientStream, js_name = openStreams)]
     pub fn open_streams() -> u32;
-
-    /// See `client_stream.js`.
-    pub type ClientStream;
 
     /// `callbacks` is an object with the functions that the stream calls. `context` is the context of the request.
     #[wasm_bindgen(constructor, catch)]

@@ -1,10 +1,11 @@
 //! Asks a channel's object for a feed.
 
 use js_sys::Reflect;
-use wasm_bindgen::prelude::*;
+use wasm_bindgen::JsCast;
 use web_sys::{Response, WebSocket};
 use worker::Env;
 
+use super::client_stream::ClientStream;
 use crate::auth::Grant;
 use crate::http::gate;
 use crate::http::object::Call;
@@ -13,12 +14,6 @@ use crate::http::problem::Problem;
 use crate::http::problem::document::Document;
 use crate::http::response::POSITION_HEADER;
 use sse_hub::sse::EventId;
-
-#[wasm_bindgen(module = "/src/http/held/client_stream.js")]
-extern "C" {
-    /// Closes the WebSocket of a feed that nobody needs any more.
-    fn discard(socket: &WebSocket);
-}
 
 /// What an object has answered instead of a stream of its own.
 pub enum Feed {
@@ -32,7 +27,7 @@ impl Feed {
     /// Leaves the feed.
     pub fn discard(self) {
         if let Self::Opened(socket, _) = self {
-            discard(&socket);
+            ClientStream::discard(&socket);
         }
     }
 }
