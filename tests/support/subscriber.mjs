@@ -29,11 +29,8 @@ after(() => {
  * @param {{ url: string }} channel
  * @param {SubscribeOptions} [options]
  */
-export async function subscribe(channel, { headers = {}, query = "", paused = false } = {}) {
-  const subscriber = new Subscriber(channel);
-  await subscriber.open(headers, query);
-  if (paused) subscriber.pause();
-  return subscriber;
+export function subscribe(channel, options = {}) {
+  return new Subscriber(channel).start(options);
 }
 
 /**
@@ -68,7 +65,7 @@ export function parseId(id) {
 
 /** @typedef {import("eventsource-parser").EventSourceMessage} Event */
 
-class Subscriber {
+export class Subscriber {
   /** @param {any} channel */
   constructor(channel) {
     this.channel = channel;
@@ -83,6 +80,17 @@ class Subscriber {
     this.comments = [];
     this.ended = false;
     this.waiting = new Set();
+  }
+
+  /**
+   * Opens the stream.
+   * @param {SubscribeOptions} options
+   * @returns {Promise<this>}
+   */
+  async start({ headers = {}, query = "", paused = false }) {
+    await this.open(headers, query);
+    if (paused) this.pause();
+    return this;
   }
 
   /**
@@ -115,8 +123,12 @@ class Subscriber {
     });
     response.on("end", () => this.end());
     response.on("error", () => this.end());
-    const isError = () => this.events.at(-1)?.event === "hub.error";
-    await this.until(() => this.opened || isError() || this.ended, "hub.open");
+    await this.until(() => this.hasOpened() || this.ended, "hub.open");
+  }
+
+  /** Whether it has received all that a stream begins with. */
+  hasOpened() {
+    return this.opened || this.events.at(-1)?.event === "hub.error";
   }
 
   receive(event) {
@@ -223,41 +235,48 @@ class Subscriber {
     this.request.socket.resetAndDestroy();
   }
 
-  /**
-   * Checks what a subscriber may rely on: the ids of events and the ranges of notices are contiguous within an epoch.
-   * Returns the events without the notices, how many events the notices of each kind report as missing, how many
-   * notices report a gap of unknown size, and the last seq.
-   */
+  /** Checks what a subscriber may rely on, as the function `account` does. */
   account() {
-    let { epoch, seq: last } = this.startId ? parseId(this.startId) : { epoch: undefined, seq: undefined };
-    const missing = { dropped: 0, gap: 0, unknown: 0 };
-    const events = [];
-    for (const [i, event] of this.events.entries()) {
-      const wrong = () => new Error(`after ${epoch}-${last} came ${JSON.stringify(event).slice(0, 200)}`);
-      const { epoch: eventEpoch, seq } = parseId(event.id);
-      const notice = event.event?.match(/^hub\.(dropped|gap|end|expired)$/)?.[1];
-      const isFinal = FINAL_NOTICES.includes(event.event);
-      const ownRange = { channel: this.channelId, count: 1, from: event.id, to: event.id, id: event.id };
-      const { channel, count, from, to, id } = notice ? JSON.parse(event.data) : ownRange;
-      if ((isFinal ? id : to) !== event.id || channel !== this.channelId) throw wrong();
-      if (isFinal && i + 1 < this.events.length) throw wrong();
-      if (notice === "gap" && count === null && from === null) {
-        // The epoch never changes within a stream, so this notice comes first.
-        if (i > 0 || event.id !== this.startId) throw wrong();
-        missing.unknown++;
-      } else if (isFinal) {
-        // The deletion of a channel begins another epoch.
-        const wasDeleted = event.event === "hub.end" && seq === 0 && eventEpoch > epoch;
-        if (id !== `${epoch}-${last}` && !wasDeleted) throw wrong();
-        continue;
-      } else {
-        if (eventEpoch !== epoch || from !== `${epoch}-${last + 1}` || count < 1 || last + count !== seq) throw wrong();
-        if (notice) missing[notice] += count;
-        else events.push(event);
-      }
-      epoch = eventEpoch;
-      last = seq;
-    }
-    return { events, ...missing, last };
+    return account(this);
   }
+}
+
+/**
+ * Checks what a subscriber may rely on: the ids of events and the ranges of notices are contiguous within an epoch.
+ * Returns the events without the notices, how many events the notices of each kind report as missing, how many notices
+ * report a gap of unknown size, and the last seq.
+ * @param {{ channelId: string, startId?: string, events: Event[] }} stream the id of its channel, the id that it starts
+ *   after, and its events and notices
+ */
+export function account({ channelId, startId, events: all }) {
+  let { epoch, seq: last } = startId ? parseId(startId) : { epoch: undefined, seq: undefined };
+  const missing = { dropped: 0, gap: 0, unknown: 0 };
+  const events = [];
+  for (const [i, event] of all.entries()) {
+    const wrong = () => new Error(`after ${epoch}-${last} came ${JSON.stringify(event).slice(0, 200)}`);
+    const { epoch: eventEpoch, seq } = parseId(event.id);
+    const notice = event.event?.match(/^hub\.(dropped|gap|end|expired)$/)?.[1];
+    const isFinal = FINAL_NOTICES.includes(event.event);
+    const ownRange = { channel: channelId, count: 1, from: event.id, to: event.id, id: event.id };
+    const { channel, count, from, to, id } = notice ? JSON.parse(event.data) : ownRange;
+    if ((isFinal ? id : to) !== event.id || channel !== channelId) throw wrong();
+    if (isFinal && i + 1 < all.length) throw wrong();
+    if (notice === "gap" && count === null && from === null) {
+      // The epoch never changes within a stream, so this notice comes first.
+      if (i > 0 || event.id !== startId) throw wrong();
+      missing.unknown++;
+    } else if (isFinal) {
+      // The deletion of a channel begins another epoch.
+      const wasDeleted = event.event === "hub.end" && seq === 0 && eventEpoch > epoch;
+      if (id !== `${epoch}-${last}` && !wasDeleted) throw wrong();
+      continue;
+    } else {
+      if (eventEpoch !== epoch || from !== `${epoch}-${last + 1}` || count < 1 || last + count !== seq) throw wrong();
+      if (notice) missing[notice] += count;
+      else events.push(event);
+    }
+    epoch = eventEpoch;
+    last = seq;
+  }
+  return { events, ...missing, last };
 }

@@ -53,15 +53,23 @@ export function startTokenHub(settings, options) {
 }
 
 /**
- * Opens the SQLite database of a hub's only channel, and returns the result of `edit`.
+ * Returns the paths of the SQLite databases of a hub's channels.
+ * @param {{ stateDir: string }} hub
+ */
+export function databases(hub) {
+  const folder = join(hub.stateDir, "channel");
+  const names = readdirSync(folder).filter((name) => /^[0-9a-f]+\.sqlite$/.test(name));
+  return names.map((name) => join(folder, name));
+}
+
+/**
+ * Opens the SQLite database of a hub's only channel, or the one at `path`, and returns the result of `edit`.
  * @template T
  * @param {{ stateDir: string }} hub
  * @param {(database: DatabaseSync) => T} edit
  */
-export function editStorage(hub, edit) {
-  const folder = join(hub.stateDir, "channel");
-  const [file] = readdirSync(folder).filter((name) => /^[0-9a-f]+\.sqlite$/.test(name));
-  const database = new DatabaseSync(join(folder, file));
+export function editStorage(hub, edit, path = databases(hub)[0]) {
+  const database = new DatabaseSync(path);
   try {
     return edit(database);
   } finally {
