@@ -16,6 +16,8 @@ import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 const REQUESTS = [
   ["GET", "/channels/CHANNEL", "subscribe"],
   ["HEAD", "/channels/CHANNEL", "subscribe"],
+  ["GET", "/channels/CHANNEL,CHANNEL.2", "subscribe"],
+  ["HEAD", "/channels/CHANNEL,CHANNEL.2", "subscribe"],
   ["POST", "/channels/CHANNEL/broadcast", "publish"],
   ["POST", "/channels/CHANNEL,CHANNEL.2/broadcast", "publish"],
   ["POST", "/channels/CHANNEL/end", "publish"],
@@ -52,8 +54,11 @@ const TOKENS = {
   "nothing at all": { claims: {}, allows: [] },
   "empty lists": { claims: { publish: [], subscribe: [] }, allows: [] },
   "to publish": { claims: { publish: ["CHANNEL", "CHANNEL.2"] }, allows: ["publish"] },
-  "to subscribe": { claims: { subscribe: ["CHANNEL"] }, allows: ["subscribe"] },
-  both: { claims: { publish: ["CHANNEL", "CHANNEL.2"], subscribe: ["CHANNEL"] }, allows: ["publish", "subscribe"] },
+  "to subscribe": { claims: { subscribe: ["CHANNEL", "CHANNEL.2"] }, allows: ["subscribe"] },
+  both: {
+    claims: { publish: ["CHANNEL", "CHANNEL.2"], subscribe: ["CHANNEL", "CHANNEL.2"] },
+    allows: ["publish", "subscribe"],
+  },
   "for other channels": { claims: { publish: ["other", "x*"], subscribe: ["other", "x*"] }, allows: [] },
   "for all": { claims: { publish: ["*"], subscribe: ["*"] }, allows: ["publish", "subscribe"] },
 };

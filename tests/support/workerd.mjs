@@ -63,13 +63,13 @@ export function databases(hub) {
 }
 
 /**
- * Opens the SQLite database of a hub's only channel, or the one at `path`, and returns the result of `edit`.
+ * Opens the SQLite database of a hub's only channel, and returns the result of `edit`.
  * @template T
  * @param {{ stateDir: string }} hub
  * @param {(database: DatabaseSync) => T} edit
  */
-export function editStorage(hub, edit, path = databases(hub)[0]) {
-  const database = new DatabaseSync(path);
+export function editStorage(hub, edit) {
+  const database = new DatabaseSync(databases(hub)[0]);
   try {
     return edit(database);
   } finally {
