@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";
 import { IN_NODE, IN_PAGES, subscribeInPage, subscribeInPython } from "../support/clients.mjs";
-import { eventually, sleep } from "../support/wait.mjs";
+import { publishWithRetries } from "../support/publisher.mjs";
+import { eventually } from "../support/wait.mjs";
 import { startWebsite } from "../support/website.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -23,18 +24,6 @@ async function startClients(channel) {
   ];
   for (const name of IN_PAGES) clients.push([name, await subscribeInPage(browser, site, name, channel.url)]);
   return clients;
-}
-
-/** Publishes with an idempotency key until that succeeds. */
-async function publishWithRetries(channel, data) {
-  for (;;) {
-    const receipt = await channel.publish(data, { headers: { "Idempotency-Key": data } }).catch((error) => {
-      // The hub may be down. Any answer other than 200 is an error.
-      if (!error.cause) throw error;
-    });
-    if (receipt) return;
-    await sleep(20);
-  }
 }
 
 /** Checks that each client has received `expected`, and nothing else but hub.open. */

@@ -10,11 +10,15 @@ export class ReconnectingSubscriber {
   streams = [];
   stopped = false;
 
-  /** Subscribes to the events that are published from now on. */
-  static async start(channel) {
+  /**
+   * Subscribes to the events that are published from now on.
+   * @param {{ url: string }} channel
+   * @param {import("./subscriber.mjs").SubscribeOptions} [options] only the first stream is paused
+   */
+  static async start(channel, { query, paused } = {}) {
     const subscriber = new ReconnectingSubscriber();
-    subscriber.streams = [await subscribe(channel)];
-    subscriber.#follow(channel);
+    subscriber.streams = [await subscribe(channel, { query, paused })];
+    subscriber.#follow(channel, query);
     return subscriber;
   }
 
@@ -22,13 +26,13 @@ export class ReconnectingSubscriber {
     return this.streams.at(-1);
   }
 
-  async #follow(channel) {
+  async #follow(channel, query) {
     for (;;) {
       await this.#ended(this.stream);
       if (this.stopped) return;
       const id = this.stream.lastEventId;
       // The hub may be down, or starting.
-      const next = await resume(channel, id).catch(() => undefined);
+      const next = await resume(channel, id, { query }).catch(() => undefined);
       if (next?.status === 200) this.streams.push(next);
       else await sleep(RETRY_MS);
     }
