@@ -64,27 +64,42 @@ describe("objects that are aborted", { concurrency: true }, () => {
   test("a quiet stream goes on after its object is aborted, gets heartbeats, and then the next event", {
     timeout: 30_000,
   }, async () => {
-    for (const [id, before] of /** @type {const} */ ([
-      ["quiet", ["1", "2"]],
-      ["never-published", []],
-    ])) {
-      const channel = hub.channel(id);
-      const stream = await subscribe(channel);
-      for (const data of before) await channel.publish(data);
-      await stream.untilEvents(before.length);
-      await abort(hub, id);
-      const { comments } = stream;
-      const count = comments.length;
-      await stream.until(() => comments.length >= count + 2, "two heartbeats");
-      await eventually(async () => (await channel.stats()).subscribers === 1);
-      const receipt = await channel.publish("after");
-      await stream.untilId(receipt.id);
-      assert.deepEqual(
-        stream.account().events.map(({ data }) => data),
-        [...before, "after"],
-      );
-      assert.equal(parseId(receipt.id).epoch, parseId(stream.startId).epoch);
-    }
+    const channel = hub.channel("quiet");
+    const stream = await subscribe(channel);
+    for (const data of ["1", "2"]) await channel.publish(data);
+    await stream.untilEvents(2);
+    await abort(hub, "quiet");
+    const { comments } = stream;
+    const count = comments.length;
+    await stream.until(() => comments.length >= count + 2, "two heartbeats");
+    await eventually(async () => (await channel.stats()).subscribers === 1);
+    await stream.untilId((await channel.publish("after")).id);
+    assert.deepEqual(
+      stream.account().events.map(({ data }) => data),
+      ["1", "2", "after"],
+    );
+  });
+
+  test("a stream of a channel without events gets the first ones after its object is aborted", {
+    timeout: 30_000,
+  }, async () => {
+    const channel = hub.channel("unpublished");
+    const stream = await subscribe(channel);
+    await abort(hub, "unpublished");
+    await channel.publish("1");
+    const { id } = await channel.publish("2");
+    await stream.untilId(id);
+    // Nothing is stored of such a channel, so its epoch may be another one. Both events of it are there, so no notice is.
+    assert.deepEqual(
+      stream.events.map(({ event, data, id }) => [event, data, parseId(id).seq]),
+      [
+        [undefined, "1", 1],
+        [undefined, "2", 2],
+      ],
+    );
+    const late = await resume(channel, stream.startId);
+    await late.untilId(id);
+    assert.equal(late.account().events.length, 2);
   });
 
   test("a stream gets what is published before its feed is open again, and a deletion then ends it", {
@@ -120,19 +135,19 @@ describe("objects that are aborted", { concurrency: true }, () => {
     await channel.delete();
     const { id } = await channel.publish("new");
     for (const stream of streams) {
-      // A feed that was open again before the deletion has delivered hub.end.
+      // A feed that was open again before "new" has delivered that the channel was deleted.
       await stream.until(() => stream.ended || stream.events.at(-1).id === id, "the end, or the new event");
       const types = stream.events.map(({ event, data }) => event ?? data);
-      if (stream.ended) {
-        assert.deepEqual(types, ["old", "hub.end"]);
-      } else {
-        assert.deepEqual(types, ["old", "hub.gap", "new"]);
-        const { count, from } = JSON.parse(stream.events[1].data);
-        assert.deepEqual([count, from], [null, null]);
-      }
+      const gap = stream.events.find(({ event }) => event === "hub.gap");
+      assert.deepEqual(types, ["old", ...(gap ? ["hub.gap"] : []), stream.ended ? "hub.end" : "new"]);
+      assert.ok(gap || stream.ended);
+      const { count, from } = JSON.parse(gap?.data ?? '{"count":null,"from":null}');
+      assert.deepEqual([count, from], [null, null]);
+    }
+    for (const stream of streams.filter(({ ended }) => ended)) {
       const late = await resume(channel, stream.lastEventId);
-      await late.untilId((await channel.publish("next")).id);
-      assert.equal(late.events.at(-1).data, "next");
+      await late.untilId(id);
+      assert.equal(late.events.at(-1).data, "new");
     }
   });
 });
@@ -141,18 +156,16 @@ test("an abort in the middle of a large event ends only the streams that have go
   timeout: 90_000,
 }, async () => {
   const large = await startAbortable({
-    BUFFER_BYTES: String(8 << 20),
-    MAX_BATCH_BYTES: String(8 << 20),
-    MAX_EVENT_BYTES: String(4 << 20),
-    HISTORY_BYTES: String(128 << 20),
-    MEMORY_BYTES: String(512 << 20),
+    BUFFER_BYTES: String(4 << 20),
+    MAX_EVENT_BYTES: "1000000",
+    HISTORY_BYTES: String(64 << 20),
     STALL_SECONDS: "0",
   });
   const channel = large.channel("large");
   const fast = await subscribe(channel);
   const slow = await ReconnectingSubscriber.start(channel, { query: "?catch_up=1", paused: true });
   // This is more than the buffers of the kernel between workerd and a client hold.
-  const data = Array.from({ length: 8 }, (_, n) => `${n} `.padEnd(4_000_000, "x"));
+  const data = Array.from({ length: 30 }, (_, n) => `${n} `.padEnd(1_000_000, "x"));
   let id;
   for (const text of data) {
     ({ id } = await channel.publish(text));
