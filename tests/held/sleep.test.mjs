@@ -100,6 +100,22 @@ describe("objects that sleep", { concurrency: true }, () => {
     assert.equal((await channel.publish("x")).subscribers, 2);
   });
 
+  test("a channel that goes quiet while its object sleeps keeps its epoch, because a stream is open", {
+    timeout: 60_000,
+  }, async () => {
+    const HISTORY_SECONDS = "12";
+    const other = await startWorkerd({ HOLD_STREAMS: "worker", HISTORY_SECONDS, LOG_LEVEL: "error" });
+    const channel = other.channel("outdated");
+    const { id } = await channel.publish("old");
+    const stream = await subscribe(channel);
+    // The alarm that removes what is stored of a quiet channel comes up to a tenth later.
+    await sleep(15_000);
+    const next = await channel.publish("new");
+    assert.deepEqual(parseId(next.id), { epoch: parseId(id).epoch, seq: 2 });
+    await stream.untilId(next.id);
+    assert.equal(stream.account().events.length, 1);
+  });
+
   test("connection numbers go on after the object has slept", { timeout: 60_000 }, async () => {
     const channel = hub.channel("numbers");
     await openStreams(channel, 2);

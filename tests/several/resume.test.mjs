@@ -1,6 +1,7 @@
 // A client that resumes a stream of several channels gets what it has missed of each, and is told what is gone.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { cases } from "../support/cases.mjs";
 import { parseCombinedId, resumeSeveral, subscribeToSeveral } from "../support/several.mjs";
 import { parseId, resume } from "../support/subscriber.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
@@ -34,15 +35,17 @@ async function receiveAll(to, stream, ids) {
   return stream.complete();
 }
 
+/** A query with an id, which comes before `history`. */
+const queryOf = (name, id) => `?history=1&${name}=${encodeURIComponent(id)}`;
+
 /** What a stream gets that has resumed after the event "seen". */
 const missedAndLive = (ids) => Object.fromEntries(ids.map((id) => [id, [`${id} missed`, `${id} live`]]));
 
-for (const [place, open] of /** @type {const} */ ([
+for (const [place, open] of cases([
   ["the header Last-Event-ID", (ids, id) => resumeSeveral(hub, ids, id)],
-  ...["last_event_id", "lastEventId", "lastEventID"].map((name) => [
-    `the query ${name}`,
-    (ids, id) => subscribeToSeveral(hub, ids, { query: `?history=1&${name}=${encodeURIComponent(id)}` }),
-  ]),
+  ["the query last_event_id", (ids, id) => subscribeToSeveral(hub, ids, { query: queryOf("last_event_id", id) })],
+  ["the query lastEventId", (ids, id) => subscribeToSeveral(hub, ids, { query: queryOf("lastEventId", id) })],
+  ["the query lastEventID", (ids, id) => subscribeToSeveral(hub, ids, { query: queryOf("lastEventID", id) })],
   [
     "the query last_event_id without percent-encoding",
     (ids, id) => subscribeToSeveral(hub, ids, { query: `?last_event_id=${id}` }),

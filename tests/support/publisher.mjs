@@ -19,6 +19,7 @@ export async function publishWithRetries(channel, data, key = data) {
       .catch((error) => {
         // The hub may be down.
         if (!error.cause) throw error;
+        return undefined;
       });
     if (answer?.status === 200) return JSON.parse(answer.text);
     if (answer && answer.status !== UNAVAILABLE) throw new Error(`${answer.status} ${answer.text}`);
