@@ -9,8 +9,9 @@ import { temporaryFolder } from "../support/folder.mjs";
 import { namedBlock, tableOf } from "../support/markdown.mjs";
 import { pythonPath } from "../support/python.mjs";
 import { read } from "../support/sources.mjs";
+import { subscribe } from "../support/subscriber.mjs";
 import { authorized, FULL_ACCESS, mint, SECRET } from "../support/tokens.mjs";
-import { eventually } from "../support/wait.mjs";
+import { eventually, sleep } from "../support/wait.mjs";
 import { startTokenHub } from "../support/workerd.mjs";
 
 /** Clients that the project does not install. */
@@ -30,10 +31,10 @@ test("docs/clients.md has the versions of the clients that the tests install", (
   assert.equal(rows.length, 12);
 });
 
-test("the Python program of docs/clients.md prints every event once across a restart, and exits at the end", {
+test("the Python program of docs/clients.md prints every event once across a restart and a hub.error, and exits at the end", {
   timeout: 120_000,
 }, async () => {
-  const hub = await startTokenHub({ JWT_SECRET: SECRET });
+  const hub = await startTokenHub({ JWT_SECRET: SECRET, MAX_SUBSCRIBERS: "1" });
   const token = await mint(FULL_ACCESS);
   const channel = authorized(hub.channel("foo"), token);
   const file = join(temporaryFolder(), "program.py");
@@ -52,7 +53,11 @@ test("the Python program of docs/clients.md prints every event once across a res
   await hub.kill();
   await eventually(() => output.includes("no stream:"), 40_000);
   await hub.start();
+  // The program gets hub.error while the channel is full.
+  const other = await subscribe(channel, { headers: channel.headers });
   await channel.publish("Grüße");
+  await sleep(4_000);
+  other.close();
   await connected();
   await channel.publish("日本");
   await eventually(() => lines().length === 2, 40_000);
