@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { abort, startAbortable } from "../support/abortable.mjs";
 import { publishWithRetries } from "../support/publisher.mjs";
-import { ReconnectingSubscriber } from "../support/reconnecting.mjs";
 import { subscribeToSeveral } from "../support/several.mjs";
 import { parseId, resume, subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
@@ -150,36 +149,4 @@ describe("objects that are aborted", { concurrency: true }, () => {
       assert.equal(late.events.at(-1).data, "new");
     }
   });
-});
-
-test("an abort in the middle of a large event ends only the streams that have got a part of it, and they resume", {
-  timeout: 90_000,
-}, async () => {
-  const large = await startAbortable({
-    BUFFER_BYTES: String(4 << 20),
-    MAX_EVENT_BYTES: "1000000",
-    HISTORY_BYTES: String(64 << 20),
-    STALL_SECONDS: "0",
-  });
-  const channel = large.channel("large");
-  const fast = await subscribe(channel);
-  const slow = await ReconnectingSubscriber.start(channel, { query: "?catch_up=1", paused: true });
-  // This is more than the buffers of the kernel between workerd and a client hold.
-  const data = Array.from({ length: 30 }, (_, n) => `${n} `.padEnd(1_000_000, "x"));
-  let id;
-  for (const text of data) {
-    ({ id } = await channel.publish(text));
-    await fast.untilId(id);
-  }
-  await abort(large, "large");
-  slow.stream.unpause();
-  await eventually(() => slow.hasReceived(id), 20_000, "the slow client has all events");
-  const last = await channel.publish("last");
-  await fast.untilId(last.id);
-  await eventually(() => slow.hasReceived(last.id), 20_000, "the slow client has the last event");
-  assert.deepEqual([slow.streams.length, fast.ended], [2, false]);
-  assert.ok(slow.streams[0].response.complete, "the stream ends completely");
-  const received = slow.check(last.id);
-  assert.ok(received.every((text, n) => text === [...data, "last"][n]));
-  slow.stop();
 });

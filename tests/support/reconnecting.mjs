@@ -111,10 +111,11 @@ export class ReconnectingToSeveral extends Reconnecting {
    * Subscribes to the events of several channels that are published from now on.
    * @param {{ channel: (list: string) => any }} hub
    * @param {string[]} ids
+   * @param {{ query?: string, paused?: boolean }} [options] only the first stream is paused
    */
-  static async start(hub, ids) {
-    const subscriber = new ReconnectingToSeveral((options) => subscribeToSeveral(hub, ids, options));
-    await subscriber.begin({});
+  static async start(hub, ids, { query, paused } = {}) {
+    const subscriber = new ReconnectingToSeveral((options) => subscribeToSeveral(hub, ids, { query, ...options }));
+    await subscriber.begin({ paused });
     return subscriber;
   }
 
