@@ -5,6 +5,7 @@
 //! One thread publishes and another one reads all streams, so that reading does not delay the publishers. A herd has two
 //! more threads. All threads together should use less than half a core, so that the server has the rest of the machine.
 
+mod channels;
 mod check;
 mod event;
 mod herd;

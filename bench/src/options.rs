@@ -35,12 +35,19 @@ pub struct Options {
     /// How many channels there are
     #[arg(long, default_value_t = 1)]
     pub channels: usize,
+    /// How many channels each stream has. With more than one, the last segment of the path of --subscribe is the id of a
+    /// channel, and is repeated for each channel, with commas between them
+    #[arg(long, default_value_t = 1)]
+    pub channels_per_stream: usize,
     /// How many events all publishers together publish
     #[arg(long, default_value_t = 1_000)]
     pub events: u32,
     /// How many of these events are published before the measurement begins
     #[arg(long, default_value_t = 0)]
     pub warm_up: u32,
+    /// How many seconds to wait before the measurement begins, for example until the channels are asleep
+    #[arg(long, default_value_t = 0.0)]
+    pub rest_seconds: f64,
     /// Events per second of all publishers together; without it, each publishes as soon as the server has answered
     #[arg(long)]
     pub rate: Option<f64>,
@@ -72,6 +79,14 @@ impl Options {
         let min = crate::event::HEADER;
         ensure!(self.payload >= min, "--payload has to be at least {min}");
         ensure!(self.channels > 0, "--channels has to be at least 1");
+        ensure!(
+            (1..=self.channels).contains(&self.channels_per_stream),
+            "--channels-per-stream has to be from 1 to --channels"
+        );
+        ensure!(
+            (0.0..=3_600.0).contains(&self.rest_seconds),
+            "--rest-seconds has to be from 0 to 3600"
+        );
         ensure!(self.batch > 0, "--batch has to be at least 1");
         ensure!(self.publishers > 0, "--publishers has to be at least 1");
         ensure!(
@@ -117,6 +132,11 @@ impl Options {
     /// The shortest time between two reads of a stream.
     pub fn tick(&self) -> Duration {
         Duration::from_secs_f64(self.tick_ms / 1_000.0)
+    }
+
+    /// How long to wait before the measurement begins.
+    pub fn rest(&self) -> Duration {
+        Duration::from_secs_f64(self.rest_seconds)
     }
 
     /// How many events each publisher publishes.

@@ -49,6 +49,7 @@ pub trait Receiver: Send + 'static {
 pub struct Reader<R> {
     receiver: Arc<Mutex<R>>,
     ticks: Arc<AtomicU64>,
+    bytes: Arc<AtomicU64>,
     streams: mpsc::Sender<Opening>,
 }
 
@@ -66,8 +67,10 @@ impl<R: Receiver> Reader<R> {
         let receiver = Arc::new(Mutex::new(receiver));
         let (streams, opening) = mpsc::channel();
         let ticks = Arc::new(AtomicU64::new(0));
+        let bytes = Arc::new(AtomicU64::new(0));
         let mut thread = Thread {
             ticks: ticks.clone(),
+            bytes: bytes.clone(),
             poll: Poll::new()?,
             opening,
             receiver: receiver.clone(),
@@ -80,6 +83,7 @@ impl<R: Receiver> Reader<R> {
         Ok(Self {
             receiver,
             ticks,
+            bytes,
             streams,
         })
     }
@@ -87,6 +91,11 @@ impl<R: Receiver> Reader<R> {
     /// How often all streams were read.
     pub fn ticks(&self) -> u64 {
         self.ticks.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes were read from all streams, with the heads of the responses and the framing of chunks.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// What the streams have received. Reading stops while the guard exists.
@@ -115,6 +124,7 @@ impl<R: Receiver> Reader<R> {
 /// The state of the thread.
 struct Thread<R> {
     ticks: Arc<AtomicU64>,
+    bytes: Arc<AtomicU64>,
     poll: Poll,
     opening: mpsc::Receiver<Opening>,
     receiver: Arc<Mutex<R>>,
@@ -178,7 +188,8 @@ impl<R: Receiver> Thread<R> {
             let slot = self.streams.get_mut(socket.token().0);
             let Some(slot) = slot else { continue };
             let Some(stream) = slot else { continue };
-            if let Err(error) = stream.drain(socket, &mut self.buffer, &mut *receiver) {
+            if let Err(error) = stream.drain(socket, &mut self.buffer, &self.bytes, &mut *receiver)
+            {
                 let opened = stream.opened.take();
                 *slot = None;
                 match opened {
@@ -219,6 +230,7 @@ impl Stream {
         &mut self,
         ready: &Event,
         buffer: &mut [u8],
+        read: &AtomicU64,
         receiver: &mut impl Receiver,
     ) -> Result<()> {
         loop {
@@ -229,6 +241,7 @@ impl Stream {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(Error::from(error)),
             };
+            read.fetch_add(length as u64, Ordering::Relaxed);
             let (number, now) = (self.number, Instant::now());
             let bytes = &buffer[..length];
             self.events

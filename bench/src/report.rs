@@ -19,6 +19,8 @@ pub struct Report {
     pub lost: u64,
     /// Events that arrived twice, or after a later event.
     pub out_of_order: u64,
+    /// Combined ids that are not those of their events: of another channel, or not one after the last of their channel.
+    pub wrong_ids: u64,
     /// Streams that the server ended.
     pub ended: usize,
     /// The latency of the measured events.
@@ -26,6 +28,10 @@ pub struct Report {
     pub latency: Latency,
     /// The server's CPU time per delivery, in microseconds.
     pub cpu_us_per_delivery: Option<f64>,
+    /// The bytes that the streams received per delivery, with the framing of chunks.
+    pub bytes_per_delivery: f64,
+    /// The mean length of an event's id, in bytes. `None` if the events have no ids, or have them before their data.
+    pub id_bytes: Option<f64>,
     /// The server's CPU time divided by `seconds`. 1 is one core.
     pub cpu_cores: Option<f64>,
     /// The same for this program, which shows whether it was the bottleneck.

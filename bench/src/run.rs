@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::sleep;
 
+use crate::channels::{channels_of, has_channel, list_url};
 use crate::options::{Options, target};
 use crate::process::{ProcessTree, Usage};
 use crate::publisher::Publisher;
@@ -54,11 +55,12 @@ pub async fn run(options: &Options) -> Result<Report> {
     publish(options, &publishers, 0, warm_up).await?;
     until_all_arrived(options, &subscribers, warm_up, || ()).await;
 
+    sleep(options.rest()).await;
     let at_start = usage();
     let mut own = ProcessTree::new(std::process::id());
     let own_at_start = own.usage();
     let started = subscribers.begun.elapsed();
-    let ticks_at_start = subscribers.ticks();
+    let (ticks_at_start, bytes_at_start) = (subscribers.ticks(), subscribers.bytes());
     let samples = Samples::start(options, &subscribers);
     publish(options, &publishers, warm_up, options.events_each()).await?;
     let (at_end, own_at_end) =
@@ -69,6 +71,7 @@ pub async fn run(options: &Options) -> Result<Report> {
 
     let measured = subscribers.begun.elapsed() - started;
     let ticks = subscribers.ticks() - ticks_at_start;
+    let bytes = subscribers.bytes() - bytes_at_start;
 
     let tally = &subscribers.received().tally;
     let delivered = tally.load.delivered;
@@ -86,8 +89,11 @@ pub async fn run(options: &Options) -> Result<Report> {
         deliveries_per_second: delivered as f64 / seconds,
         lost: due(options, options.events_each() - warm_up).saturating_sub(delivered),
         out_of_order: tally.out_of_order,
+        wrong_ids: tally.wrong_ids,
         ended: tally.ended,
         latency: Latency::of(&tally.load),
+        bytes_per_delivery: bytes as f64 / delivered as f64,
+        id_bytes: (tally.ids > 0).then(|| tally.id_bytes as f64 / tally.ids as f64),
         cpu_us_per_delivery: cpu.map(|cpu| cpu * 1e6 / delivered as f64),
         cpu_cores: cpu.map(|cpu| cpu / seconds),
         generator_cores: own_at_end
@@ -118,7 +124,8 @@ pub async fn open(options: &Options, subscribers: &Rc<Subscribers>) -> Result<Ve
     let mut stalled = Vec::new();
     let mut opening = JoinSet::new();
     for number in 0..options.subscribers {
-        let (url, address) = target(&options.subscribe, number % options.channels)?;
+        let list = list_url(&options.subscribe, channels_of(options, number))?;
+        let (url, address) = target(&list, number % options.channels)?;
         if number < options.stalled {
             stalled.push(subscribe_stalled(&url, address).await?);
             continue;
@@ -192,7 +199,8 @@ async fn fill(options: &Options, publishers: &[Rc<Publisher>]) -> Result<()> {
 /// How many deliveries are due if each publisher has published `events` events.
 pub fn due(options: &Options, events: u32) -> u64 {
     let readers = |channel: usize| {
-        (options.stalled..options.subscribers).filter(move |n| n % options.channels == channel)
+        (options.stalled..options.subscribers)
+            .filter(move |stream| has_channel(options, *stream, channel))
     };
     let deliveries =
         (0..options.publishers).map(|number| readers(number % options.channels).count() as u64);

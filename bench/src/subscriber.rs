@@ -10,6 +10,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 use url::Url;
 
+use crate::channels::{CombinedIds, names};
 use crate::event::Event;
 use crate::options::Options;
 use crate::reader::{Reader, Receiver};
@@ -35,6 +36,8 @@ impl Subscribers {
             warm_up,
             tally: Tally::new(),
             expected: vec![Expected::new(options.publishers); options.subscribers],
+            in_block: vec![None; options.subscribers],
+            ids: ids(options),
         };
         Ok(Rc::new(Self {
             begun,
@@ -47,6 +50,11 @@ impl Subscribers {
     pub async fn add(&self, number: usize, url: &Url, address: SocketAddr) -> Result<()> {
         let stream = request_stream(url, address, None).await?;
         self.reader.add(number, stream).await
+    }
+
+    /// How many bytes all streams have received.
+    pub fn bytes(&self) -> u64 {
+        self.reader.bytes()
     }
 
     /// How often all streams were read.
@@ -68,13 +76,40 @@ pub struct Counted {
     pub tally: Tally,
     /// What each stream expects next.
     expected: Vec<Expected>,
+    /// The event of the load in the block that each stream is in. The hub writes an event's id after its data.
+    in_block: Vec<Option<Event>>,
+    /// Checks the ids of each stream of several channels. Empty if the streams have one channel.
+    ids: Vec<CombinedIds>,
+}
+
+/// The checks of the ids of all streams, if they have several channels.
+fn ids(options: &Options) -> Vec<CombinedIds> {
+    if options.channels_per_stream == 1 {
+        return Vec::new();
+    }
+    vec![CombinedIds::new(names(options)); options.subscribers]
 }
 
 impl Receiver for Counted {
     fn line(&mut self, stream: usize, line: &[u8], now: Instant) {
-        let Some(event) = field(line, "data:").and_then(Event::read) else {
-            return;
-        };
+        if let Some(event) = field(line, "data:").and_then(Event::read) {
+            self.in_block[stream] = Some(event);
+            self.event(stream, event, now);
+        } else if let Some(id) = field(line, "id:") {
+            let event = self.in_block[stream].take();
+            self.id(stream, id, event);
+        } else if line.is_empty() {
+            self.in_block[stream] = None;
+        }
+    }
+
+    fn ended(&mut self) {
+        self.tally.ended += 1;
+    }
+}
+
+impl Counted {
+    fn event(&mut self, stream: usize, event: Event, now: Instant) {
         if self.expected[stream].in_order(event) {
             let now = now.saturating_duration_since(self.begun);
             self.tally.arrived(event, now, event.number >= self.warm_up);
@@ -83,8 +118,17 @@ impl Receiver for Counted {
         }
     }
 
-    fn ended(&mut self) {
-        self.tally.ended += 1;
+    /// Counts an id, and checks it if it is a combined one. `event` is the event of the load that it belongs to.
+    fn id(&mut self, stream: usize, id: &[u8], event: Option<Event>) {
+        if event.is_some_and(|event| event.number >= self.warm_up) {
+            self.tally.ids += 1;
+            self.tally.id_bytes += id.len() as u64;
+        }
+        if let Some(ids) = self.ids.get_mut(stream)
+            && !ids.is_next(id, event)
+        {
+            self.tally.wrong_ids += 1;
+        }
     }
 }
 

@@ -17,6 +17,12 @@ pub struct Tally {
     pub seen: u64,
     /// Events that arrived twice, or after a later event of the same publisher.
     pub out_of_order: u64,
+    /// Ids of measured events that followed their data.
+    pub ids: u64,
+    /// The length of these ids, in bytes.
+    pub id_bytes: u64,
+    /// Combined ids that are not those of their events.
+    pub wrong_ids: u64,
     /// When the last event arrived, measured from the beginning of the run.
     pub last: Duration,
     /// Streams that the server ended.
@@ -55,6 +61,9 @@ impl Tally {
             sample: Counts::new(),
             seen: 0,
             out_of_order: 0,
+            ids: 0,
+            id_bytes: 0,
+            wrong_ids: 0,
             last: Duration::ZERO,
             ended: 0,
         }
