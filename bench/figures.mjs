@@ -23,10 +23,14 @@ export function figuresOf(report) {
     p99: ifDelivered(report.p99_ms),
     max: ifDelivered(report.max_ms),
     // An event that came late or twice, or that a cut stream missed, is usually among the lost. The maximum is at least
-    // 1 if anything went wrong.
-    lost: Math.max(report.lost, report.out_of_order, report.ended),
+    // 1 if anything went wrong. Old results have no wrong ids.
+    lost: Math.max(report.lost, report.out_of_order, report.ended, report.wrong_ids ?? 0),
     growth: memory && (memory.at_end - memory.at_start) / 1e6,
     perStream: memory && memory.per_stream / 1024,
+    perStreamKb: memory && memory.per_stream / 1_000,
+    // Old results have no bytes.
+    bytes: ifDelivered(report.bytes_per_delivery ?? NaN),
+    idBytes: ifDelivered(report.id_bytes ?? NaN),
   };
 }
 

@@ -63,6 +63,8 @@ export async function withServer({ start }, { subscribers, channels = 1, herd = 
 /** Starts a server, puts a load on it, and stops it. Returns { report, versions }. */
 export function measure(program, server, load) {
   return withServer(server, load, async (server) => {
-    return { report: await generate(program, server, load), versions: server.versions };
+    const report = await generate(program, server, load);
+    await server.check?.();
+    return { report, versions: server.versions };
   });
 }

@@ -1,5 +1,6 @@
 // Reads the command line of `npm run bench`.
 import { parseArgs } from "node:util";
+import { ALL_ROWS as FEED_ROWS } from "./feeds/rows.mjs";
 import { ROWS } from "./loads.mjs";
 import { SERVERS } from "./servers.mjs";
 
@@ -13,6 +14,8 @@ const FLAGS = /** @type {const} */ ({
   sweep: { type: "boolean", help: "measures only how cost grows; with --rows, in addition to the rows" },
   soak: { type: "boolean", help: "measures only ten minutes of one load" },
   history: { type: "boolean", help: "measures only the cost of history: rows written, CPU, time of a replay" },
+  feeds: { type: "boolean", help: "measures only streams that the Worker holds, beside streams that the object holds" },
+  "feed-rows": { type: "string", help: `measures only these of the rows of --feeds: ${idsOf(FEED_ROWS)}` },
   scale: { type: "string", help: "makes every load X times as long, for testing the benchmark itself" },
   "no-results": { type: "boolean", help: "writes no files" },
   help: { type: "boolean", help: "prints this help" },
@@ -27,7 +30,7 @@ function idsOf(list) {
 
 /** Returns the help text. */
 export function usage() {
-  const takesValue = { rows: " A,B", servers: " ours,nchan", runs: " N", scale: " X" };
+  const takesValue = { rows: " A,B", servers: " ours,nchan", "feed-rows": " C,idle", runs: " N", scale: " X" };
   const name = (flag) => `--${flag}${takesValue[flag] ?? ""}`;
   const lines = Object.entries(FLAGS).map(([flag, { help }]) => `  ${name(flag).padEnd(22)} ${help}`);
   return ["npm run bench -- [options]", ...lines].join("\n");
@@ -38,11 +41,14 @@ export function readOptions(args) {
   const given = parse(args);
   const quick = given.quick ?? false;
   const rows = given.rows === undefined ? undefined : chooseFrom("rows", given.rows, ROWS);
+  const feedRows =
+    given["feed-rows"] === undefined ? undefined : chooseFrom("feed-rows", given["feed-rows"], FEED_ROWS);
+  const feeds = feedRows ?? (given.feeds ? FEED_ROWS.map(({ id }) => id) : []);
   const servers = given.servers === undefined ? undefined : chooseFrom("servers", given.servers, SERVERS);
   const scale = given.scale === undefined ? 1 : positive("scale", given.scale);
   const runs = given.runs === undefined ? (quick ? 1 : RUNS) : positive("runs", given.runs, Number.isInteger);
   // An option that names a part excludes all other parts.
-  const all = rows === undefined && !given.sweep && !given.soak && !given.history;
+  const all = rows === undefined && !given.sweep && !given.soak && !given.history && feeds.length === 0;
   return {
     help: given.help ?? false,
     quick,
@@ -54,6 +60,8 @@ export function readOptions(args) {
     sweep: given.sweep ?? all,
     soak: given.soak ?? false,
     history: given.history ?? false,
+    /** The rows of held streams that are measured. */
+    feedRows: feeds,
     scale,
     write: !given["no-results"],
     // Whether the results may replace the published ones.

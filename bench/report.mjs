@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../scripts/install.mjs";
+import { withBlock } from "./block.mjs";
 import { draw } from "./chart.mjs";
 import { writeClaims } from "./claims.mjs";
 import { ROWS } from "./loads.mjs";
@@ -11,8 +12,8 @@ import { markdownHistory, markdownRow, markdownSoak } from "./table.mjs";
 
 const FOLDER = join(root, "bench", "results");
 const README = join(root, "bench", "README.md");
-const BEGIN = "<!-- What `npm run bench` writes begins here. -->";
-const END = "<!-- What `npm run bench` writes ends here. -->";
+/** The text of the comments around the generated part of bench/README.md. */
+const BLOCK = "`npm run bench`";
 
 /** Returns the date in the time zone of the machine, as YYYY-MM-DD. */
 export function today(now = new Date()) {
@@ -61,22 +62,13 @@ export async function writeResults(parts) {
     messages.push(`the chart is in bench/results/${parts.date}.svg`);
   }
   if (isComplete(results)) {
-    writeReadme(markdown(results));
+    writeFileSync(README, withBlock(readFileSync(README, "utf8"), BLOCK, markdown(results)));
     const files = writeClaims(results);
     messages.push("bench/README.md shows both", `the figures in ${files.join(", ")} are those of these results`);
   } else {
     messages.push("bench/README.md was not changed: it shows only full results of a single day");
   }
   return messages;
-}
-
-/** Replaces the generated part of bench/README.md. */
-function writeReadme(text) {
-  const readme = readFileSync(README, "utf8");
-  const [before, rest] = readme.split(BEGIN);
-  const after = rest?.split(END)[1];
-  if (after === undefined) throw new Error(`bench/README.md does not contain the lines ${BEGIN} and ${END}`);
-  writeFileSync(README, `${before}${BEGIN}\n\n${text}\n\n${END}${after}`);
 }
 
 /** Returns the generated part of bench/README.md. */

@@ -68,7 +68,7 @@ export function judge(row, runs, missing = {}) {
 }
 
 /** Judges whether the generator was fast enough in all `runs`, of all servers. Returns nothing if it had no load. */
-function judgeGenerator(runs) {
+export function judgeGenerator(runs) {
   const value = mostGeneratorCores(runs);
   if (Number.isNaN(value)) return [];
   return [{ figure: "generatorCores", below: GENERATOR_CORES, value, met: value < GENERATOR_CORES }];
@@ -79,7 +79,8 @@ export function isJudged(row, server) {
   return REQUIREMENTS[row].some(({ of, times }) => [of, times].includes(server));
 }
 
-function judgeOne({ figure, of = OURS, least, most, times }, runs, missing) {
+/** Judges one requirement of a row. Returns what `judge` says of it. */
+export function judgeOne({ figure, of = OURS, least, most, times }, runs, missing) {
   const ours = runs[of] ?? [];
   const failed = ours.find(({ error }) => error !== undefined);
   if (failed) return { met: false, reason: `a run failed: ${failed.error}` };

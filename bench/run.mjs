@@ -1,6 +1,9 @@
 // `npm run bench`: installs and builds what is missing, measures, and prints and writes the results.
 import { build } from "../scripts/build.mjs";
 import { fail, installPackages, installToolchain, say } from "../scripts/install.mjs";
+import { measureFeeds } from "./feeds/measure.mjs";
+import { writeFeeds } from "./feeds/report.mjs";
+import { plainFeeds } from "./feeds/table.mjs";
 import { GENERATOR_CORES } from "./figures.mjs";
 import { buildGenerator } from "./generator.mjs";
 import { measureHistory } from "./history.mjs";
@@ -49,11 +52,16 @@ const missing = reportMissing(chosen.servers);
 const startedAt = performance.now();
 const bench = new Bench(program, chosen, missing);
 
+/** Ends the command if the results are to be written and the code is not that of the commit any more. */
+function checkCode() {
+  const problem = chosen.write ? changesSinceCommit(undefined, measured) : undefined;
+  if (problem) fail(`nothing was written, because the code has changed during the measurement: ${problem}`);
+}
+
 /** Writes a part of the results at once, in case a later part fails. Returns a message about each file. */
 async function writePart(part) {
+  checkCode();
   if (!chosen.write) return [];
-  const problem = changesSinceCommit(undefined, measured);
-  if (problem) fail(`nothing was written, because the code has changed during the measurement: ${problem}`);
   const { rows = {}, sweep, soak, history } = part;
   const about = {
     at: new Date().toISOString(),
@@ -74,6 +82,15 @@ async function writePart(part) {
   });
 }
 
+/** Writes rows of held streams at once. Returns a message about each file. */
+async function writeFeedPart(part) {
+  checkCode();
+  if (!chosen.write) return [];
+  const [now, all] = [machine(), versions(bench.versions)];
+  const { full } = chosen;
+  return writeFeeds({ date: today(), commit: all.commit, full, machine: now, versions: all, rows: {}, ...part });
+}
+
 const rows = {};
 let messages = [];
 for (const id of chosen.rows) {
@@ -88,11 +105,16 @@ const soak = chosen.soak ? await bench.soak() : undefined;
 if (soak) messages = await writePart({ soak });
 const history = chosen.history ? await measureHistory(bench) : undefined;
 if (history) messages = await writePart({ history });
+const writeEachPart = async (part) => {
+  messages = await writeFeedPart(part);
+};
+const feeds = chosen.feedRows.length > 0 ? await measureFeeds(bench, writeEachPart) : undefined;
 
 console.log("\nFigures are medians of the runs. Multiples are judged by the median over the turns.\n");
 for (const row of Object.values(rows)) console.log(`${plainRow(row, judge(row.id, row.runs, missing), missing)}\n`);
 if (soak) console.log(`Soak\n${plainSoak(soak, judgeSoak(soak.report))}\n`);
 if (history) console.log(`History\n${plainHistory(history, judgeHistory(history))}\n`);
+if (feeds) console.log(`Held streams\n${plainFeeds(feeds)}\n`);
 reportMissing(chosen.servers);
 
 for (const message of messages) say(message);

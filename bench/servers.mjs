@@ -15,7 +15,7 @@ const DEFAULT_MAX_SUBSCRIBERS = 2_000;
 /**
  * Returns the settings of the hub for `subscribers` on a channel. It logs only errors, because the peers log nothing.
  */
-function settingsFor(subscribers) {
+export function settingsFor(subscribers) {
   const settings = { ACCESS: "open", LOG_LEVEL: "error" };
   if (subscribers > DEFAULT_MAX_SUBSCRIBERS) settings.MAX_SUBSCRIBERS = "10000";
   return settings;
@@ -25,7 +25,7 @@ function settingsFor(subscribers) {
 const NO_HISTORY = { HISTORY_EVENTS: "0" };
 
 /** Starts a Worker on workerd as `npm run serve` does, but with temporary storage. */
-async function startWorker(options) {
+export async function startWorker(options) {
   const workerd = await startWorkerd({ ...options, stdout: "ignore" });
   const stop = async () => {
     workerd.kill();
@@ -45,6 +45,7 @@ async function startNginx(workers) {
  * @property {number | undefined} pid
  * @property {() => Promise<void>} stop
  * @property {Record<string, string>} [versions]
+ * @property {() => Promise<void>} [check] Throws an error if the run does not count.
  */
 
 /**

@@ -23,7 +23,7 @@ const COLUMNS = [
 const IDLE_COLUMNS = [["RSS KiB/stream", "perStream"]];
 
 /** Formats a figure of a run or of several runs. */
-function cell(name, figures) {
+export function cell(name, figures) {
   const text = number(figures?.[name]);
   return name === "generatorCores" && figures?.[name] >= GENERATOR_CORES ? `${text} (generator-bound)` : text;
 }
@@ -40,7 +40,7 @@ export function runLine(figures, load) {
 }
 
 /** Formats the number of runs, and how many of them failed. */
-function countOf(runs) {
+export function countOf(runs) {
   const failed = runs.length - completed(runs).length;
   return failed ? `${runs.length}, ${failed} failed` : String(runs.length);
 }
@@ -71,21 +71,32 @@ const FIGURES = {
   perStream: ["RSS per stream", " KiB"],
   rss: ["RSS", " MB"],
   soak: ["CPU and RSS", ""],
+  perStreamKb: ["RSS per stream", " kB"],
+  idBytes: ["bytes of an id", ""],
+  asleep: ["time asleep of each object", " %"],
   wrong: ["events not received exactly once", ""],
   generatorCores: ["cores of the load generator in any run", ""],
 };
 
+/** Formats the limit of a requirement. */
+function limitOf({ least, most, below, above }) {
+  if (above !== undefined) return `> ${number(above)}`;
+  if (below !== undefined) return `< ${number(below)}`;
+  return least !== undefined ? `≥ ${number(least)}` : `≤ ${number(most)}`;
+}
+
 /** Describes a judgement: [verdict, requirement, numbers or reason]. */
-export function verdict({ figure, of, streams, least, most, below, times, met, value, ours, theirs, reason }) {
+export function verdict(judgement) {
+  const { figure, of, streams, times, over, met, value, ours, theirs, reason } = judgement;
   const [title, unit] = FIGURES[figure] ?? [figure, ""];
   const whose = of ? ` with ${serverOf(of).name}` : streams ? `, replay to ${streams}` : "";
   const name = title + whose;
   const word = met === undefined ? "unknown" : met ? "met" : "NOT MET";
-  const sign = below !== undefined ? "<" : least !== undefined ? "≥" : "≤";
-  const limit = `${sign} ${number(below ?? least ?? most)}`;
-  const other = SERVERS.find(({ id }) => id === times)?.name ?? `that of ${times}`;
+  const limit = limitOf(judgement);
+  const other = judgement.other ?? SERVERS.find(({ id }) => id === times)?.name ?? `that of ${times}`;
   let wanted = `${name} ${limit}${unit}`;
   if (times) wanted = `${name} ${limit} × ${other}`;
+  if (over) wanted = `${name} more than ${other} ${limit}`;
   if (reason) return [word, wanted, reason];
   const shown = times ? number(value) : `${number(value)}${unit}`;
   return [
@@ -96,7 +107,7 @@ export function verdict({ figure, of, streams, least, most, below, times, met, v
 }
 
 /** Aligns a grid in columns: the first column to the left, the others to the right. */
-function plain(grid) {
+export function plain(grid) {
   const widths = grid[0].map((_, column) => Math.max(...grid.map((line) => line[column].length)));
   const pad = (text, column) => (column === 0 ? text.padEnd(widths[column]) : text.padStart(widths[column]));
   return grid.map((line) => `  ${line.map(pad).join("  ")}`.trimEnd());
@@ -106,16 +117,18 @@ function plain(grid) {
  * Formats a grid as a Markdown table.
  * @param {string[][]} grid
  */
-function markdown([titles, ...lines], numbers = true) {
+export function markdown([titles, ...lines], numbers = true) {
   const rule = titles.map((_, column) => (numbers && column > 0 ? "--:" : "---"));
   return [titles, rule, ...lines].map((line) => `| ${line.join(" | ")} |`);
 }
 
-function plainVerdicts(judgements) {
+/** Formats judgements for a terminal. */
+export function plainVerdicts(judgements) {
   return judgements.map(verdict).map(([word, wanted, shown]) => `  ${word.padEnd(7)}  ${wanted}: ${shown}`);
 }
 
-function markdownVerdicts(judgements) {
+/** Formats judgements as Markdown. */
+export function markdownVerdicts(judgements) {
   const lines = judgements.map(verdict).map(([word, wanted, shown]) => [wanted, shown, word]);
   return markdown([["required", "reached", ""], ...lines], false);
 }
