@@ -10,6 +10,7 @@ import { startNoting } from "./servers.mjs";
 const MINUTE_MS = 60_000;
 /** How long an event may take to arrive, in milliseconds. */
 const ARRIVAL_MS = 2_000;
+const SETTLE_MS = ASLEEP_SECONDS * 1_000;
 const DATA = "a quiet event";
 
 /** The open streams of a server, which count their events. */
@@ -49,7 +50,7 @@ async function publish(origin, channel) {
 
 /**
  * Publishes an event to each channel in each minute after `start`, spread over the minute. In the first minute, each
- * channel gets one more event after ASLEEP_SECONDS. If it wakes the object, the object was asleep by then.
+ * channel gets one more event after SETTLE_MS. If it wakes the object, the object was asleep by then.
  */
 async function publishAll(origin, channels, minutes, start) {
   const publishAt = async (at, channel) => {
@@ -58,9 +59,9 @@ async function publishAll(origin, channels, minutes, start) {
   };
   const publishes = [];
   for (let channel = 0; channel < channels; channel++) {
-    const first = start + (channel / channels) * (MINUTE_MS - ASLEEP_SECONDS * 1_000);
-    publishes.push(publishAt(first + ASLEEP_SECONDS * 1_000, channel));
-    for (let minute = 0; minute <= minutes; minute++) {
+    const first = start + (channel / channels) * (MINUTE_MS - SETTLE_MS);
+    publishes.push(publishAt(first + SETTLE_MS, channel));
+    for (let minute = 0; minute <= minutes + 1; minute++) {
       publishes.push(publishAt(first + minute * MINUTE_MS, channel));
     }
   }
@@ -78,20 +79,21 @@ async function runOn(holder, { channels, streams, minutes }) {
       await Promise.all(Array.from({ length: streams }, () => clients.add(url)));
     }
     // The objects of the last streams fall asleep, too.
-    await sleep(ASLEEP_SECONDS * 1_000);
+    await sleep(SETTLE_MS);
     const start = Date.now();
     const published = await publishAll(server.origin, channels, minutes, start);
-    const from = start + MINUTE_MS;
+    // The additional events of the first minute do not count, nor does the time after the last of them.
+    const from = start + MINUTE_MS + SETTLE_MS;
     const to = from + minutes * MINUTE_MS;
     await sleep(Math.max(to - Date.now(), ARRIVAL_MS));
     const notes = await server.notes();
-    const settleMs = ASLEEP_SECONDS * 1_000;
+    const sharesBetween = (from, to) => sharesOf(notes, { from, to, settleMs: SETTLE_MS });
     return {
       lost: published * streams - clients.received,
       ended: clients.ended,
       /** How often the objects woke in the first minute, in which each of them gets two events. */
-      probes: sharesOf(notes, { from: start, to: from, settleMs }).map(({ wakes }) => wakes),
-      objects: sharesOf(notes, { from, to, settleMs }),
+      probes: sharesBetween(start, start + MINUTE_MS).map(({ wakes }) => wakes),
+      objects: sharesBetween(from, to),
     };
   } finally {
     clients.close();

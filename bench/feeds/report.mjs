@@ -4,13 +4,15 @@ import { join } from "node:path";
 import { root } from "../../scripts/install.mjs";
 import { withBlock } from "../block.mjs";
 import { ALL_ROWS } from "./rows.mjs";
-import { markdownFeeds } from "./table.mjs";
+import { markdownFeeds, markdownPrices } from "./table.mjs";
 
 const FOLDER = join(root, "bench", "results");
-const README = join(root, "bench", "README.md");
 
-/** The text of the comments around the generated part of bench/README.md. */
-const BLOCK = "`npm run bench -- --feeds`";
+/** The files with a generated part, and the functions that return its text. */
+const BLOCKS = { "bench/README.md": allRows, "docs/cost.md": prices };
+
+/** The command that the comments around the generated parts name. */
+const COMMAND = "`npm run bench -- --feeds`";
 
 /**
  * Adds the rows of a call to those of the day. A row replaces an older one, but a quick run never replaces a full one.
@@ -35,12 +37,20 @@ export function writeFeeds(results) {
   if (!merged.full || !ALL_ROWS.every((row) => isMeasured(merged, row))) {
     return [...messages, "bench/README.md was not changed: it shows only full results of a single day"];
   }
-  writeFileSync(README, withBlock(readFileSync(README, "utf8"), BLOCK, feedsBlock(merged)));
-  return [...messages, "bench/README.md shows them"];
+  for (const file of Object.keys(BLOCKS)) {
+    const page = join(root, file);
+    writeFileSync(page, withFeeds(file, readFileSync(page, "utf8"), merged));
+  }
+  return [...messages, `${Object.keys(BLOCKS).join(" and ")} show them`];
+}
+
+/** Returns a page of the documentation with the results. */
+export function withFeeds(file, page, results) {
+  return withBlock(page, COMMAND, BLOCKS[file](results));
 }
 
 /** Returns the generated part of bench/README.md. */
-export function feedsBlock(results) {
+function allRows(results) {
   const { date, machine, versions } = results;
   const facts = Object.entries({ ...machine, ...versions });
   return [
@@ -48,4 +58,9 @@ export function feedsBlock(results) {
     ["| machine and versions | |", "|---|---|", ...facts.map(([name, value]) => `| ${name} | ${value} |`)].join("\n"),
     markdownFeeds(results),
   ].join("\n\n");
+}
+
+/** Returns the generated part of docs/cost.md. */
+function prices({ quiet }) {
+  return markdownPrices(quiet);
 }

@@ -74,7 +74,7 @@ export const FEED_ROWS = [
         name: "held by the Worker, object awake",
         load: { ...ONE_PUBLISH, restSeconds: 0 },
       },
-      { key: "object", server: "object", load: ONE_PUBLISH },
+      { key: "object", server: "object", load: { ...ONE_PUBLISH, restSeconds: 0 } },
     ],
     columns: "publish",
     requirements: [

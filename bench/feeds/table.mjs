@@ -96,6 +96,30 @@ function parts({ rows, quiet }) {
   });
 }
 
+/** Formats what the objects of quiet channels cost as a Markdown table. */
+export function markdownPrices({ worker, object }) {
+  const lines = [
+    ["the Worker", worker],
+    ["the objects", object],
+  ].map(([name, run]) => {
+    const { leastAsleep, billed, billedAtMost } = quietFigures(run);
+    return [
+      name,
+      percent(leastAsleep),
+      ...[billed, billedAtMost].map(({ gbSeconds }) => number(gbSeconds)),
+      `${number(billed.usd)} to ${number(billedAtMost.usd)}`,
+    ];
+  });
+  const titles = [
+    "Streams held by",
+    "Asleep, at least",
+    "GB-s a month and channel",
+    "At most",
+    "USD a month and channel",
+  ];
+  return markdown([titles, ...lines]).join("\n");
+}
+
 /** Formats the results for a terminal. */
 export function plainFeeds(results) {
   const texts = parts(results).map(([title, grid, judgements]) =>
