@@ -14,7 +14,9 @@ pub use self::stream::FakeStream;
 use crate::hub::flush_cycle::GROUP;
 use crate::hub::{Evict, Hub, MAX_CHUNK};
 use crate::sse::{self, Batch, Epoch, EventId};
-use crate::{Carrier, ConnId, JoinOptions, Limits, Millis, Output, Readiness, ReplayFrom};
+use crate::{
+    Carrier, Chunk, ConnId, FeedMessage, JoinOptions, Limits, Millis, Output, Readiness, ReplayFrom,
+};
 
 const CHANNEL: &str = "foo";
 const EPOCH: Epoch = Epoch::new(1_700_000_000_000, 0);
@@ -46,6 +48,8 @@ pub struct Model {
     group_size: usize,
     /// How long the streams may be open that join from now on.
     pub lifetime: Option<Millis>,
+    /// Whether Workers hold the streams that join from now on.
+    pub joins_feeds: bool,
 }
 
 impl Model {
@@ -83,6 +87,7 @@ impl Model {
             paused: false,
             group_size: GROUP,
             lifetime: None,
+            joins_feeds: false,
         }
     }
 
@@ -97,8 +102,14 @@ impl Model {
         self.paused |= self.hub.is_flushing();
         let ended: BTreeSet<ConnId> = output.ended.iter().map(|ended| ended.conn).collect();
         for write in output.writes {
-            let chunk = &output.chunks[write.chunk].bytes;
+            let Chunk { bytes, header } = &output.chunks[write.chunk];
+            let chunk = bytes;
             assert!(!chunk.is_empty());
+            if let Some(subscriber) = self.hub.subscribers.get(&write.conn) {
+                assert_eq!(header.next_seq, subscriber.cursor.next_seq);
+                assert_eq!(header.in_event, subscriber.cursor.is_in_event());
+                assert!(!header.asks && !header.ends);
+            }
             if ended.contains(&write.conn) {
                 write.stream.write_last(chunk);
             } else {
@@ -121,11 +132,28 @@ impl Model {
     pub fn loop_turn(&mut self) {
         self.hub.begin_loop_turn();
         self.paused = false;
-        for client in self.clients.iter().filter(|client| client.keeps_up) {
-            client.stream.take();
+        for index in 0..self.clients.len() {
+            if self.clients[index].keeps_up {
+                self.take(index);
+            }
         }
         if self.hub.is_flushing() {
             self.poll();
+        }
+    }
+
+    /// Client number `index` takes what waits. The Worker that holds its stream acknowledges it.
+    pub fn take(&mut self, index: usize) {
+        let Client {
+            conn,
+            is_feed,
+            ref stream,
+            ..
+        } = self.clients[index];
+        let bytes = stream.take();
+        if is_feed && bytes > 0 {
+            let message = FeedMessage::Taken(bytes.try_into().unwrap());
+            self.hub.note_message(conn, message, self.now);
         }
     }
 

@@ -29,6 +29,9 @@ enum Step {
     Leave(Index),
     /// How long the streams may be open that join from now on.
     Lifetime(Option<Millis>),
+    /// Whether Workers hold the streams that join from now on.
+    JoinFeeds(bool),
+    HandOver,
     /// How many events the history holds from now on.
     Hold(u64),
     /// Makes the next read of the history fail.
@@ -72,6 +75,8 @@ fn steps(
         2 => Just(Step::End),
         1 => Just(Step::Delete),
         3 => prop::option::of(0..2_000_u64).prop_map(Step::Lifetime),
+        4 => any::<bool>().prop_map(Step::JoinFeeds),
+        1 => Just(Step::HandOver),
     ];
     prop::collection::vec(step, 1..120)
 }
@@ -85,7 +90,7 @@ fn run(mut model: Model, group_size: usize, steps: Vec<Step>) {
             Step::Publish(sizes) => model.publish(&sizes),
             Step::Store(sizes) => model.store(&sizes),
             Step::FailOnce => model.history.fails = true,
-            Step::Take(index) if clients > 0 => index.get(&model.clients).stream.take(),
+            Step::Take(index) if clients > 0 => model.take(index.index(clients)),
             Step::Leave(index) if clients > 0 => model.leave(index.index(clients)),
             Step::Reconnect {
                 client,
@@ -111,6 +116,8 @@ fn run(mut model: Model, group_size: usize, steps: Vec<Step>) {
             Step::Restart => model.restart(),
             Step::End => model.end(),
             Step::Delete => model.delete(),
+            Step::JoinFeeds(joins) => model.joins_feeds = joins,
+            Step::HandOver => model.hand_over(),
             Step::Lifetime(lifetime) => model.lifetime = lifetime,
         }
         model.check();

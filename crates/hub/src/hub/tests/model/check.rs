@@ -1,7 +1,8 @@
 //! What has to hold in the model after each step, and at the end.
 
-use super::{EventId, Model};
+use super::{EventId, MAX_CHUNK, Model};
 use crate::Change;
+use crate::feed::WINDOW_BYTES;
 use crate::history::History;
 
 impl Model {
@@ -34,6 +35,7 @@ impl Model {
         assert_eq!(self.receipts_dropped + self.hub.drops.unreported(), dropped);
         let lagging = self.lags().values().filter(|lag| **lag > 0).count();
         assert_eq!(self.hub.drops.lagging(), lagging as u64);
+        self.check_sleep();
         self.check_changes();
         self.check_pages(oldest_held);
         self.history.fails = fails;
@@ -57,6 +59,20 @@ impl Model {
         }
     }
 
+    /// Checks that the object may sleep only while all streams are feeds that are level and whose windows are open, and
+    /// that feeds stay within their windows.
+    fn check_sleep(&self) {
+        let open = self.clients.iter().filter(|client| client.open);
+        let mut is_idle = self.hub.flush_at().is_none();
+        for client in open {
+            let waiting = client.stream.waiting();
+            assert!(!client.is_feed || waiting <= WINDOW_BYTES);
+            is_idle &= client.is_feed && waiting <= WINDOW_BYTES - MAX_CHUNK;
+        }
+        let is_empty = self.hub.subscribers() == 0;
+        assert_eq!(self.hub.next_poll().is_none(), is_idle || is_empty);
+    }
+
     /// Checks that each subscriber starts to drop and catches up in turn.
     fn check_changes(&mut self) {
         for change in self.hub.take_changes() {
@@ -78,8 +94,8 @@ impl Model {
         self.history.fails = false;
         self.append_all();
         for _ in 0..2_000 {
-            for client in &self.clients {
-                client.stream.take();
+            for index in 0..self.clients.len() {
+                self.take(index);
             }
             let Some(at) = self.hub.flush_at() else { break };
             self.now = self.now.max(at);

@@ -19,6 +19,8 @@ pub struct Client {
     pub catches_up: bool,
     pub from: ReplayFrom,
     pub expires: Option<Millis>,
+    /// Whether a Worker holds the stream.
+    pub is_feed: bool,
     pub open: bool,
 }
 

@@ -1,8 +1,9 @@
 //! How streams join and leave, and how the channel loses memory, restarts and ends.
 
 use super::{
-    CHANNEL, Carrier, Client, EPOCH, Evict, FakeStream, Hub, JoinOptions, Model, ReplayFrom,
+    CHANNEL, Carrier, Client, ConnId, EPOCH, Evict, FakeStream, Hub, JoinOptions, Model, ReplayFrom,
 };
+use crate::feed::Window;
 use crate::sse::{self, EventId};
 
 use super::history::FakeHistory;
@@ -26,15 +27,26 @@ impl Model {
             .hub
             .start_position(&from, u64::MAX, &mut self.history, self.now)
             .unwrap();
+        let opening = sse::retry_field(3_000) + &sse::opening(CHANNEL, &start);
         let options = JoinOptions {
             next_seq: start.next_seq,
             history: self.history.holds.is_some(),
             catch_up,
-            expires: self.lifetime.map(|lifetime| self.now + lifetime),
-            carrier: Carrier::Response,
+            expires: self
+                .lifetime
+                .filter(|_| !self.joins_feeds)
+                .map(|lifetime| self.now + lifetime),
+            carrier: if self.joins_feeds {
+                Carrier::Feed(Window::new(opening.len()))
+            } else {
+                Carrier::Response
+            },
         };
-        let opening = sse::retry_field(3_000) + &sse::opening(CHANNEL, &start);
-        let stream = FakeStream::open(&opening);
+        let stream = if self.joins_feeds {
+            FakeStream::open_feed(&opening)
+        } else {
+            FakeStream::open(&opening)
+        };
         self.hub.join(conn, stream.clone(), &options, self.now);
         self.clients.push(Client {
             conn,
@@ -43,6 +55,7 @@ impl Model {
             catches_up: options.history && catch_up,
             from,
             expires: options.expires,
+            is_feed: self.joins_feeds,
             open: true,
         });
     }
@@ -123,6 +136,26 @@ impl Model {
         self.hub.flushes.set_group_size(self.group_size);
         self.dropping.clear();
         self.paused = false;
+    }
+
+    /// The channel is quiet: the streams that are responses and level end, so that Workers can hold them.
+    pub fn hand_over(&mut self) {
+        let head = self.hub.log.head();
+        let lags = self.lags();
+        let is_level = |client: &Client| {
+            let subscriber = self.hub.subscribers.get(&client.conn);
+            subscriber.is_some_and(|subscriber| !subscriber.cursor.is_behind(head))
+        };
+        let is_handed_over = |client: &Client| client.open && !client.is_feed && is_level(client);
+        let expected: Vec<ConnId> = (self.clients.iter())
+            .filter(|client| is_handed_over(client))
+            .map(|client| client.conn)
+            .collect();
+        let output = self.hub.hand_over(|| 500);
+        let ended: Vec<ConnId> = output.ended.iter().map(|ended| ended.conn).collect();
+        assert_eq!(ended, expected);
+        assert!(ended.iter().all(|conn| lags[conn] == 0));
+        self.perform(output);
     }
 
     /// The channel ends. Each stream ends once its client was given everything.
