@@ -128,6 +128,7 @@
 //! 7. `sse/combined_id` and `sse/id_rewriter`: the ids of a stream of several channels. The hub does not use them: a
 //!    hub has one channel, and the caller joins their streams.
 //! 8. `hub/tests`: a model of a channel, properties, scenarios and a simulation.
+//! 9. `held/tests`: a model of held streams, whose feeds break, properties and scenarios.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
 

@@ -5,6 +5,10 @@ use crate::Millis;
 use crate::feed::{ACKNOWLEDGE_BYTES, FrameHeader};
 use crate::sse::EventId;
 
+/// A feed that was opened again and breaks without a frame after less than this time, in milliseconds, counts as a failed
+/// attempt. Otherwise an object that fails soon after it has answered would be asked several times a second.
+const PROVEN: Millis = 5_000;
+
 /// How an object has answered the request for a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FeedAnswer {
@@ -78,6 +82,8 @@ pub struct HeldFeed {
     has_acknowledged: bool,
     /// Whether anything has arrived since the last ping.
     pub(super) was_heard: bool,
+    /// When the feed was opened again, and the attempts until then, while no frame has arrived.
+    reopened: Option<(Millis, Backoff)>,
     /// The data of the `hub.error` notice that the client gets if the feed stays broken.
     pub(super) problem: String,
 }
@@ -97,6 +103,7 @@ impl HeldFeed {
             unacknowledged: 0,
             has_acknowledged: false,
             was_heard: true,
+            reopened: None,
             problem: unavailable,
         }
     }
@@ -130,6 +137,7 @@ impl HeldFeed {
     /// not acknowledged.
     pub fn note_arrival(&mut self, header: FrameHeader, bytes: usize) -> Option<u32> {
         self.was_heard = true;
+        self.reopened = None;
         let has_acknowledged = std::mem::take(&mut self.has_acknowledged);
         let is_known = self.is_taken() && !has_acknowledged;
         self.waiting = self.waiting.saturating_add(bytes);
@@ -158,9 +166,12 @@ impl HeldFeed {
         self.untaken = self.untaken.saturating_add(bytes);
     }
 
-    /// Notes that the feed has broken: what waits is discarded.
-    pub fn note_broken(&mut self) {
+    /// Notes that the feed has broken: what waits is discarded. Returns the attempts to open it again so far.
+    pub fn note_broken(&mut self, now: Millis) -> Backoff {
         self.waiting = 0;
+        let reopened = self.reopened.take();
+        let unproven = reopened.filter(|(at, _)| now < at.saturating_add(PROVEN));
+        unproven.map_or_else(|| Backoff::new(now), |(_, backoff)| backoff)
     }
 
     /// Whether somebody waits until the client has taken everything: the object, whose window may be shut, or the next
@@ -185,7 +196,13 @@ impl HeldFeed {
         Some(to_u32(std::mem::take(&mut self.unacknowledged)))
     }
 
-    /// Notes that the feed was opened again. It continues after `start`.
+    /// Notes that the feed was opened again, after these attempts. It continues after `start`.
+    pub fn note_reopened(&mut self, start: EventId, backoff: Backoff, now: Millis) {
+        self.note_opened(start);
+        self.reopened = Some((now, backoff));
+    }
+
+    /// Notes that the feed is open. It continues after `start`.
     pub fn note_opened(&mut self, start: EventId) {
         self.link = Link::Open;
         self.start = Some(start);

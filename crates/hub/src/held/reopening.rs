@@ -28,11 +28,11 @@ impl HeldStream {
             self.end(actions);
             return;
         }
-        feed.note_broken();
+        let backoff = feed.note_broken(now);
         if let Some(merge) = &mut self.merge {
             merge.forget(number);
         }
-        self.wait(number, Backoff::new(now), now);
+        self.wait(number, backoff, now);
     }
 
     fn wait(&mut self, number: FeedNumber, mut backoff: Backoff, now: Millis) {
@@ -82,7 +82,7 @@ impl HeldStream {
         };
         match answer {
             FeedAnswer::Opened(start) => {
-                feed.note_opened(start);
+                feed.note_reopened(start, backoff, now);
                 self.note_start(number, start);
             }
             FeedAnswer::Ended(last) => self.note_ended(number, last, now, &mut actions),

@@ -33,13 +33,13 @@ fn fail_until(stream: &mut HeldStream, from: Millis, end: Millis) -> (Vec<Millis
 #[test]
 fn a_feed_that_breaks_is_opened_again_after_the_last_whole_event() {
     let mut stream = one(LIMITS);
-    frame(&mut stream, 0, header(12), "four events", 5);
-    stream.note_progress(true, 5);
     for code in [
         1006,
         FeedClose::Unreadable.code(),
         FeedClose::BadMessage.code(),
     ] {
+        frame(&mut stream, 0, header(12), "four events", 5);
+        stream.note_progress(true, 5);
         assert!(stream.note_closed(0, code, 5).is_empty());
         let actions = run(&mut stream, 5, 205, true);
         assert_eq!(actions, [Action::Open(0, Some(id(11)))]);
@@ -104,6 +104,44 @@ fn a_stream_whose_only_feed_stays_broken_ends_with_the_problem_and_a_retry() {
     assert!(written(&actions).contains("event: hub.error\ndata: {\"status\":507}\n"));
     assert!((5_000..=15_000).contains(&retry(&actions).unwrap()));
     assert_eq!(ends(&actions), 1);
+}
+
+/// For example, the object cannot read the next event, or fails after it has answered.
+#[test]
+fn a_feed_that_breaks_soon_after_each_opening_is_opened_less_and_less_often_until_the_stream_ends()
+{
+    let mut stream = one(LIMITS);
+    frame(&mut stream, 0, header(9), &event(8), 0);
+    stream.note_progress(true, 0);
+    stream.note_closed(0, 1006, 0);
+    let (mut now, mut times, mut all) = (0, 0, Vec::new());
+    while !stream.has_ended() {
+        now = stream.next_tick(now);
+        let mut actions = stream.note_progress(true, now);
+        actions.extend(stream.tick(now));
+        if opens(&actions) {
+            times += 1;
+            stream.note_answer(0, FeedAnswer::Opened(id(8)), now);
+            stream.note_closed(0, FeedClose::Unreadable.code(), now + 100);
+        }
+        all.extend(actions);
+    }
+    assert!((8..=16).contains(&times), "{times}");
+    assert!((30_000..30_100).contains(&now), "{now}");
+    assert!(written(&all).contains("event: hub.error"));
+}
+
+#[test]
+fn a_feed_that_breaks_long_after_it_was_opened_again_is_opened_soon() {
+    let mut stream = one(LIMITS);
+    frame(&mut stream, 0, header(9), &event(8), 0);
+    stream.note_progress(true, 0);
+    for now in [0, 10_000, 50_000] {
+        stream.note_closed(0, 1006, now);
+        let actions = run(&mut stream, now, now + 200, true);
+        assert!(actions.contains(&Action::Open(0, Some(id(8)))));
+        stream.note_answer(0, FeedAnswer::Opened(id(8)), now + 200);
+    }
 }
 
 #[test]
