@@ -4,7 +4,8 @@ use super::message::FeedMessage;
 use crate::hub::MAX_CHUNK;
 
 /// The most bytes of a channel that a Worker holds for a client that does not read. The end of a channel may add a
-/// notice, and its deletion the rest of an event, too; the feed ends with these. After the object has slept, the Worker may hold half as much again: see [`Window::after_sleep`].
+/// notice, and its deletion the rest of an event, too; the feed ends with these. After the object has slept, the Worker
+/// may hold half as much again: see [`Window::after_sleep`].
 pub const WINDOW_BYTES: usize = 2 * MAX_CHUNK;
 
 /// The Worker acknowledges when its client has taken this many bytes. Each message of a Worker to an object is billed,
