@@ -8,8 +8,7 @@ pub enum FeedMessage {
     /// `+n`: the client has taken `n` further bytes.
     Taken(u32),
     /// `=n`: the Worker holds `n` bytes that it has not acknowledged. It answers a frame that
-    /// [asks](super::FrameHeader::asks) for it, if its client has not taken everything, or if an acknowledgement may
-    /// have crossed the frame.
+    /// [asks](super::FrameHeader::asks) for it, if its client has not taken everything.
     Holds(u32),
 }
 

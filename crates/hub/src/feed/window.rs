@@ -41,10 +41,9 @@ impl Window {
 
     /// The window of a feed whose object has slept, and has forgotten what was not acknowledged.
     ///
-    /// An object sleeps only while all windows are open, so the Worker holds at most [`ACKNOWLEDGE_BYTES`]. The next
-    /// frame asks how many, and the Worker answers if its client has not taken everything, or if it has sent an
-    /// acknowledgement since the last frame. Without the question, a client that never reads would cost the Worker more
-    /// memory with each sleep.
+    /// An object sleeps only while all windows are open, so the Worker holds less than [`ACKNOWLEDGE_BYTES`]. The next
+    /// frame asks how many, and the Worker answers if its client has not taken everything. Without the question, a
+    /// client that never reads would cost the Worker more memory with each sleep.
     pub fn after_sleep() -> Self {
         Self {
             outstanding: 0,
@@ -53,8 +52,11 @@ impl Window {
     }
 
     /// Whether another chunk may be sent.
+    ///
+    /// While it is, the Worker has too few bytes to acknowledge. So no acknowledgement is on its way while the object
+    /// sleeps, which the object would subtract from bytes that it sends later.
     pub fn is_open(&self) -> bool {
-        self.outstanding <= WINDOW_BYTES.saturating_sub(MAX_CHUNK)
+        self.outstanding < WINDOW_BYTES.saturating_sub(MAX_CHUNK)
     }
 
     /// Whether the next frame has to ask what the Worker holds.
@@ -95,7 +97,7 @@ mod tests {
     #[test]
     fn a_window_is_open_while_another_chunk_fits() {
         let mut window = Window::new(100);
-        window.note_sent(ACKNOWLEDGE_BYTES - 100);
+        window.note_sent(ACKNOWLEDGE_BYTES - 101);
         assert!(window.is_open());
         window.note_sent(1);
         assert!(!window.is_open());

@@ -77,9 +77,6 @@ pub struct HeldFeed {
     untaken: usize,
     /// The bytes that the client has taken, and that are not acknowledged.
     unacknowledged: usize,
-    /// Whether bytes were acknowledged since the last frame. An object that has slept meanwhile takes them for bytes that
-    /// it has sent since.
-    has_acknowledged: bool,
     /// Whether anything has arrived since the last ping.
     pub(super) was_heard: bool,
     /// When the feed was opened again, and the attempts until then, while no frame has arrived.
@@ -101,7 +98,6 @@ impl HeldFeed {
             waiting: 0,
             untaken: 0,
             unacknowledged: 0,
-            has_acknowledged: false,
             was_heard: true,
             reopened: None,
             problem: unavailable,
@@ -133,18 +129,17 @@ impl HeldFeed {
         self.waiting.saturating_add(passed)
     }
 
-    /// Notes that a frame has arrived. If the object asks for it and cannot know it otherwise, returns how many bytes are
-    /// not acknowledged.
+    /// Notes that a frame has arrived. If the object asks for it and the client has not taken everything, returns how
+    /// many bytes are not acknowledged.
     pub fn note_arrival(&mut self, header: FrameHeader, bytes: usize) -> Option<u32> {
         self.was_heard = true;
         self.reopened = None;
-        let has_acknowledged = std::mem::take(&mut self.has_acknowledged);
-        let is_known = self.is_taken() && !has_acknowledged;
+        let was_taken = self.is_taken();
         self.waiting = self.waiting.saturating_add(bytes);
         if !header.asks {
             return None;
         }
-        if is_known {
+        if was_taken {
             // The object takes the same for granted.
             self.unacknowledged = 0;
             return None;
@@ -192,7 +187,6 @@ impl HeldFeed {
         if self.unacknowledged < ACKNOWLEDGE_BYTES {
             return None;
         }
-        self.has_acknowledged = true;
         Some(to_u32(std::mem::take(&mut self.unacknowledged)))
     }
 
@@ -207,7 +201,6 @@ impl HeldFeed {
         self.link = Link::Open;
         self.start = Some(start);
         self.unacknowledged = 0;
-        self.has_acknowledged = false;
         self.was_heard = true;
     }
 }

@@ -67,7 +67,7 @@ impl Model {
         for client in open {
             let waiting = client.stream.waiting();
             assert!(!client.is_feed || waiting <= WINDOW_BYTES);
-            is_idle &= client.is_feed && waiting <= WINDOW_BYTES - MAX_CHUNK;
+            is_idle &= client.is_feed && waiting < WINDOW_BYTES - MAX_CHUNK;
         }
         let is_empty = self.hub.subscribers() == 0;
         assert_eq!(self.hub.next_poll().is_none(), is_idle || is_empty);
