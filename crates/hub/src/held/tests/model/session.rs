@@ -182,8 +182,14 @@ impl Session {
                 }
                 Action::Close(feed) => self.feeds[feed].wire.take().unwrap().leave(),
                 Action::Open(feed, position) => {
+                    let is_only = self.feeds.len() == 1;
                     let feed = &mut self.feeds[feed];
                     assert!(feed.wire.is_none());
+                    // The frames of other streams may have been forgotten.
+                    assert!(
+                        !is_only || feed.untaken == 0,
+                        "the client has taken the last feed"
+                    );
                     // An answer to an earlier request would come too late.
                     let late = feed.request.replace(Request::Asked(position));
                     if let Some(Request::Answered(_, Some(wire))) = late {
