@@ -82,8 +82,12 @@ impl HeldStream {
         };
         match answer {
             FeedAnswer::Opened(start) => {
+                let was_told = backoff.was_told();
                 feed.note_reopened(start, backoff, now);
                 self.note_start(number, start);
+                if was_told {
+                    self.tell_recovery(number, now, &mut actions);
+                }
             }
             FeedAnswer::Ended(last) => self.note_ended(number, last, now, &mut actions),
             FeedAnswer::Failed(problem) => {
@@ -146,6 +150,16 @@ impl HeldStream {
     fn tell_failure(&mut self, number: FeedNumber, now: Millis, actions: &mut Vec<Action>) {
         if let Some(feed) = self.feeds.get(number) {
             let notice = sse::error_notice(&feed.problem);
+            self.write_notice(number, notice, now, actions);
+        }
+    }
+
+    /// Writes a `hub.open` for a feed that is open after its client got a `hub.error`. The object writes it if the feed
+    /// starts as the client has asked.
+    fn tell_recovery(&mut self, number: FeedNumber, now: Millis, actions: &mut Vec<Action>) {
+        let feed = self.feeds.get(number);
+        let notice = feed.and_then(|feed| Some(sse::open_notice(&feed.channel, feed.position?)));
+        if let Some(notice) = notice {
             self.write_notice(number, notice, now, actions);
         }
     }

@@ -16,6 +16,8 @@ pub struct Known {
     /// Whether it read `hub.gap` of an unknown size.
     pub has_lost: bool,
     pub has_expired: bool,
+    /// Whether it read `hub.error` of any channel, and no `hub.open` of this one since.
+    pub has_failed: bool,
 }
 
 /// A block that the client has read, and that the model has to compare with the channel.
@@ -111,6 +113,9 @@ impl Reader {
         let data = *fields.get("data").unwrap();
         let event = fields.get("event").copied();
         if event == Some("hub.error") {
+            for known in &mut self.known {
+                known.has_failed = true;
+            }
             assert!(!fields.contains_key("id"));
             self.errors += 1;
             return None;
@@ -176,13 +181,11 @@ impl Reader {
         let was_deleted = |last: EventId| id.seq == 0 && id.epoch > last.epoch;
         match event {
             Some("hub.open") => {
-                let is_after_gap = known.last.is_some() && known.has_lost;
-                assert!(known.last.is_none_or(|last| last == id && is_after_gap));
-                assert!(
-                    known
-                        .after
-                        .is_none_or(|after| after == id || known.has_lost)
-                );
+                let has_reason = known.has_lost || std::mem::take(&mut known.has_failed);
+                match known.last {
+                    Some(last) => assert!(last == id && has_reason),
+                    None => assert!(known.after.is_none_or(|after| after == id)),
+                }
             }
             Some("hub.gap") if data.contains("\"from\":null") => {
                 let is_known = position.is_none_or(|position| id.epoch > position.epoch);

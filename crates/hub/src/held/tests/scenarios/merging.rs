@@ -76,6 +76,23 @@ fn frames_that_wait_are_forgotten_if_their_feed_breaks() {
 }
 
 #[test]
+fn a_channel_that_failed_and_continues_is_reported_as_open() {
+    let mut stream = all_open(2, LIMITS);
+    frame(&mut stream, 1, header(9), &event(8), 5);
+    stream.note_closed(1, 1006, 5);
+    let told = run(&mut stream, 5, 35_000, true);
+    assert_eq!(written(&told).matches("event: hub.error").count(), 1);
+    let answer = FeedAnswer::Opened(id(8));
+    let actions = stream.note_answer(1, answer, 35_000);
+    let text = written(&actions);
+    assert!(
+        text.starts_with("event: hub.open\ndata: {\"channel\":\"b\","),
+        "{text}"
+    );
+    assert!(text.contains("\nid: b/"), "{text}");
+}
+
+#[test]
 fn the_ids_of_a_stream_have_the_start_of_each_channel_that_is_open() {
     let answers = [
         FeedAnswer::Opened(id(7)),
