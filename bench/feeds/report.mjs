@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../scripts/install.mjs";
 import { withBlock } from "../block.mjs";
-import { ALL_ROWS } from "./rows.mjs";
+import { completed } from "../figures.mjs";
+import { ALL_ROWS, QUIET } from "./rows.mjs";
 import { markdownFeeds, markdownPrices } from "./table.mjs";
 
 const FOLDER = join(root, "bench", "results");
@@ -24,7 +25,16 @@ export function mergeFeeds(older, newer) {
   return { ...newer, rows: { ...before?.rows, ...newer.rows }, quiet: newer.quiet ?? before?.quiet };
 }
 
-const isMeasured = ({ rows, quiet }, { id }) => (rows[id] ?? (id === "quiet" ? quiet : undefined)) !== undefined;
+/** Whether a row was measured, and each of its contestants has a run that did not fail. */
+function isMeasured({ rows, quiet }, { id }) {
+  const runs = id === QUIET.id ? quiet && [[quiet.worker], [quiet.object]] : rows[id] && Object.values(rows[id]);
+  return runs?.every((runs) => completed(runs).length > 0) ?? false;
+}
+
+/** Whether the documentation may show the results: all rows were measured in full. */
+export function isComplete(results) {
+  return results.full && ALL_ROWS.every((row) => isMeasured(results, row));
+}
 
 /** Adds the results of this call to the files. Returns a message about each file. */
 export function writeFeeds(results) {
@@ -34,7 +44,7 @@ export function writeFeeds(results) {
   const merged = mergeFeeds(existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined, results);
   writeFileSync(path, `${JSON.stringify(merged, undefined, 1)}\n`);
   const messages = [`the results are in bench/results/${name}`];
-  if (!merged.full || !ALL_ROWS.every((row) => isMeasured(merged, row))) {
+  if (!isComplete(merged)) {
     return [...messages, "bench/README.md was not changed: it shows only full results of a single day"];
   }
   for (const file of Object.keys(BLOCKS)) {

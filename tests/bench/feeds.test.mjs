@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { covered, monthly, sharesOf } from "../../bench/feeds/awake.mjs";
 import { judgeQuiet, judgeRow } from "../../bench/feeds/judge.mjs";
-import { mergeFeeds, withFeeds } from "../../bench/feeds/report.mjs";
+import { isComplete, mergeFeeds, withFeeds } from "../../bench/feeds/report.mjs";
 import { ALL_ROWS, FEED_ROWS, QUIET } from "../../bench/feeds/rows.mjs";
 import { markdownFeeds, plainFeeds } from "../../bench/feeds/table.mjs";
 import { readOptions } from "../../bench/options.mjs";
@@ -114,14 +114,32 @@ test("quiet channels are judged by the object that slept least, and only if slee
   assert.deepEqual(met({ ...run, error: "no answer" }), [false]);
 });
 
-test("the tables of held streams name every contestant, and mark what is not met", () => {
-  const rows = Object.fromEntries(
-    FEED_ROWS.map(({ id, contestants }) => [
-      id,
-      Object.fromEntries(contestants.map(({ key }) => [key, [report({ p99: 300 })]])),
-    ]),
+/** Results in which each contestant has one run. */
+function resultsOf(reported) {
+  const runsOf = ({ contestants }) => Object.fromEntries(contestants.map(({ key }) => [key, [reported]]));
+  const rows = Object.fromEntries(FEED_ROWS.map((row) => [row.id, runsOf(row)]));
+  return { date: "2026-01-02", commit: "a", full: true, machine: {}, versions: {}, rows, quiet: quietOf(quietRun()) };
+}
+
+test("the documentation shows results of held streams only if all rows were measured in full", () => {
+  const results = resultsOf(report());
+  assert.ok(isComplete(results));
+  assert.ok(!isComplete({ ...results, full: false }));
+  assert.ok(!isComplete({ ...results, rows: { ...results.rows, idle: undefined } }));
+  assert.ok(!isComplete({ ...results, quiet: undefined }));
+  assert.ok(!isComplete({ ...results, quiet: quietOf({ error: "no answer" }) }));
+  assert.ok(!isComplete(resultsOf({ error: "no answer" })));
+  const page = withFeeds("docs/cost.md", read("docs/cost.md"), results);
+  assert.match(page, /\| the Worker \| 80 % \| 332 \| 66,355 \| 0\.00415 to 0\.829 \|/);
+  assert.equal(withFeeds("docs/cost.md", page, results), page);
+  assert.match(
+    withFeeds("bench/README.md", read("bench/README.md"), results),
+    /Held streams were measured on 2026-01-02/,
   );
-  const results = { rows, quiet: quietOf(quietRun()) };
+});
+
+test("the tables of held streams name every contestant, and mark what is not met", () => {
+  const results = resultsOf(report({ p99: 300 }));
   for (const text of [plainFeeds(results), markdownFeeds(results)]) {
     for (const { title } of ALL_ROWS) assert.ok(text.includes(title), title);
     assert.match(text, /held by the Worker, object asleep/);
