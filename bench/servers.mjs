@@ -14,9 +14,10 @@ const DEFAULT_MAX_SUBSCRIBERS = 2_000;
 
 /**
  * Returns the settings of the hub for `subscribers` on a channel. It logs only errors, because the peers log nothing.
+ * HELD_STREAM_MESSAGES is as `npm run serve` sets it.
  */
 export function settingsFor(subscribers) {
-  const settings = { ACCESS: "open", LOG_LEVEL: "error" };
+  const settings = { ACCESS: "open", LOG_LEVEL: "error", HELD_STREAM_MESSAGES: "0" };
   if (subscribers > DEFAULT_MAX_SUBSCRIBERS) settings.MAX_SUBSCRIBERS = "10000";
   return settings;
 }

@@ -74,6 +74,10 @@ describe("channels that fail or end", { concurrency: true }, () => {
     });
     const third = await resumeSeveral(single, ids, second.lastEventId);
     occupant.close();
+    await eventually(async () => {
+      await full.publish("missed, too");
+      return (await full.stats()).subscribers === 0;
+    });
     await third.until(() => third.part("resumed-full").startId, "hub.open of the channel that was full");
     const { events } = await full.history();
     await third.untilIds({ "resumed-full": events.at(-1).id });

@@ -156,7 +156,7 @@ test("a channel whose database cannot be read is answered like a broken one", { 
   await hub.start();
   const { url } = hub.channel("broken");
   await checkRefused(await fetch(`${url}/events`), "events");
-  assert.ok(hub.log.includes(`file=${file}`), hub.log);
+  await eventually(() => hub.log.includes(`file=${file}`), 5_000, "the log names the file");
   await hub.channel("broken").delete();
   await hub.channel("broken").publish("anew");
 });

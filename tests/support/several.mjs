@@ -107,16 +107,23 @@ class ChannelPart {
     this.events = [];
     /** @type {any[]} the data of its notices hub.error */
     this.errors = [];
+    /** Whether hub.error came after the last hub.open. */
+    this.hasFailed = false;
   }
 
   /** @param {Event} event */
   receive(event) {
     if (event.event === "hub.error") {
       this.errors.push(JSON.parse(event.data));
+      this.hasFailed = true;
     } else if (event.event === "hub.open") {
       const data = { channel: this.channelId, id: event.id };
-      if (this.startId || event.data !== JSON.stringify(data)) throw new Error(`wrong hub.open: ${event.data}`);
-      this.startId = event.id;
+      // A channel that goes on after hub.error has another hub.open, with the position that the client has.
+      const position = this.events.at(-1)?.id ?? this.startId;
+      const isExpected = !position || (this.hasFailed && position === event.id);
+      if (!isExpected || event.data !== JSON.stringify(data)) throw new Error(`wrong hub.open: ${event.data}`);
+      this.startId ??= event.id;
+      this.hasFailed = false;
     } else {
       // A channel of which nothing is missing when the stream begins has no hub.open if it has ended.
       if (event.event === "hub.end") this.startId ??= event.id;
