@@ -7,13 +7,13 @@ const COMBINED_ID = /^([^/]+)\/([^;]+);([\w-]+)$/;
 /** @typedef {import("./subscriber.mjs").SubscribeOptions} SubscribeOptions */
 
 /**
- * Returns the parts of an id of a stream of several channels: `<channel>/<epoch>-<seq>;<positions>`. `id` is the id that
- * the channel's own streams have.
+ * Returns the parts of a combined id, `<channel>/<epoch>-<seq>;<positions>`. `id` is the event's id in a stream of its
+ * channel alone.
  * @param {string} combined
  */
 export function parseCombinedId(combined) {
   const [, channel, id, positions] = combined.match(COMBINED_ID) ?? [];
-  if (!positions) throw new Error(`no combined id: ${combined}`);
+  if (!positions) throw new Error(`not a combined id: ${combined}`);
   return { channel, id, positions };
 }
 
@@ -55,7 +55,7 @@ export class SubscriberToSeveral extends Subscriber {
     const id = event.id === undefined ? undefined : parseCombinedId(event.id);
     const channel = id?.channel ?? JSON.parse(event.data).channel;
     const part = this.parts.get(channel);
-    if (!part) throw new Error(`an event of another channel: ${JSON.stringify(event)}`);
+    if (!part) throw new Error(`an event of a channel that is not in the list: ${JSON.stringify(event)}`);
     this.lastId = event.id ?? this.lastId;
     this.events.push(event);
     part.receive({ ...event, id: id?.id });
@@ -107,7 +107,7 @@ class ChannelPart {
     this.events = [];
     /** @type {any[]} the data of its notices hub.error */
     this.errors = [];
-    /** Whether hub.error came after the last hub.open. */
+    /** Whether no hub.open has followed the last hub.error. */
     this.hasFailed = false;
   }
 
@@ -118,9 +118,8 @@ class ChannelPart {
       this.hasFailed = true;
     } else if (event.event === "hub.open") {
       const data = { channel: this.channelId, id: event.id };
-      // A channel that goes on after hub.error has another hub.open, with the position that the client has.
-      const position = this.events.at(-1)?.id ?? this.startId;
-      const isExpected = !position || (this.hasFailed && position === event.id);
+      // A channel that goes on after a hub.error has a second hub.open, with its position.
+      const isExpected = this.startId === undefined || (this.hasFailed && event.id === this.lastEventId);
       if (!isExpected || event.data !== JSON.stringify(data)) throw new Error(`wrong hub.open: ${event.data}`);
       this.startId ??= event.id;
       this.hasFailed = false;
