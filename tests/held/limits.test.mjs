@@ -111,8 +111,10 @@ describe("bounds of held streams", { concurrency: true }, () => {
       return response.status;
     };
     assert.equal(await status(), 503);
+    const { awake_since: awakeSince } = await channel.stats();
     await sleep(12_500);
     assert.equal(await status(), 503);
+    assert.ok((await channel.stats()).awake_since > awakeSince, "the object has slept");
     streams[0].close();
     await eventually(async () => {
       await channel.publish("x");
