@@ -37,7 +37,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Channels whose histories hold so many events.
+    /// A channel for each of `histories`, which says how many events the channel's history holds. `None` means that
+    /// there is no history.
     pub fn new(histories: &[Option<u64>], buffer_events: usize) -> Self {
         let objects = NAMES.into_iter().zip(histories);
         let objects = objects.map(|(name, history)| Object::new(name, *history, buffer_events));
@@ -49,7 +50,7 @@ impl Model {
         }
     }
 
-    /// Opens a stream. `fails` is the number of a request that fails.
+    /// Opens a stream. The request for the feed with the number `fails` fails.
     pub fn subscribe(&mut self, mut subscription: Subscription, fails: Option<usize>) {
         self.opened += 1;
         subscription.seed = self.opened.wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -57,7 +58,8 @@ impl Model {
         self.sessions.extend(session);
     }
 
-    /// A client is cut off, if it was not, and subscribes to `list` after the last id that it has read.
+    /// Ends the stream of a client if it is open. The client then subscribes to `list` after the last id that it has
+    /// read.
     pub fn resume(&mut self, index: usize, list: &[usize], mut subscription: Subscription) {
         let mut session = self.sessions.swap_remove(index);
         session.leave();
@@ -76,7 +78,7 @@ impl Model {
         self.subscribe(subscription, None);
     }
 
-    /// Publishes events with data of these sizes. Waits until no stream that keeps up would lose events.
+    /// Publishes events with data of these sizes, once no stream that keeps up would lose events.
     pub fn publish(&mut self, object: usize, sizes: &[usize]) {
         let (batch, events) = self.objects[object].store(sizes);
         self.until_ready(object, |hub, now| hub.readiness_to_append(&batch, now));
@@ -84,7 +86,7 @@ impl Model {
         self.do_what_is_due();
     }
 
-    /// Deletes the channel, like [`publish`](Self::publish).
+    /// Deletes the channel, once no stream that keeps up would lose events.
     pub fn delete(&mut self, object: usize) {
         self.until_ready(object, Hub::readiness_to_empty);
         self.objects[object].delete();
@@ -114,7 +116,7 @@ impl Model {
         }
     }
 
-    /// The event loop makes a turn: the streams of clients that keep up get and take everything.
+    /// Runs one turn of the event loop: the clients that keep up get and take everything.
     pub fn loop_turn(&mut self) {
         for index in 0..self.sessions.len() {
             if self.sessions[index].keeps_up {
@@ -123,7 +125,7 @@ impl Model {
         }
     }
 
-    /// The client reads everything, and the network delivers everything of its feeds.
+    /// The client reads everything, and the network delivers all messages of its feeds.
     fn exchange(&mut self, index: usize) {
         self.sessions[index].take(usize::MAX);
         self.sessions[index].note_progress(self.now);
@@ -161,7 +163,7 @@ impl Model {
         self.objects[object].receive(conn, self.now)
     }
 
-    /// A request of a feed makes its next step.
+    /// Takes the next step of the request for a feed.
     pub fn advance_request(&mut self, index: usize, number: usize, fails: bool) {
         let session = &mut self.sessions[index];
         session.advance_request(number, fails, &mut self.objects, self.now);
@@ -209,8 +211,9 @@ impl Model {
         self.run_until(self.now + ms, Self::loop_turn);
     }
 
-    /// The object sleeps and wakes, if it is idle for long enough. Then the network has delivered everything, except the
-    /// messages of the Workers whose clients have `just_taken` everything.
+    /// The object sleeps and wakes, if it is idle for long enough. The network has delivered all messages by then. Only
+    /// the Workers of the clients in `just_taken`, which take everything at the last moment, may have sent messages
+    /// that are still on their way.
     pub fn sleep(&mut self, object: usize, just_taken: &BTreeSet<usize>) {
         self.settle(object);
         self.wait(IDLE);
@@ -228,7 +231,7 @@ impl Model {
         assert_eq!(self.objects[object].hub.next_poll(), None);
     }
 
-    /// The network delivers everything of the feeds of an object that are not broken.
+    /// The network delivers all messages of the unbroken feeds of an object.
     fn settle(&mut self, object: usize) {
         loop {
             let feeds = self.objects[object].feeds.clone();

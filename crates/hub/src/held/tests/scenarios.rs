@@ -1,4 +1,4 @@
-//! Hand-written sequences of calls, by subject, and what they need.
+//! Hand-written sequences of calls, by subject, and their helpers.
 
 mod acknowledgements;
 mod ending;
@@ -29,7 +29,7 @@ fn id(seq: u64) -> EventId {
     }
 }
 
-/// A stream of the channel `a`, which is open since the time 0 and continues after event 7.
+/// A stream of the channel `a`, which opened at the time 0 and continues after event 7.
 fn one(limits: HeldLimits) -> HeldStream {
     HeldStream::of_one("a", id(7), PROBLEM.into(), limits, 1, 0).0
 }
@@ -103,7 +103,7 @@ fn ends(actions: &[Action]) -> usize {
     ends.count()
 }
 
-/// Does what is due until `end`. The client takes everything in time if `takes`. Returns all actions.
+/// Does what is due until `end`. If `takes` is set, the client always takes everything. Returns all actions.
 fn run(stream: &mut HeldStream, from: Millis, end: Millis, takes: bool) -> Vec<Action> {
     let mut actions = Vec::new();
     let mut now = from;

@@ -9,7 +9,7 @@ use super::model::{LIMITS, Model, Subscription};
 use crate::held::HeldLimits;
 use crate::{Millis, ReplayFrom};
 
-/// A step. Indices choose one of the objects, streams or feeds that there are.
+/// A step. Each index chooses one of the existing objects, streams or feeds.
 #[derive(Clone, Debug)]
 pub enum Step {
     Publish(Index, Vec<usize>),
@@ -27,7 +27,7 @@ pub enum Step {
     },
     Leave(Index),
     Stop(Index),
-    /// The client takes at most so many bytes.
+    /// The client takes at most this number of bytes.
     Take(Index, usize),
     ToWorker(Index, Index, usize),
     ToObject(Index, Index),
@@ -141,7 +141,7 @@ pub fn steps_with_large_events() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 10..80)
 }
 
-/// The channels of a list, without repetitions.
+/// Returns the channels of a list, without repetitions.
 fn list_of(list: impl IntoIterator<Item = Index>, channels: usize) -> Vec<usize> {
     let mut known = BTreeSet::new();
     let list = list.into_iter().map(|index| index.index(channels));
@@ -246,7 +246,7 @@ impl Model {
                 let (session, feed) = place(self, session, feed);
                 self.sessions[session].break_feed(feed);
             }
-            _ => panic!("the other steps are not of a session"),
+            _ => panic!("the step does not concern a session"),
         }
     }
 }

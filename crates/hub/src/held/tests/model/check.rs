@@ -18,7 +18,7 @@ impl Model {
                         let object = &mut self.objects[session.list[channel]];
                         assert!(
                             !object.holds(to, self.now),
-                            "{to} is held, but told as a gap"
+                            "{to} is stored, but reported as a gap"
                         );
                     }
                     Check::Dropped(_) => {
@@ -47,7 +47,7 @@ impl Model {
                 let object = &self.objects[*object];
                 if !known.has_ended {
                     assert_eq!(known.last, Some(object.newest()), "{}", object.name);
-                    assert!(!object.hub.has_ended(), "the end is told");
+                    assert!(!object.hub.has_ended(), "the end was reported");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The object of a channel, as src/channel drives the hub.
+//! The object of a channel. It drives the hub as src/channel does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +33,7 @@ pub struct Object {
 pub struct Wanted {
     pub from: ReplayFrom,
     pub catch_up: bool,
-    /// Whether the feed continues a stream.
+    /// Whether the feed continues a stream that has got its `hub.open`.
     pub continued: bool,
 }
 
@@ -66,7 +66,7 @@ impl Object {
         EventId::before(next.epoch, next.seq)
     }
 
-    /// Whether the event `id` is still held.
+    /// Whether the event `id` is still stored.
     pub fn holds(&mut self, id: EventId, now: Millis) -> bool {
         let tail = self.history.tail(now).unwrap();
         id.epoch == self.hub.next_id().epoch && tail.is_some_and(|tail| id.seq >= tail)
@@ -149,7 +149,7 @@ impl Object {
         EventId { epoch, seq: 1 }
     }
 
-    /// Makes the hub anew from what is stored.
+    /// Makes a new hub from what is stored.
     fn load(&mut self, next: EventId, now: Millis) {
         let has_ended = self.hub.has_ended() && self.history.holds.is_some();
         self.hub = Hub::new(self.name, next, &self.limits);
@@ -172,7 +172,7 @@ impl Object {
         self.load(next, now);
     }
 
-    /// The object sleeps, and wakes. The runtime keeps its feeds. `hub.next_poll()` has to be `None`.
+    /// The object sleeps and wakes. The runtime keeps its feeds. `hub.next_poll()` has to be `None` before.
     pub fn sleep(&mut self, now: Millis) {
         self.load(self.hub.next_id(), now);
         for (conn, wire) in &self.feeds {

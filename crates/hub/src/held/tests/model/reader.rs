@@ -13,10 +13,10 @@ pub struct Known {
     pub last: Option<EventId>,
     /// Whether the last event was `hub.end`.
     pub has_ended: bool,
-    /// Whether it read `hub.gap` of an unknown size.
+    /// Whether it read a `hub.gap` of unknown size.
     pub has_lost: bool,
     pub has_expired: bool,
-    /// Whether it read `hub.error` of any channel, and no `hub.open` of this one since.
+    /// Whether it read a `hub.error` of any channel, and no `hub.open` of this channel after it.
     pub has_failed: bool,
 }
 

@@ -1,4 +1,4 @@
-//! A held stream with its client, as src/http/held drives it.
+//! A held stream and its client. The model drives the stream as src/http/held does.
 
 mod network;
 
@@ -26,9 +26,9 @@ struct Feed {
     request: Option<Request>,
     /// The bytes that arrived and were not acknowledged.
     unacknowledged: usize,
-    /// The bytes that arrived since the client has last taken everything: at least so much is in memory.
+    /// The bytes that arrived since the client last took everything. The Worker has at least these in memory.
     untaken: usize,
-    /// Whether the object has asked on this wire what the Worker holds, which it does after it has slept.
+    /// Whether the object has asked on this wire how many bytes the Worker holds, which it does after a sleep.
     was_asked: bool,
 }
 
@@ -39,8 +39,9 @@ pub struct Session {
     pub list: Vec<usize>,
     wanted: Vec<Wanted>,
     feeds: Vec<Feed>,
+    /// Reads and checks all bytes that were written to the stream.
     pub reader: Reader,
-    /// What the client has read.
+    /// Reads the bytes that the client has taken.
     taken: Reader,
     /// The bytes that the client has not taken.
     waiting: Vec<u8>,
@@ -64,7 +65,7 @@ pub struct Subscription {
 }
 
 impl Session {
-    /// Subscribes. The requests with a number in `fails` fail. Returns `None` if the answer is no stream.
+    /// Subscribes. The request with the number `fails` fails. Returns `None` if the answer is not a stream.
     pub fn open(
         subscription: &Subscription,
         objects: &mut [Object],
@@ -185,7 +186,7 @@ impl Session {
                     let is_only = self.feeds.len() == 1;
                     let feed = &mut self.feeds[feed];
                     assert!(feed.wire.is_none());
-                    // The frames of other streams may have been forgotten.
+                    // With several channels, frames that waited for another channel may have been forgotten.
                     assert!(
                         !is_only || feed.untaken == 0,
                         "the client has taken the last feed"
@@ -254,7 +255,7 @@ impl Session {
         self.taken.last_id.as_deref()
     }
 
-    /// The number of the feed that `wire` is.
+    /// Returns the number of the feed whose wire is `wire`.
     pub fn number_of(&self, wire: &Wire) -> Option<FeedNumber> {
         let is_wire = |feed: &Feed| feed.wire.as_ref().is_some_and(|it| it.is(wire));
         self.feeds.iter().position(is_wire)
@@ -264,7 +265,7 @@ impl Session {
         self.feeds.iter().filter_map(|feed| feed.wire.as_ref())
     }
 
-    /// Returns what the model has to compare with the channels, by their numbers in the list.
+    /// Takes the blocks that the model has to compare with the channels.
     pub fn take_checks(&mut self) -> Vec<Check> {
         std::mem::take(&mut self.checks)
     }

@@ -1,4 +1,5 @@
-//! The network between an object and a Worker: one feed. It delivers in order, at any later time.
+//! The network between an object and a Worker. Each wire is one feed, and delivers its messages in order, at any later
+//! time.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -41,7 +42,7 @@ struct Queues {
 pub struct Wire(Rc<RefCell<Queues>>);
 
 impl Stream for Wire {
-    /// The window of the feed decides.
+    /// The window of the feed decides instead.
     fn is_ready(&self) -> bool {
         true
     }

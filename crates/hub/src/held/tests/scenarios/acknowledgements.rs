@@ -1,4 +1,4 @@
-//! What the Worker tells the object of its client's progress.
+//! Acknowledgements, and answers to the question how many bytes the Worker holds.
 
 use super::{Action, LIMITS, all_open, frame, header, in_event, one};
 use crate::feed::{ACKNOWLEDGE_BYTES, FeedMessage, FrameHeader, Window};

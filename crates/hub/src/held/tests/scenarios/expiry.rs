@@ -51,7 +51,7 @@ fn an_expired_stream_in_the_middle_of_an_event_ends_after_five_seconds_without_a
     assert_eq!((written(&actions).as_str(), ends(&actions)), ("", 1));
 }
 
-/// The position that the object has reported is that after a gap, of which the client does not know yet.
+/// The position that the object has reported may follow a gap that the client was not told yet.
 #[test]
 fn an_expired_stream_has_no_position_of_a_channel_before_its_first_frame() {
     let mut stream = one(EXPIRES);

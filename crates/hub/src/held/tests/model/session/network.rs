@@ -1,4 +1,4 @@
-//! What the Worker receives of its feeds.
+//! How the Worker receives the messages of its feeds, and the answers to its requests.
 
 use super::{Request, Session};
 use crate::feed::{FeedMessage, WINDOW_BYTES};
@@ -45,7 +45,7 @@ impl Session {
                     actions
                 });
                 if asks && answer == Some(false) {
-                    // The object takes it for granted that the client has taken everything before this frame.
+                    // Without an answer, the object assumes that the client has taken everything before this frame.
                     self.feeds[number].unacknowledged -= held_before;
                 }
                 self.check_window(number, &wire);
@@ -69,7 +69,7 @@ impl Session {
         assert!(held <= most + NOTICE_BYTES, "the Worker holds {held} bytes");
     }
 
-    /// A request of the feed `number` makes its next step. Returns whether there was one.
+    /// Takes the next step of the request for the feed `number`. Returns whether there was a request.
     pub fn advance_request(
         &mut self,
         number: FeedNumber,
