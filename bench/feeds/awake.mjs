@@ -29,9 +29,9 @@ export function covered(intervals) {
 }
 
 /**
- * Returns for each object what it did between `from` and `to`: how often it woke, how many events it had, the share of
- * the time in which it handled events, and the share in which it was asleep. An object counts as awake from the beginning
- * of an event until `settleMs` after its end, and while it holds a stream, which lasts until `to`.
+ * Returns four figures of each object between `from` and `to`: how often it woke, how many events it had, the share of
+ * the time in which it handled events, and the share in which it was asleep. An object counts as awake from the
+ * beginning of an event until `settleMs` after its end, and while it holds a stream, which lasts until `to`.
  * @param {Note[]} notes
  * @param {{ from: number, to: number, settleMs: number }} window
  */

@@ -10,8 +10,8 @@ export function contestantsOf({ contestants }, nameOf) {
 }
 
 /**
- * Judges a row of the load generator. `runs` contains the runs of each contestant in the order of the turns. Returns the
- * requirements as `judge` of ../requirements.mjs does.
+ * Judges a row of the load generator. `runs` contains the runs of each contestant in the order of the turns. Returns
+ * the requirements as `judge` of ../requirements.mjs does.
  */
 export function judgeRow(row, runs) {
   const [{ key }] = row.contestants;

@@ -69,7 +69,9 @@ async function publishAll(origin, channels, minutes, start) {
   return publishes.length;
 }
 
-/** Runs the load on a server. `holder` is the value of HOLD_STREAMS. Returns the shares of all objects, and the losses. */
+/**
+ * Runs the load on a server. `holder` is the value of HOLD_STREAMS. Returns the figures of the objects, and the losses.
+ */
 async function runOn(holder, { channels, streams, minutes }) {
   const server = await startNoting(holder, streams);
   const clients = new Streams();
@@ -102,7 +104,7 @@ async function runOn(holder, { channels, streams, minutes }) {
 }
 
 /**
- * Measures both servers at the same time, because they are idle nearly all the time. Returns { minutes, worker, object }.
+ * Measures both servers at the same time, because they are nearly always idle. Returns { minutes, worker, object }.
  * @param {import("../measure.mjs").Bench} bench
  */
 export async function measureQuiet(bench) {

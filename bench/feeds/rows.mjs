@@ -7,19 +7,21 @@ const loadOf = (id) => {
   return row.load;
 };
 
-/** How long an object has been left alone when it counts as asleep, in seconds. The runtime lets it sleep after ten. */
+/**
+ * An object counts as asleep when it has had no event for this number of seconds. The runtime lets it sleep after ten.
+ */
 export const ASLEEP_SECONDS = 12;
 
 /** The load of streams of several channels: 100 clients with 20 channels each. */
 const SEVERAL = { channels: 20, publishers: 20, rate: 50, seconds: 8, warmUpSeconds: 2 };
 
-/** One publish to 2,000 streams of a channel that nobody uses before. */
+/** One publish to 2,000 streams of a channel that was idle before. */
 const ONE_PUBLISH = { subscribers: 2_000, events: 1, restSeconds: ASLEEP_SECONDS };
 
 /**
- * The rows that the load generator measures. The contestants of a row take turns. Requirements concern the first of
- * them. They limit a figure with `most`: a value, a multiple of the figure of the contestant `times`, or what the figure
- * may have more than that of the contestant `over`. `quick` is the share of a load that `--quick` runs.
+ * The rows that the load generator measures. The contestants of a row take turns. Requirements concern the first one,
+ * and limit one of its figures. `most` is the largest value. With `times`, it is the largest quotient of the figure and
+ * that of another contestant; with `over`, the largest difference. `quick` is the share of a load that `--quick` runs.
  */
 export const FEED_ROWS = [
   {

@@ -2,8 +2,9 @@
 //! publish. It opens streams, publishes events with a number and a time, checks that every stream receives every event
 //! in order, and prints one JSON object: a [`report::Report`], or a [`report::Replay`] if a herd replays the history.
 //!
-//! One thread publishes and another one reads all streams, so that reading does not delay the publishers. A herd has two
-//! more threads. All threads together should use less than half a core, so that the server has the rest of the machine.
+//! One thread publishes and another one reads all streams, so that reading does not delay the publishers. A herd has
+//! two more threads. All threads together should use less than half a core, so that the server has the rest of the
+//! machine.
 
 mod channels;
 mod check;

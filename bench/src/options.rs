@@ -35,8 +35,8 @@ pub struct Options {
     /// How many channels there are
     #[arg(long, default_value_t = 1)]
     pub channels: usize,
-    /// How many channels each stream has. With more than one, the last segment of the path of --subscribe is the id of a
-    /// channel, and is repeated for each channel, with commas between them
+    /// How many channels each stream has. With more than one, the last segment of the path of --subscribe is the id of
+    /// a channel, and is repeated for each channel, with commas between them
     #[arg(long, default_value_t = 1)]
     pub channels_per_stream: usize,
     /// How many events all publishers together publish
