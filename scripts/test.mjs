@@ -6,8 +6,8 @@
 // - `NAME.alone.test.mjs` runs while no other file runs, because it measures time or memory, or fills the processor.
 // - `by-hand/NAME.test.mjs` runs only if it is chosen.
 //
-// HOLD_STREAMS=worker or object says where the hubs of the tests hold their streams. Without it, all tests run with
-// streams held by objects, and the tests whose rules concern streams also with streams held by the Worker.
+// HOLD_STREAMS is the setting of that name of the tests' hubs: `object` or `worker`. Without it, all tests run with
+// `object`, and the tests whose rules concern streams also with `worker`.
 import { join } from "node:path";
 import { chromiumPath } from "../tests/support/chromium.mjs";
 import { findTests, importsOf, select } from "../tests/support/files.mjs";

@@ -23,7 +23,7 @@ async function publishUntil(channel, isOver) {
 }
 
 describe("objects that are aborted", { concurrency: true }, () => {
-  test("streams lose and repeat no event, are not cut and get no notice while their object is aborted under load", {
+  test("streams lose and repeat no event, stay open and get no notice while their object is aborted under load", {
     timeout: 60_000,
   }, async () => {
     const ids = ["load-a", "load-b"];
@@ -88,7 +88,8 @@ describe("objects that are aborted", { concurrency: true }, () => {
     await channel.publish("1");
     const { id } = await channel.publish("2");
     await stream.untilId(id);
-    // Nothing is stored of such a channel, so its epoch may be another one. Both events of it are there, so no notice is.
+    // Such a channel has nothing stored, so the new object may have another epoch. The stream has all events of that
+    // epoch, so it gets no notice.
     assert.deepEqual(
       stream.events.map(({ event, data, id }) => [event, data, parseId(id).seq]),
       [

@@ -1,5 +1,5 @@
-// The object of a channel is aborted while a client has got a part of a large event. The rest of it cannot follow, so this
-// stream ends, and its client resumes.
+// The object of a channel is aborted while a client has got a part of a large event. The new object cannot send the
+// rest of the event, so the stream ends, and its client resumes.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { abort, startAbortable } from "../support/abortable.mjs";
@@ -14,7 +14,7 @@ const SIZES = [1_000_000, 910_000, 830_000];
 
 const SLOW = { query: "?catch_up=1", paused: true };
 
-/** The kinds of streams, and how each is told what its last event is. */
+/** The kinds of streams: how each is started, and the form of its last ids and of its data. */
 const KINDS = {
   "one channel": {
     start: (hub, id) => ReconnectingSubscriber.start(hub.channel(id), SLOW),

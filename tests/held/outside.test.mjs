@@ -1,4 +1,4 @@
-// Nobody outside can open a feed, or say who holds a stream.
+// A client can neither open a feed nor decide whether the object or the Worker holds its stream.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { rawConnection } from "../support/raw.mjs";
@@ -45,7 +45,7 @@ for (const HOLD_STREAMS of ["object", "worker", "auto"]) {
         }
       }
     }
-    // What was answered with a stream is gone.
+    // The streams that were opened have ended.
     for (const id of ["foo", "bar"]) {
       await eventually(async () => {
         await hub.channel(id).publish("x");
@@ -54,7 +54,7 @@ for (const HOLD_STREAMS of ["object", "worker", "auto"]) {
     }
   });
 
-  test(`with HOLD_STREAMS=${HOLD_STREAMS} internal headers of a client do not say who holds its stream or when it ends`, async () => {
+  test(`with HOLD_STREAMS=${HOLD_STREAMS} internal headers of a client change neither the holder of its stream nor its end`, async () => {
     const hub = await startWorkerd({ HOLD_STREAMS, LOG_LEVEL: "error" });
     const channel = hub.channel("foo");
     const streams = [];

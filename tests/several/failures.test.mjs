@@ -25,7 +25,7 @@ async function ask(channel, method = "GET") {
 }
 
 describe("channels that fail or end", { concurrency: true }, () => {
-  test("a channel that is full is told with hub.error, tried again and opened, and the others go on meanwhile", {
+  test("a stream gets hub.error of a channel that is full, opens it later, and goes on with the other channels meanwhile", {
     timeout: 60_000,
   }, async () => {
     const occupant = await subscribe(single.channel("full"));
@@ -44,10 +44,10 @@ describe("channels that fail or end", { concurrency: true }, () => {
     for (const id of ids) last[id] = (await single.channel(id).publish("live")).id;
     await stream.untilIds(last);
     assert.deepEqual(stream.complete(), { full: ["live"], free: ["1", "live"] });
-    assert.equal(stream.part("full").errors.length, 1, "it is told once");
+    assert.equal(stream.part("full").errors.length, 1, "there is one hub.error");
   });
 
-  test("a channel that was full when the stream resumed continues exactly where the client stood, without a gap", {
+  test("a channel that was full when the stream resumed continues at the client's position, without a gap", {
     timeout: 90_000,
   }, async () => {
     const ids = ["resumed-full", "resumed-free"];
@@ -65,7 +65,7 @@ describe("channels that fail or end", { concurrency: true }, () => {
     const occupant = await subscribe(full);
     const second = await resumeSeveral(single, ids, first.lastEventId);
     assert.equal(second.part("resumed-full").errors[0].channel, "resumed-full");
-    // The id of this event has to say where the client stands in the channel that it has not got.
+    // The id of this event has to hold the client's position in the channel that is full.
     await second.untilIds({ "resumed-free": (await free.publish("while full")).id });
     second.close();
     await eventually(async () => {
@@ -87,7 +87,7 @@ describe("channels that fail or end", { concurrency: true }, () => {
     assert.notEqual(third.part("resumed-free").startId, id);
   });
 
-  test("a channel whose storage is broken is told with hub.error, and continues once its storage is repaired", {
+  test("a stream gets hub.error of a channel whose storage is broken, which continues once its storage is repaired", {
     timeout: 60_000,
   }, async () => {
     const other = await startWorkerd(QUIET);
@@ -147,7 +147,7 @@ describe("channels that fail or end", { concurrency: true }, () => {
       const { event, data } = stream.part(id).events.at(-1);
       assert.deepEqual([event, JSON.parse(data).channel], ["hub.end", id]);
     }
-    // Whoever has everything needs no stream.
+    // A client that has everything gets no stream.
     const response = await fetch(hub.channel(ids.join(",")).url, { headers: { "Last-Event-ID": stream.lastEventId } });
     assert.deepEqual([response.status, await response.text()], [204, ""]);
   });

@@ -1,4 +1,4 @@
-// Which requests for a stream of several channels are accepted, and what is wrong with the others.
+// Which requests for a stream of several channels are accepted, and with which problems the others are refused.
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 
 const hub = await startWorkerd({ LOG_LEVEL: "error" });
 
-/** Sends a request for a stream of `list`, and returns what is wrong. */
+/** Sends a request for a stream of `list` that is refused. Returns the problem. */
 async function refusal(to, list, { query = "", headers = {} } = {}) {
   const response = await fetch(`${to.origin}/channels/${list}${query}`, {
     headers: { Accept: "application/json", ...headers },

@@ -1,4 +1,5 @@
-// A client that resumes a stream of several channels gets what it has missed of each, and is told what is gone.
+// A client that resumes a stream of several channels gets the events that it has missed, and notices of those that are
+// not stored any more.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cases } from "../support/cases.mjs";
@@ -59,7 +60,7 @@ for (const [place, open] of cases([
   });
 }
 
-test("every id of a stream of several channels, also that of hub.open, resumes each channel where the stream stood", {
+test("every id of a stream of several channels, also that of hub.open, resumes each channel at the position of the stream", {
   timeout: 60_000,
 }, async () => {
   const ids = ["every-a", "every-b", "every-c"];

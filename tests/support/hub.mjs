@@ -24,7 +24,10 @@ export async function startHub(settings = {}, worker = { configPath: "wrangler.t
   return new Hub(server, url.origin);
 }
 
-/** Where the hubs of all tests hold their streams, unless a test says otherwise. CI runs the tests with both values. */
+/**
+ * The setting HOLD_STREAMS of all hubs, unless a test sets it. CI runs the tests whose rules concern streams with
+ * `object` and with `worker`.
+ */
 export const HOLD_STREAMS = process.env.HOLD_STREAMS || "object";
 
 /** Whether the Worker holds the streams, so that they outlast their objects. */
