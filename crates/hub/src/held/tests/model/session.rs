@@ -1,13 +1,14 @@
 //! A held stream and its client. The model drives the stream as src/http/held does.
 
 mod network;
+mod open;
 
-use super::object::{Object, Wanted};
+use super::object::Wanted;
 use super::reader::{Check, Reader};
 use super::wire::{ToObject, Wire};
 use crate::feed::FeedMessage;
-use crate::held::{Action, FeedAnswer, FeedNumber, HeldChannel, HeldLimits, HeldStream};
-use crate::sse::{EventId, Positions};
+use crate::held::{Action, FeedAnswer, FeedNumber, HeldLimits, HeldStream};
+use crate::sse::EventId;
 use crate::{Millis, ReplayFrom};
 
 /// A request for a feed.
@@ -65,91 +66,6 @@ pub struct Subscription {
 }
 
 impl Session {
-    /// Subscribes. The request with the number `fails` fails. Returns `None` if the answer is not a stream.
-    pub fn open(
-        subscription: &Subscription,
-        objects: &mut [Object],
-        fails: Option<usize>,
-        now: Millis,
-    ) -> Option<Self> {
-        let Subscription {
-            starts,
-            limits,
-            seed,
-            ..
-        } = subscription;
-        let wanted = starts.iter().map(|(_, from)| Wanted {
-            from: from.clone(),
-            catch_up: subscription.catch_up,
-            continued: false,
-        });
-        let wanted: Vec<Wanted> = wanted.collect();
-        let list: Vec<usize> = starts.iter().map(|(object, _)| *object).collect();
-        let answers = list
-            .iter()
-            .zip(&wanted)
-            .enumerate()
-            .map(|(number, (object, wanted))| {
-                if fails == Some(number) {
-                    (FeedAnswer::Failed("{}".into()), None)
-                } else {
-                    objects[*object].answer(wanted, now)
-                }
-            });
-        let (answers, wires): (Vec<_>, Vec<_>) = answers.unzip();
-        if !answers
-            .iter()
-            .any(|answer| matches!(answer, FeedAnswer::Opened(_)))
-        {
-            return None;
-        }
-        let names: Vec<&'static str> = list.iter().map(|object| objects[*object].name).collect();
-        let after = wanted.iter().map(|wanted| match wanted.from {
-            ReplayFrom::After(id) => Some(id),
-            _ => None,
-        });
-        let after: Vec<Option<EventId>> = after.collect();
-        let (held, actions) = match (names.as_slice(), &answers[0]) {
-            ([name], FeedAnswer::Opened(start)) => {
-                HeldStream::of_one(name, *start, "{}".into(), limits.clone(), *seed, now)
-            }
-            _ => {
-                let mut positions = Positions::new(names.iter().copied()).unwrap();
-                let indices: Vec<_> = positions.channels().map(|(index, _)| index).collect();
-                for (index, after) in indices.iter().zip(&after) {
-                    if let Some(after) = after {
-                        positions.set(*index, *after);
-                    }
-                }
-                let channels = names.iter().zip(answers).map(|(name, answer)| HeldChannel {
-                    id: (*name).to_owned(),
-                    answer,
-                    unavailable: "{}".into(),
-                });
-                HeldStream::of_several(channels.collect(), positions, limits.clone(), *seed, now)
-            }
-        };
-        let feeds = wires.into_iter().map(|wire| Feed {
-            wire,
-            ..Feed::default()
-        });
-        let mut session = Self {
-            held,
-            list,
-            wanted,
-            feeds: feeds.collect(),
-            reader: Reader::new(names.clone(), after.clone()),
-            taken: Reader::new(names, after),
-            waiting: Vec::new(),
-            timer_at: Millis::MAX,
-            keeps_up: subscription.keeps_up,
-            has_ended: false,
-            checks: Vec::new(),
-        };
-        session.perform(actions, None, now);
-        Some(session)
-    }
-
     /// Notes the client's progress, does `work`, and performs the actions.
     fn change(
         &mut self,
