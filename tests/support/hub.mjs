@@ -12,13 +12,10 @@ import { root } from "../../scripts/install.mjs";
  * @param {any} worker where the harness finds the Worker's configuration, and its secrets
  */
 export async function startHub(settings = {}, worker = { configPath: "wrangler.toml" }) {
-  const { ACCESS } = openByDefault(settings);
+  const vars = openByDefault(settings);
   // The file .dev.vars has precedence over `vars`, and secrets have precedence over the file.
-  const secrets = { ACCESS, LOG_LEVEL: "info", ...worker.secrets };
-  const server = createTestHarness({
-    root,
-    workers: [{ ...worker, vars: { HOLD_STREAMS, HELD_STREAM_MESSAGES: "0", ...settings }, secrets }],
-  });
+  const secrets = { ACCESS: vars.ACCESS, LOG_LEVEL: "info", ...worker.secrets };
+  const server = createTestHarness({ root, workers: [{ ...worker, vars, secrets }] });
   const { url } = await server.listen();
   after(() => server.close());
   return new Hub(server, url.origin);
@@ -34,7 +31,7 @@ export const HOLD_STREAMS = process.env.HOLD_STREAMS || "object";
 export const heldByWorker = HOLD_STREAMS === "worker";
 
 /**
- * Returns `settings` for a hub that needs no tokens, unless they say otherwise.
+ * Returns `settings` with the defaults of the tests: the hub needs no tokens, and its streams have no limit of messages.
  * @param {Settings} settings
  * @returns {Settings}
  */
