@@ -158,7 +158,7 @@ test("when one channel has failed, the console sends the same message again only
     await page.getByRole("button", { name: "Broadcast" }).click();
     return (await page.getByLabel("Message").inputValue()) === "";
   }, 30_000);
-  await waitForItem(page, "by the attempt before");
+  await waitForItem(page, "by an earlier attempt");
   assert.deepEqual([await published("foo"), await published("bar")], [before, before]);
   await page.close();
 });
