@@ -67,7 +67,16 @@ pub struct KeptFeed {
     socket: WebSocket,
 }
 
-/// Returns the record of a feed. `None` if the socket is no feed of this version.
+/// Removes the record of a feed that the object closes. Until the Worker has confirmed the close, the runtime still
+/// returns the socket to an object that wakes, which must not take it for an open feed.
+pub fn forget(socket: &WebSocket) {
+    let socket: &FeedSocket = socket.unchecked_ref();
+    // This fails only if the socket is closed already; then the runtime does not return it.
+    let _ = socket.attach("");
+}
+
+/// Returns the record of a feed. `None` if the object has closed the feed, or if another version of the hub
+/// wrote the record in a form that this version cannot read.
 pub fn record_of(socket: &WebSocket) -> Option<FeedRecord> {
     let socket: &FeedSocket = socket.unchecked_ref();
     let text = socket.attachment().ok()?.as_string()?;
@@ -133,6 +142,7 @@ impl Shared {
         socket: &WebSocket,
     ) {
         let Some(message) = message else {
+            forget(socket);
             // This fails only if the socket is closed already.
             let _ = socket.close_with_code(FeedClose::BadMessage.code());
             self.leave(conn);

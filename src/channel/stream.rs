@@ -9,6 +9,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{QueuingStrategy, ReadableStream, ReadableStreamDefaultController, WebSocket};
 use worker::{Error, Result};
 
+use super::feeds;
 use sse_hub::feed::{FRAME_HEADER_BYTES, FeedClose};
 use sse_hub::{Chunk, ConnId, EndReason, Stream};
 
@@ -59,6 +60,7 @@ impl EventStream {
                 let _ = controller.close();
             }
             Self::Feed(socket) => {
+                feeds::forget(socket);
                 let _ = socket.close_with_code(close_of(reason).code());
             }
         }
