@@ -111,9 +111,10 @@ impl Shared {
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let server: &WebSocket = server.as_ref();
         let state: &FeedState = self.database.state().unchecked_ref();
-        if !self.answers_pings.replace(true) {
+        if !self.answers_pings.get() {
             let pair = WebSocketRequestResponsePair::new(FeedMessage::PING, FeedMessage::PONG)?;
             state.set_auto_response(&pair)?;
+            self.answers_pings.set(true);
         }
         state.accept(server)?;
         let socket: &FeedSocket = server.unchecked_ref();

@@ -106,7 +106,12 @@ fn open(
     });
     callbacks::register(&held);
     for (number, socket) in sockets {
-        held.client.attach(js(number), socket)?;
+        if let Err(error) = held.client.attach(js(number), socket) {
+            // Without this, the stream would be kept for as long as the instance lives.
+            callbacks::unregister(held.number);
+            held.client.end();
+            return Err(error.into());
+        }
     }
     held.perform(actions, None);
     Ok(body)
