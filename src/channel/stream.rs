@@ -67,7 +67,7 @@ impl EventStream {
     }
 }
 
-/// What the Worker has to know of the end of a feed.
+/// Returns the close code that tells the Worker why the feed ends.
 fn close_of(reason: EndReason) -> FeedClose {
     match reason {
         EndReason::ChannelEnded => FeedClose::ChannelEnded,

@@ -25,7 +25,7 @@ thread_local! {
 /// See [`frame`].
 type OnFrame = dyn Fn(f64, u32, u32, u32, u32, bool, ArrayBuffer);
 
-/// The closures, which live as long as the instance, and the object that JavaScript calls them by.
+/// The closures, which live as long as the instance, and the object through which JavaScript calls them.
 struct Callbacks {
     object: Object,
     _frame: Closure<OnFrame>,

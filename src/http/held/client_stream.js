@@ -34,7 +34,7 @@ export class ClientStream {
     return streams().size;
   }
 
-  /** Closes the WebSocket of a feed that nobody needs any more. */
+  /** Closes the WebSocket of a feed that was opened too late to be used. */
   static discard(socket) {
     socket.accept();
     close(socket);

@@ -10,7 +10,7 @@ extern "C" {
     /// See `client_stream.js`.
     pub type ClientStream;
 
-    /// Closes the WebSocket of a feed that nobody needs any more.
+    /// Closes the WebSocket of a feed that was opened too late to be used.
     #[wasm_bindgen(static_method_of = ClientStream)]
     pub fn discard(socket: &WebSocket);
 

@@ -15,7 +15,7 @@ use crate::http::problem::document::Document;
 use crate::http::response::POSITION_HEADER;
 use sse_hub::sse::EventId;
 
-/// What an object has answered instead of a stream of its own.
+/// The answer of an object that does not hold the stream itself.
 pub enum Feed {
     /// A feed that continues after this position.
     Opened(WebSocket, EventId),
@@ -124,7 +124,8 @@ impl FeedSource {
             Answer::Response(response) => response,
         };
         if response.ok() {
-            // An object of another version holds the stream, which is of no use here. It ends when nobody reads it.
+            // An object of another version has opened a response instead of a feed. The Worker cannot use it, so it
+            // cancels the body, which makes the stream leave.
             if let Some(body) = response.body() {
                 let _ = body.cancel();
             }

@@ -33,7 +33,8 @@ impl Backoff {
         }
     }
 
-    /// The feed could not be opened at `now`, and the client was told. The first delay is that after five failures.
+    /// The feed could not be opened at `now`, and the client was told. The first delay is as long
+    /// as after five failed attempts.
     pub fn told(now: Millis) -> Self {
         Self {
             attempts: 5,

@@ -5,8 +5,8 @@ use crate::Millis;
 use crate::feed::{ACKNOWLEDGE_BYTES, FrameHeader};
 use crate::sse::EventId;
 
-/// A feed that was opened again and breaks without a frame after less than this time, in milliseconds, counts as a failed
-/// attempt. Otherwise an object that fails soon after it has answered would be asked several times a second.
+/// An opening counts as a failed attempt if the feed breaks within this time, in milliseconds, without a frame.
+/// Otherwise an object that fails soon after it has answered would be asked several times a second.
 const PROVEN: Millis = 5_000;
 
 /// How an object has answered the request for a feed.
@@ -140,7 +140,7 @@ impl HeldFeed {
             return None;
         }
         if was_taken {
-            // The object takes the same for granted.
+            // Without an answer, the object counts only what it has sent since it woke.
             self.unacknowledged = 0;
             return None;
         }
@@ -169,15 +169,16 @@ impl HeldFeed {
         unproven.map_or_else(|| Backoff::new(now), |(_, backoff)| backoff)
     }
 
-    /// Whether somebody waits until the client has taken everything: the object, whose window may be shut, or the next
-    /// attempt to open the feed.
+    /// Whether something depends on the client taking everything: an acknowledgement that opens the object's window, or
+    /// the next attempt to open the feed.
     pub fn waits_for_client(&self) -> bool {
         let is_enough = self.held() >= ACKNOWLEDGE_BYTES;
         let is_reopening = matches!(self.link, Link::Waiting { .. });
         !self.is_taken() && (is_enough || is_reopening)
     }
 
-    /// Notes that the client has taken everything. Returns the bytes to acknowledge, if they are many enough.
+    /// Notes that the client has taken everything. Returns the number of bytes to acknowledge, if it is at least
+    /// [`ACKNOWLEDGE_BYTES`].
     pub fn note_taken(&mut self) -> Option<u32> {
         let taken = std::mem::take(&mut self.untaken);
         if self.link != Link::Open {

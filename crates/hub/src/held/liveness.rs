@@ -33,7 +33,8 @@ pub struct HeldLiveness {
     heartbeat_waits: bool,
     /// The time of the last ping.
     pinged_at: Millis,
-    /// The time between two questions whether the client has taken everything, while somebody waits for the answer.
+    /// The time between two questions whether the client has taken everything, while a
+    /// feed [waits for it](HeldFeed::waits_for_client).
     question: Millis,
 }
 

@@ -1,4 +1,4 @@
-//! What is particular to feeds: messages of the Worker, and the object's sleep.
+//! Handles messages of the Worker, and restores feeds after the object has slept.
 
 use super::Hub;
 use crate::Millis;
