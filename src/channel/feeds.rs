@@ -150,7 +150,10 @@ impl Shared {
             return;
         };
         let now = self.clock.now();
-        self.with(|state| state.hub.note_message(conn, message, now));
+        let output = self.with(|state| state.hub.note_message(conn, message, now));
+        if let Some(output) = output {
+            self.perform(output);
+        }
         self.set_timer();
     }
 }

@@ -81,9 +81,7 @@ impl Shared {
         });
         joined.ok_or(Problem::Internal)?;
         self.set_timer();
-        if request.feed != Some(FeedRequest::Continued) {
-            self.log_joined(conn, request.subject.as_deref());
-        }
+        self.log_joined(conn, request.subject.as_deref());
         Ok(opened.response)
     }
 

@@ -120,7 +120,8 @@ impl Cursor {
         chunk
     }
 
-    fn rest_of_partial_event(&self) -> Vec<u8> {
+    /// Returns the rest of the partial event.
+    pub fn rest_of_partial_event(&self) -> Vec<u8> {
         let mut chunk = ChunkBuilder::new(self, usize::MAX);
         chunk.add_partial_event();
         chunk.finish().bytes

@@ -166,6 +166,8 @@ impl HeldStream {
                 feed.link = Link::Ended;
                 self.end_if_all_channels_have(&mut actions);
             }
+            // The client gets its `hub.expired` when no other channel is in the middle of an event.
+            Some(FeedClose::Stalled) if feed.is_finishing => feed.link = Link::Ended,
             Some(FeedClose::Stalled) => self.end(&mut actions),
             Some(FeedClose::Stopping) => self.end_with_retry(RETRY_MS, &mut actions),
             Some(FeedClose::Unreadable | FeedClose::BadMessage) | None => {

@@ -10,6 +10,9 @@ pub enum FeedMessage {
     /// `=n`: the Worker holds `n` bytes that it has not acknowledged. It answers a frame that
     /// [asks](super::FrameHeader::asks) for it, if its client has not taken everything.
     Holds(u32),
+    /// `!`: the client's token has expired in the middle of an event. The object sends the rest of the event, even if the
+    /// window is shut, and closes the feed.
+    Finish,
 }
 
 impl FeedMessage {
@@ -25,6 +28,9 @@ impl FeedMessage {
             let is_canonical = text == "0" || !text.starts_with(['0', '+']);
             text.parse().ok().filter(|_| is_canonical)
         };
+        if text == "!" {
+            return Some(Self::Finish);
+        }
         if let Some(bytes) = text.strip_prefix('+') {
             return number(bytes).map(Self::Taken);
         }
@@ -37,6 +43,7 @@ impl fmt::Display for FeedMessage {
         match self {
             Self::Taken(bytes) => write!(f, "+{bytes}"),
             Self::Holds(bytes) => write!(f, "={bytes}"),
+            Self::Finish => f.write_str("!"),
         }
     }
 }
@@ -47,6 +54,8 @@ mod tests {
 
     #[test]
     fn a_message_is_read_as_it_was_written() {
+        let finish = FeedMessage::Finish;
+        assert_eq!(FeedMessage::parse(&finish.to_string()), Some(finish));
         for bytes in [0, 1, 65_536, u32::MAX] {
             for message in [FeedMessage::Taken(bytes), FeedMessage::Holds(bytes)] {
                 assert_eq!(FeedMessage::parse(&message.to_string()), Some(message));

@@ -86,6 +86,7 @@ impl Window {
                 self.question = Question::NotNeeded;
             }
             (FeedMessage::Holds(_), Question::NotNeeded | Question::Due) => {}
+            (FeedMessage::Finish, _) => {}
         }
     }
 }

@@ -68,6 +68,13 @@ impl Backoff {
         self.was_told = true;
     }
 
+    /// Notes that the feed is open at `now`, and that the client was told so. If the feed breaks soon, the client is told
+    /// after another while.
+    pub fn note_recovered(&mut self, now: Millis) {
+        self.was_told = false;
+        self.since = now;
+    }
+
     /// Whether the client was told.
     pub fn was_told(&self) -> bool {
         self.was_told

@@ -79,6 +79,8 @@ pub struct HeldFeed {
     unacknowledged: usize,
     /// Whether anything has arrived since the last ping.
     pub(super) was_heard: bool,
+    /// Whether the object was asked to finish the event and to close the feed.
+    pub(super) is_finishing: bool,
     /// When the feed was opened again, and the attempts until then, while no frame has arrived.
     reopened: Option<(Millis, Backoff)>,
     /// The data of the `hub.error` notice that the client gets if the feed stays broken.
@@ -99,6 +101,7 @@ impl HeldFeed {
             untaken: 0,
             unacknowledged: 0,
             was_heard: true,
+            is_finishing: false,
             reopened: None,
             problem: unavailable,
         }

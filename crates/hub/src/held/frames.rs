@@ -42,6 +42,9 @@ impl HeldStream {
             }
         }
         if !self.has_ended {
+            self.expire_if_due(now, &mut actions);
+        }
+        if !self.has_ended {
             self.count_message(bytes, &mut actions);
         }
         actions

@@ -4,6 +4,7 @@ use super::feed::Link;
 use super::jitter::Jitter;
 use super::{Action, HeldFeed, HeldLimits, HeldStream};
 use crate::Millis;
+use crate::feed::FeedMessage;
 use crate::sse;
 
 /// How often a feed that is silent is pinged, in milliseconds. A feed that does not answer until the next ping is lost.
@@ -84,7 +85,8 @@ impl HeldStream {
     pub fn next_tick(&self, now: Millis) -> Millis {
         let waits = self.feeds.iter().any(HeldFeed::waits_for_client);
         let question = waits.then(|| now.saturating_add(self.liveness.question));
-        let grace = if self.is_in_block() { EXPIRY_GRACE } else { 0 };
+        let is_finishing = self.feeds.iter().any(|feed| feed.is_finishing);
+        let grace = if is_finishing { EXPIRY_GRACE } else { 0 };
         let expires = self.limits.expires.map(|at| at.saturating_add(grace));
         let feeds = self.feeds.iter();
         feeds
@@ -107,8 +109,8 @@ impl HeldStream {
         let is_due = |at: Option<Millis>| at.is_some_and(|at| at <= now);
         if is_due(self.liveness.stalls_at(&self.limits)) {
             self.end(&mut actions);
-        } else if is_due(self.limits.expires) {
-            self.expire(now, &mut actions);
+        } else {
+            self.expire_if_due(now, &mut actions);
         }
         if !self.has_ended {
             self.write_heartbeat(now, &mut actions);
@@ -125,30 +127,45 @@ impl HeldStream {
         actions
     }
 
-    /// Ends the stream with a `hub.expired` notice, at the end of an event.
-    fn expire(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        let grace_ends = self
-            .limits
-            .expires
-            .map(|at| at.saturating_add(EXPIRY_GRACE));
-        if !self.is_in_block() {
-            for number in 0..self.feeds.len() {
-                let feed = self.feeds.get(number);
-                // Before its first frame, the client may still lack a notice, so it resumes with the id that it has.
-                let notice = feed
-                    .filter(|feed| feed.link != Link::Ended)
-                    .and_then(|feed| {
-                        let last = feed.position?;
-                        Some(sse::expired_notice(&feed.channel, last))
-                    });
-                if let Some(notice) = notice {
-                    self.write_notice(number, notice, now, actions);
-                }
-            }
-        } else if grace_ends.is_some_and(|at| now < at) {
+    /// If the token has expired, ends the stream with a `hub.expired` notice for each channel. If that is in the middle of
+    /// an event, asks the object for the rest of it, and ends the stream after it.
+    pub(super) fn expire_if_due(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        let Some(expires) = self.limits.expires.filter(|at| *at <= now) else {
+            return;
+        };
+        if self.is_in_block() && now < expires.saturating_add(EXPIRY_GRACE) {
+            self.finish_events(actions);
             return;
         }
+        if !self.is_in_block() {
+            self.write_expired_notices(now, actions);
+        }
         self.end(actions);
+    }
+
+    fn finish_events(&mut self, actions: &mut Vec<Action>) {
+        for (number, feed) in self.feeds.iter_mut().enumerate() {
+            if feed.in_event && feed.is_open() && !feed.is_finishing {
+                feed.is_finishing = true;
+                actions.push(Action::Send(number, FeedMessage::Finish));
+            }
+        }
+    }
+
+    fn write_expired_notices(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        for number in 0..self.feeds.len() {
+            let feed = self.feeds.get(number);
+            // Before its first frame, the client may still lack a notice, so it resumes with the id that it has.
+            let notice = feed
+                .filter(|feed| feed.link != Link::Ended || feed.is_finishing)
+                .and_then(|feed| {
+                    let last = feed.position?;
+                    Some(sse::expired_notice(&feed.channel, last))
+                });
+            if let Some(notice) = notice {
+                self.write_notice(number, notice, now, actions);
+            }
+        }
     }
 
     fn write_heartbeat(&mut self, now: Millis, actions: &mut Vec<Action>) {

@@ -74,7 +74,7 @@ impl HeldStream {
         let mut actions = Vec::new();
         let has_ended = self.has_ended;
         let feed = self.feeds.get_mut(number).filter(|_| !has_ended);
-        let Some((feed, backoff)) = feed.and_then(|feed| match feed.link.clone() {
+        let Some((feed, mut backoff)) = feed.and_then(|feed| match feed.link.clone() {
             Link::Opening { backoff, .. } => Some((feed, backoff)),
             Link::Open | Link::Waiting { .. } | Link::Ended => None,
         }) else {
@@ -83,6 +83,9 @@ impl HeldStream {
         match answer {
             FeedAnswer::Opened(start) => {
                 let was_told = backoff.was_told();
+                if was_told {
+                    backoff.note_recovered(now);
+                }
                 feed.note_reopened(start, backoff, now);
                 self.note_start(number, start);
                 if was_told {

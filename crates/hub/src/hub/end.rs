@@ -69,6 +69,16 @@ impl<S: Stream> Hub<S> {
         );
     }
 
+    /// Ends a feed with the rest of its partial event, because the client's token has expired.
+    pub(super) fn finish_event(&mut self, conn: ConnId, output: &mut Output<S>) {
+        self.end_streams(
+            &[conn],
+            EndReason::Expired,
+            |cursor, _, _| cursor.rest_of_partial_event(),
+            output,
+        );
+    }
+
     /// Ends the streams `conns`, and removes them. The last chunk depends on the position; streams at the same position
     /// share it.
     fn end_streams(

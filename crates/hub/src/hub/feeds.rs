@@ -5,16 +5,24 @@ use crate::Millis;
 use crate::carrier::Carrier;
 use crate::feed::{FeedMessage, Window};
 use crate::join::JoinOptions;
+use crate::output::Output;
 use crate::stream::{ConnId, Stream};
 use crate::subscriber::{CatchUp, Mode, Subscriber};
 
 impl<S: Stream> Hub<S> {
     /// Notes a message of the Worker that holds the stream `conn`. If the stream is behind and has become ready, a
     /// flush is due.
-    pub fn note_message(&mut self, conn: ConnId, message: FeedMessage, now: Millis) {
+    pub fn note_message(&mut self, conn: ConnId, message: FeedMessage, now: Millis) -> Output<S> {
+        let mut output = Output::new();
         let Some(subscriber) = self.subscribers.get_mut(&conn) else {
-            return;
+            return output;
         };
+        if message == FeedMessage::Finish {
+            if subscriber.cursor.is_in_event() {
+                self.finish_event(conn, &mut output);
+            }
+            return output;
+        }
         let was_ready = subscriber.is_ready();
         self.ticking
             .track(subscriber, |it| it.note_message(message));
@@ -22,6 +30,7 @@ impl<S: Stream> Hub<S> {
         if has_become_ready && subscriber.cursor.is_behind(self.log.head()) {
             self.flushes.note_events(now);
         }
+        output
     }
 
     /// Adds a feed that has outlasted the sleep of its object. It is at the head, because an object sleeps only while

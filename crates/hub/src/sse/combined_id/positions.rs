@@ -3,9 +3,11 @@
 use std::fmt;
 use std::io::Write as _;
 
+#[cfg(test)]
+use super::CombinedId;
+use super::MAX_CHANNELS;
 use super::encoding::{self, Checksum};
 use super::name_hash::{HashBits, NameHash, name_hash};
-use super::{CombinedId, MAX_CHANNELS};
 use crate::sse::EventId;
 
 /// The list of channels cannot be that of a stream.
@@ -103,6 +105,7 @@ impl Positions {
     /// # Errors
     ///
     /// As [`Positions::new`].
+    #[cfg(test)]
     pub fn resume<'a>(
         channels: impl IntoIterator<Item = &'a str>,
         id: &CombinedId,

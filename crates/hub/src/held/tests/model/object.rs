@@ -83,8 +83,10 @@ impl Object {
                 EndReason::ChannelEnded => FeedClose::ChannelEnded,
                 EndReason::Unreadable => FeedClose::Unreadable,
                 EndReason::Stopping => FeedClose::Stopping,
-                EndReason::Stalled | EndReason::MemoryShort => FeedClose::Stalled,
-                EndReason::Expired | EndReason::Quiet => {
+                EndReason::Stalled | EndReason::MemoryShort | EndReason::Expired => {
+                    FeedClose::Stalled
+                }
+                EndReason::Quiet => {
                     panic!("a feed ends because of {:?}", ended.reason)
                 }
             };
@@ -229,7 +231,10 @@ impl Object {
             return false;
         };
         match wire.next_for_object() {
-            Some(ToObject::Message(message)) => self.hub.note_message(conn, message, now),
+            Some(ToObject::Message(message)) => {
+                let output = self.hub.note_message(conn, message, now);
+                self.perform(output);
+            }
             Some(ToObject::Closed) => {
                 assert!(self.hub.leave(conn));
                 self.feeds.remove(&conn);

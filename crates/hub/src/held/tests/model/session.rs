@@ -140,6 +140,7 @@ impl Session {
                 feed.unacknowledged -= bytes;
             }
             FeedMessage::Holds(bytes) => assert_eq!(bytes as usize, feed.unacknowledged),
+            FeedMessage::Finish => {}
         }
         if let Some(wire) = &feed.wire {
             wire.send_to_object(ToObject::Message(message));

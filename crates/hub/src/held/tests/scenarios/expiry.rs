@@ -4,7 +4,8 @@ use super::{
     FeedAnswer, FrameHeader, LIMITS, all_open, ends, event, frame, header, id, in_event, one, run,
     several, written,
 };
-use crate::held::HeldLimits;
+use crate::feed::{FeedClose, FeedMessage};
+use crate::held::{Action, HeldLimits};
 use crate::sse;
 
 const EXPIRES: HeldLimits = HeldLimits {
@@ -31,15 +32,33 @@ fn an_expired_stream_ends_with_the_position_of_each_channel() {
 }
 
 #[test]
-fn an_expired_stream_in_the_middle_of_an_event_ends_after_the_event() {
+fn an_expired_stream_in_the_middle_of_an_event_asks_for_the_rest_and_ends_after_it() {
     for mut stream in [one(EXPIRES), all_open(1, EXPIRES)] {
         frame(&mut stream, 0, in_event(9), "data: 8", 10);
-        assert_eq!(ends(&run(&mut stream, 10, 4_000, true)), 0);
-        frame(&mut stream, 0, header(9), &event(8)[7..], 4_000);
-        let actions = run(&mut stream, 4_000, 4_000, true);
-        assert!(written(&actions).contains("event: hub.expired"));
+        let actions = run(&mut stream, 10, 4_000, false);
+        assert_eq!(actions, [Action::Send(0, FeedMessage::Finish)]);
+        let actions = frame(&mut stream, 0, header(9), &event(8)[7..], 4_000);
+        let text = written(&actions);
+        assert!(text.contains("event: hub.expired"), "{text}");
         assert_eq!(ends(&actions), 1);
     }
+}
+
+#[test]
+fn an_expired_stream_asks_each_channel_in_the_middle_of_an_event_for_the_rest() {
+    let mut stream = all_open(2, EXPIRES);
+    frame(&mut stream, 0, in_event(9), "data: 8", 10);
+    frame(&mut stream, 1, in_event(9), "data: 8", 10);
+    let actions = run(&mut stream, 10, 1_000, false);
+    assert_eq!(actions, [Action::Send(0, FeedMessage::Finish)]);
+    let actions = frame(&mut stream, 0, header(9), &event(8)[7..], 1_100);
+    assert!(actions.contains(&Action::Send(1, FeedMessage::Finish)));
+    let stalled = FeedClose::Stalled.code();
+    assert_eq!(stream.note_closed(0, stalled, 1_100), []);
+    let actions = frame(&mut stream, 1, header(9), &event(8)[7..], 1_200);
+    let text = written(&actions);
+    assert_eq!(text.matches("event: hub.expired").count(), 2, "{text}");
+    assert_eq!(ends(&actions), 1);
 }
 
 #[test]
