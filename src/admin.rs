@@ -39,8 +39,8 @@ pub async fn settings_error(env: Env) -> Option<String> {
     Some(on_one_line(&problem::wrong_setting(&error, "start")))
 }
 
-/// Ends the streams that the Worker holds. The objects have closed the feeds of channels that are awake, which ends their
-/// streams after the last events.
+/// Ends the streams that the Worker holds. The objects have closed the feeds of channels that are awake, which ends
+/// their streams after the last events.
 async fn stop_held_streams() {
     wait_for_held_streams().await;
     ClientStream::stop_all();

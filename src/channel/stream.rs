@@ -1,5 +1,5 @@
-//! The runtime's side of an open stream: a JavaScript `ReadableStream` into which chunks are pushed, or the WebSocket of
-//! a feed.
+//! The runtime's side of an open stream: a JavaScript `ReadableStream` into which chunks are pushed, or the WebSocket
+//! of a feed.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -18,8 +18,8 @@ pub struct Passed {
     opening_since: Option<Millis>,
 }
 
-/// Waits until the object of `channel` may be called, if at most `max_open` objects may be open. Returns `None` if there
-/// is no limit. Fails with [`Problem::TooManyOpenChannels`], or if the client `has_left`.
+/// Waits until the object of `channel` may be called, if at most `max_open` objects may be open. Returns `None` if
+/// there is no limit. Fails with [`Problem::TooManyOpenChannels`], or if the client `has_left`.
 pub async fn pass(
     channel: &str,
     max_open: Option<usize>,

@@ -75,8 +75,8 @@ test("while writes fail, streams deliver only stored events and no refused publi
   for (const [id, data] of acknowledged) assert.equal(stored.get(id), data);
   for (const { id, data } of delivered) assert.equal(stored.get(id), data, "delivered, but not stored");
   assert.equal(new Set(stored.values()).size, stored.size, "stored twice");
-  // The runtime resets the object when a write fails. A publish may have been stored before that, and its answer is lost.
-  // If the hub says that the storage has failed, the publish is not stored.
+  // The runtime resets the object when a write fails. A publish may have been stored before that, and its answer is
+  // lost. If the hub says that the storage has failed, the publish is not stored.
   const lost = refused.filter(({ data, problem }) => data.startsWith("alone") || problem === STORAGE_FAILED);
   assert.ok(lost.length >= 5);
   for (const { data } of lost) assert.ok(!events.some((event) => event.data === data), "refused, but stored");

@@ -31,7 +31,8 @@ export const HOLD_STREAMS = process.env.HOLD_STREAMS || "object";
 export const heldByWorker = HOLD_STREAMS === "worker";
 
 /**
- * Returns `settings` with the defaults of the tests: the hub needs no tokens, and its streams have no limit of messages.
+ * Returns `settings` with the defaults of the tests: the hub needs no tokens, and its streams have no limit of
+ * messages.
  * @param {Settings} settings
  * @returns {Settings}
  */

@@ -56,8 +56,8 @@ export async function runSnippet(language, text, variables) {
 }
 
 /**
- * Builds and runs a Rust program with ureq, below target/, so that its crates are compiled once. (There it is built with
- * the project's toolchain, and outside of the workspace.)
+ * Builds and runs a Rust program with ureq, below target/, so that its crates are compiled once. (There it is built
+ * with the project's toolchain, and outside of the workspace.)
  */
 async function runRust(text, env) {
   const folder = join(root, "target", "docs", "snippet");
@@ -128,8 +128,8 @@ function inOrder(output) {
 }
 
 /**
- * Masks the parts of an output that differ from run to run: epochs, positions, reconnection times, counts of streams and
- * seconds. Also removes white space, because the answer of /healthz has no line end.
+ * Masks the parts of an output that differ from run to run: epochs, positions, reconnection times, counts of streams
+ * and seconds. Also removes white space, because the answer of /healthz has no line end.
  */
 export function masked(output) {
   return inOrder(output.replace(EPOCHS, "EPOCH").replace(POSITIONS, ";POSITIONS"))

@@ -6,8 +6,8 @@
 //! - `backoff`: when a feed that has broken is opened again
 //! - `feed`: the state of one feed
 //! - `merge`: joins the feeds of several channels
-//! - [`HeldStream`]: the stream, in several files: `frames`, `liveness` (heartbeats, pings, the end of streams that stall
-//!   or expire) and `reopening`
+//! - [`HeldStream`]: the stream, in several files: `frames`, `liveness` (heartbeats, pings, the end of streams that
+//!   stall or expire) and `reopening`
 //!
 //! The module is pure, like the rest of the crate. The caller owns the WebSockets, the client's stream and a timer.
 
@@ -78,8 +78,8 @@ pub struct HeldStream {
 }
 
 impl HeldStream {
-    /// A stream of one channel, whose feed is open and continues after `start`. The actions write the first bytes of the
-    /// stream. `unavailable` is as in [`HeldChannel`], and `seed` is random.
+    /// A stream of one channel, whose feed is open and continues after `start`. The actions write the first bytes of
+    /// the stream. `unavailable` is as in [`HeldChannel`], and `seed` is random.
     pub fn of_one(
         channel: &str,
         start: EventId,

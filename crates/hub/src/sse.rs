@@ -8,8 +8,8 @@
 //! - [`check_type`]: which event types a publisher may use.
 //! - [`Notice`], [`Missing`], [`open_notice`], [`end_notice`], [`expired_notice`]: the events that the hub itself
 //!   sends.
-//! - [`opening`], [`continuation`], [`HEARTBEAT`], [`retry_field`], [`error_notice, error_stream`]: the parts of a stream that are no events of the
-//!   channel.
+//! - [`opening`], [`continuation`], [`HEARTBEAT`], [`retry_field`], [`error_notice`], [`error_stream`]: the parts of a
+//!   stream that are no events of the channel.
 //! - [`Positions`], [`CombinedId`]: the ids `<channel>/<epoch>-<seq>;<positions>` of streams of several channels.
 //! - [`IdRewriter`]: replaces the ids of one channel by combined ids, in the bytes of a feed.
 

@@ -13,8 +13,8 @@ use crate::http::idempotency_key;
 use crate::http::method::Method;
 use crate::http::url;
 
-/// The method of [`ObjectRequest::ShutDown`] and [`ObjectRequest::Abort`]. The Worker never uses it to pass on a request
-/// of a client.
+/// The method of [`ObjectRequest::ShutDown`] and [`ObjectRequest::Abort`]. The Worker never uses it to pass on a
+/// request of a client.
 const OPERATOR_METHOD: &str = "PURGE";
 
 /// What the Worker asks of a channel's object.

@@ -76,9 +76,9 @@ impl<'a> AuthorizedForAll<'a> {
         })
     }
 
-    /// The positions after which the stream continues, as far as the client has given them. A channel keeps its position
-    /// until the client has got its first block, also if the channel does not know the id: a client whose connection
-    /// breaks before that resumes with it, and is told about the gap.
+    /// The positions after which the stream continues, as far as the client has given them. A channel keeps its
+    /// position until the client has got its first block, also if the channel does not know the id: a client whose
+    /// connection breaks before that resumes with it, and is told about the gap.
     fn positions(&self, wanted: &Wanted) -> Result<Positions, Failure> {
         let names = self.channels.iter().map(Authorized::channel);
         // The list was checked when the path was read.

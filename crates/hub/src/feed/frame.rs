@@ -22,8 +22,8 @@ pub struct FrameHeader {
     pub in_event: bool,
     /// Whether the object asks how many bytes the Worker holds. It has slept, and does not know.
     pub asks: bool,
-    /// Whether the feed ends with the frame, because the channel has ended or was deleted. If the feed breaks before the
-    /// object has closed it, the Worker must not open it again.
+    /// Whether the feed ends with the frame, because the channel has ended or was deleted. If the feed breaks before
+    /// the object has closed it, the Worker must not open it again.
     pub ends: bool,
 }
 

@@ -10,8 +10,8 @@ pub enum FeedMessage {
     /// `=n`: the Worker holds `n` bytes that it has not acknowledged. It answers a frame that
     /// [asks](super::FrameHeader::asks) for it, if its client has not taken everything.
     Holds(u32),
-    /// `!`: the client's token has expired in the middle of an event. The object sends the rest of the event, even if the
-    /// window is shut, and closes the feed.
+    /// `!`: the client's token has expired in the middle of an event. The object sends the rest of the event, even if
+    /// the window is shut, and closes the feed.
     Finish,
 }
 

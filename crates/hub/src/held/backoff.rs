@@ -68,8 +68,8 @@ impl Backoff {
         self.was_told = true;
     }
 
-    /// Notes that the feed is open at `now`, and that the client was told so. If the feed breaks soon, the client is told
-    /// after another while.
+    /// Notes that the feed is open at `now`, and that the client was told so. If the feed breaks soon, the client is
+    /// told after another while.
     pub fn note_recovered(&mut self, now: Millis) {
         self.was_told = false;
         self.since = now;

@@ -63,8 +63,8 @@ impl Link {
 pub struct HeldFeed {
     pub(super) channel: String,
     pub(super) link: Link,
-    /// The position after which the feed that is open, or that was open last, continues at first. `None` if it was never
-    /// open.
+    /// The position after which the feed that is open, or that was open last, continues at first. `None` if it was
+    /// never open.
     start: Option<EventId>,
     /// The position up to which the client was given everything, after the first frame. The stream continues after it
     /// if the feed breaks. Before the first frame, it starts again as the client has asked.
@@ -112,8 +112,8 @@ impl HeldFeed {
         self.link == Link::Open
     }
 
-    /// Returns the time at which the object is asked for the feed, if it is broken. The client has to take what the last
-    /// feed has delivered first, because the next one may deliver as much again.
+    /// Returns the time at which the object is asked for the feed, if it is broken. The client has to take what the
+    /// last feed has delivered first, because the next one may deliver as much again.
     pub fn asks_at(&self) -> Option<Millis> {
         match self.link {
             Link::Waiting { at, .. } => self.is_taken().then_some(at),

@@ -92,8 +92,8 @@ impl HeldStream {
         self.liveness.note_events(now);
     }
 
-    /// Writes a notice of the Worker about the channel of a feed, which is not in the middle of a block. The notice waits
-    /// if the stream is in the middle of a block of another channel.
+    /// Writes a notice of the Worker about the channel of a feed, which is not in the middle of a block. The notice
+    /// waits if the stream is in the middle of a block of another channel.
     pub(super) fn write_notice(
         &mut self,
         number: FeedNumber,

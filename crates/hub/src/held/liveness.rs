@@ -127,8 +127,8 @@ impl HeldStream {
         actions
     }
 
-    /// If the token has expired, ends the stream with a `hub.expired` notice for each channel. If that is in the middle of
-    /// an event, asks the object for the rest of it, and ends the stream after it.
+    /// If the token has expired, ends the stream with a `hub.expired` notice for each channel. If that is in the middle
+    /// of an event, asks the object for the rest of it, and ends the stream after it.
     pub(super) fn expire_if_due(&mut self, now: Millis, actions: &mut Vec<Action>) {
         let Some(expires) = self.limits.expires.filter(|at| *at <= now) else {
             return;

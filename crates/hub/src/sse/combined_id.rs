@@ -1,8 +1,8 @@
 //! The ids of a stream of several channels: `<channel>/<epoch>-<seq>;<positions>`.
 //!
-//! The part before the semicolon says which event this is. The part behind it, the *positions*, holds the id after which
-//! the stream continues in each of its channels. So a client that sends the last id that it saw resumes every channel
-//! exactly, also if the list of channels has changed.
+//! The part before the semicolon says which event this is. The part behind it, the *positions*, holds the id after
+//! which the stream continues in each of its channels. So a client that sends the last id that it saw resumes every
+//! channel exactly, also if the list of channels has changed.
 //!
 //! - [`Positions`] belongs to an open stream, and writes its ids.
 //! - [`CombinedId`] reads the id that a client sends.

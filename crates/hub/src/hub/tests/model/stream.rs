@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use crate::Stream;
 
-/// A response, which buffers one chunk until its client takes it, as the runtime does. Or a feed, which buffers what the
-/// window allows.
+/// A response, which buffers one chunk until its client takes it, as the runtime does. Or a feed, which buffers what
+/// the window allows.
 #[derive(Clone, Debug, Default)]
 pub struct FakeStream(Rc<RefCell<Buffers>>);
 
