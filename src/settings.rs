@@ -48,7 +48,7 @@ pub struct IdempotencyLimits {
     pub keys: u64,
 }
 
-/// Where open streams are held.
+/// Whether objects or the Worker hold open streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HoldStreams {
     /// In the channel's object, which stays awake for them.
@@ -93,7 +93,7 @@ pub struct Settings {
     pub max_channels_per_stream: usize,
     /// `MAX_OPEN_CHANNELS`: how many objects one instance may have open; `None` for no limit.
     pub max_open_channels: Option<usize>,
-    /// `HOLD_STREAMS`: where open streams are held.
+    /// `HOLD_STREAMS`: whether objects or the Worker hold open streams.
     pub hold_streams: HoldStreams,
     /// `HELD_STREAM_MESSAGES`: how many messages a stream may cost that the Worker holds; `None` for no limit.
     pub held_stream_messages: Option<u64>,

@@ -1,7 +1,7 @@
 //! The runtime's side of an open stream: a JavaScript `ReadableStream` into which chunks are pushed, or the WebSocket
 //! of a feed.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use js_sys::{Function, Object, Reflect, Uint8Array};
@@ -10,7 +10,7 @@ use web_sys::{QueuingStrategy, ReadableStream, ReadableStreamDefaultController, 
 use worker::{Error, Result};
 
 use super::feeds;
-use sse_hub::feed::{FRAME_HEADER_BYTES, FeedClose};
+use sse_hub::feed::FeedClose;
 use sse_hub::{Chunk, ConnId, EndReason, Stream};
 
 /// The end of a stream to which chunks are written.
@@ -22,21 +22,35 @@ pub enum EventStream {
     Feed(Rc<WebSocket>),
 }
 
-/// A chunk outside of WebAssembly memory, with the header of a feed's frame in front of it.
-pub struct Frame(Uint8Array);
+/// A chunk for the runtime. It is copied out of WebAssembly memory once for all responses, and once for all feeds, which
+/// get it with a header.
+pub struct Frame<'a> {
+    chunk: &'a Chunk,
+    for_responses: OnceCell<Uint8Array>,
+    for_feeds: OnceCell<Uint8Array>,
+}
 
-impl Frame {
-    /// Copies `chunk` out of WebAssembly memory. All streams that get it share the copy.
-    pub fn new(chunk: &Chunk) -> Self {
-        let size = FRAME_HEADER_BYTES.saturating_add(chunk.bytes.len());
-        let mut frame = Vec::with_capacity(size);
-        frame.extend_from_slice(&chunk.header.encode());
-        frame.extend_from_slice(&chunk.bytes);
-        Self(Uint8Array::from(frame.as_slice()))
+impl<'a> Frame<'a> {
+    /// A frame that carries `chunk`. It is copied when the first stream gets it.
+    pub fn new(chunk: &'a Chunk) -> Self {
+        Self {
+            chunk,
+            for_responses: OnceCell::new(),
+            for_feeds: OnceCell::new(),
+        }
     }
 
-    fn chunk(&self) -> Uint8Array {
-        self.0.subarray(FRAME_HEADER_BYTES as u32, self.0.length())
+    fn for_responses(&self) -> &Uint8Array {
+        let copy = || Uint8Array::from(self.chunk.bytes.as_slice());
+        self.for_responses.get_or_init(copy)
+    }
+
+    fn for_feeds(&self) -> &Uint8Array {
+        self.for_feeds.get_or_init(|| {
+            let Chunk { bytes, header } = self.chunk;
+            let frame = [header.encode().as_slice(), bytes.as_slice()].concat();
+            Uint8Array::from(frame.as_slice())
+        })
     }
 }
 
@@ -45,8 +59,8 @@ impl EventStream {
     /// `cancel` before it returns.
     pub fn write(&self, frame: &Frame) -> Result<()> {
         match self {
-            Self::Response(controller) => controller.enqueue_with_chunk(&frame.chunk())?,
-            Self::Feed(socket) => socket.send_with_js_u8_array(&frame.0)?,
+            Self::Response(controller) => controller.enqueue_with_chunk(frame.for_responses())?,
+            Self::Feed(socket) => socket.send_with_js_u8_array(frame.for_feeds())?,
         }
         Ok(())
     }
@@ -73,7 +87,7 @@ fn close_of(reason: EndReason) -> FeedClose {
         EndReason::ChannelEnded => FeedClose::ChannelEnded,
         EndReason::Unreadable => FeedClose::Unreadable,
         EndReason::Stopping => FeedClose::Stopping,
-        // Only responses expire in the object, and end because the channel is quiet.
+        // A feed expires when its Worker asks for it. Only responses end because the channel is quiet.
         EndReason::Stalled | EndReason::MemoryShort | EndReason::Expired | EndReason::Quiet => {
             FeedClose::Stalled
         }

@@ -43,7 +43,7 @@ struct Held {
 /// continues after `start`. Returns the body of the response.
 pub fn open_one(
     source: FeedSource,
-    socket: &WebSocket,
+    socket: WebSocket,
     start: EventId,
     limits: HeldLimits,
     context: &JsValue,
@@ -62,36 +62,29 @@ pub fn open_several(
     limits: HeldLimits,
     context: &JsValue,
 ) -> Result<ReadableStream> {
-    let mut sockets = Vec::new();
-    let channels = feeds
-        .iter()
-        .enumerate()
-        .map(|(number, (source, feed))| HeldChannel {
+    let (mut sources, mut channels, mut sockets) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, (source, feed)) in feeds.into_iter().enumerate() {
+        channels.push(HeldChannel {
             id: source.channel().to_owned(),
             unavailable: source.unavailable().to_json(),
             answer: match feed {
                 Ok(Feed::Opened(socket, start)) => {
                     sockets.push((number, socket));
-                    FeedAnswer::Opened(*start)
+                    FeedAnswer::Opened(start)
                 }
-                Ok(Feed::Ended(last)) => FeedAnswer::Ended(*last),
+                Ok(Feed::Ended(last)) => FeedAnswer::Ended(last),
                 Err(problem) => FeedAnswer::Failed(problem.to_json()),
             },
         });
-    let channels = channels.collect();
-    let sockets = sockets
-        .into_iter()
-        .map(|(number, socket)| (number, socket.clone()));
-    let sockets: Vec<_> = sockets.collect();
+        sources.push(source);
+    }
     let opening = HeldStream::of_several(channels, positions, limits, seed(), now());
-    let sources = feeds.into_iter().map(|(source, _)| source).collect();
-    let sockets = sockets.iter().map(|(number, socket)| (*number, socket));
-    open(sources, sockets.collect(), opening, context)
+    open(sources, sockets, opening, context)
 }
 
 fn open(
     sources: Vec<FeedSource>,
-    sockets: Vec<(FeedNumber, &WebSocket)>,
+    sockets: Vec<(FeedNumber, WebSocket)>,
     (stream, actions): (HeldStream, Vec<Action>),
     context: &JsValue,
 ) -> Result<ReadableStream> {
@@ -106,14 +99,14 @@ fn open(
     });
     callbacks::register(&held);
     for (number, socket) in sockets {
-        if let Err(error) = held.client.attach(js(number), socket) {
+        if let Err(error) = held.client.attach(js(number), &socket) {
             // Without this, the stream would be kept for as long as the instance lives.
             callbacks::unregister(held.number);
             held.client.end();
             return Err(error.into());
         }
     }
-    held.perform(actions, None);
+    held.perform(actions, None, now());
     Ok(body)
 }
 
@@ -141,15 +134,15 @@ impl Held {
             actions.extend(work(stream, now));
             actions
         });
-        self.perform(actions.unwrap_or_default(), frame);
+        self.perform(actions.unwrap_or_default(), frame, now);
     }
 
-    fn perform(self: &Rc<Self>, actions: Vec<Action>, frame: Option<&ArrayBuffer>) {
+    fn perform(self: &Rc<Self>, actions: Vec<Action>, frame: Option<&ArrayBuffer>, now: Millis) {
         for action in actions {
             // This fails if the client or the object has gone, which the runtime says in another callback.
             let _ = self.perform_one(action, frame);
         }
-        self.set_timer();
+        self.set_timer(now);
     }
 
     fn perform_one(
@@ -209,8 +202,7 @@ impl Held {
 
     /// Sets the timer for what is due next. A timeout that is set for an earlier time stays: its callback sets the next
     /// one.
-    fn set_timer(&self) {
-        let now = now();
+    fn set_timer(&self, now: Millis) {
         let next = self
             .stream
             .with(|stream| (!stream.has_ended()).then(|| stream.next_tick(now)));

@@ -19,6 +19,7 @@ use crate::http::route::{ChannelEndpoint, Endpoint, Route};
 use crate::http::url;
 use crate::isolate::random::random_between;
 use crate::settings::Settings;
+use sse_hub::held::ERROR_RETRY_MS;
 use sse_hub::sse::{self, EventId, MAX_CHANNELS};
 
 /// How long a browser may keep the response to a preflight request, in seconds. Browsers limit it to 2 hours or less.
@@ -188,7 +189,7 @@ impl Responder {
     /// reconnects after another status.
     pub fn problem(&self, problem: &Problem, stream: Option<&str>) -> Result<Response> {
         if let Some(channel) = stream.filter(|_| problem.is_temporary()) {
-            let retry_ms = random_between(5_000, 15_000);
+            let retry_ms = error_retry_ms();
             let stream = sse::error_stream(retry_ms, &problem.to_notice(channel));
             let init = self.init(Template::EventStream)?;
             return Ok(Response::new_with_opt_str_and_init(Some(&stream), &init)?);
@@ -240,7 +241,7 @@ impl Responder {
         let temporary = problems.iter().find(|it| is_temporary(it.status));
         if temporary.is_some() && is_stream {
             let notices = problems.iter().map(|it| sse::error_notice(&it.to_json()));
-            let retry = sse::retry_field(random_between(5_000, 15_000));
+            let retry = sse::retry_field(error_retry_ms());
             let stream = retry + &notices.collect::<String>();
             let init = self.init(Template::EventStream)?;
             return Ok(Response::new_with_opt_str_and_init(Some(&stream), &init)?);
@@ -256,6 +257,11 @@ impl Responder {
 /// `json` with one line end, so that a terminal shows its prompt on a line of its own.
 fn line(json: &str) -> String {
     format!("{}\n", json.trim_end())
+}
+
+fn error_retry_ms() -> u32 {
+    let (least, most) = ERROR_RETRY_MS;
+    random_between(least, most)
 }
 
 fn empty(status: u16, headers: Headers) -> Response {

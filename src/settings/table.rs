@@ -130,7 +130,7 @@ rows! { NUMBERS: Number;
 rows! { CHOICES: Choice;
     /// Which requests need a token. [`Access::read`](crate::auth::Access::read) reads it.
     ACCESS { default: "token", words: &["token", "publish-token", "open"] }
-    /// Where open streams are held.
+    /// Whether objects or the Worker hold open streams.
     HOLD_STREAMS { default: "object", words: &["object", "worker", "auto"] }
     /// The lowest level of the lines that are logged.
     LOG_LEVEL { default: "info", words: &["debug", "info", "warn", "error"] }

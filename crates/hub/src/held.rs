@@ -38,6 +38,9 @@ pub const RETRY_MS: (u32, u32) = (2_000, 4_000);
 /// The range of the random `retry:` of a stream that ends although its channels go on, in milliseconds.
 pub const SHORT_RETRY_MS: (u32, u32) = (100, 1_000);
 
+/// The range of the random `retry:` of a stream that ends with `hub.error`, in milliseconds.
+pub const ERROR_RETRY_MS: (u32, u32) = (5_000, 15_000);
+
 /// The limits of a held stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldLimits {
@@ -58,7 +61,7 @@ pub struct HeldLimits {
 pub struct HeldChannel {
     /// Its id.
     pub id: String,
-    /// What its object has answered.
+    /// The answer of its object.
     pub answer: FeedAnswer,
     /// The data of the `hub.error` notice if the object cannot be reached later.
     pub unavailable: String,

@@ -26,7 +26,7 @@ pub struct ChannelFailure {
     pub retry_after: Option<String>,
 }
 
-/// What a channel has answered.
+/// The answer of a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChannelAnswer {
     /// It published the events.

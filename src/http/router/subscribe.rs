@@ -23,7 +23,7 @@ impl<'a> Authorized<'a> {
         let call = ObjectRequest::Subscribe(request.clone());
         let response = self.call_to_read(call).await?;
         match Answer::of(response) {
-            Answer::Feed(Feed::Opened(socket, start)) => self.hold(request, &socket, start),
+            Answer::Feed(Feed::Opened(socket, start)) => self.hold(request, socket, start),
             Answer::Feed(Feed::Ended(_)) => Ok(self.request.responder.no_content()?),
             Answer::Response(response) => Ok(response),
         }
@@ -33,7 +33,7 @@ impl<'a> Authorized<'a> {
     fn hold(
         &self,
         request: SubscribeRequest<'_>,
-        socket: &WebSocket,
+        socket: WebSocket,
         start: EventId,
     ) -> Result<Response, Failure> {
         let source = self.feed_source(request);

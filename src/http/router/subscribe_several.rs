@@ -81,16 +81,9 @@ impl<'a> AuthorizedForAll<'a> {
     /// connection breaks before that resumes with it, and is told about the gap.
     fn positions(&self, wanted: &Wanted) -> Result<Positions, Failure> {
         let names = self.channels.iter().map(Authorized::channel);
+        let positions = Positions::resume(names, |name| wanted.after.as_ref()?.id_for(name));
         // The list was checked when the path was read.
-        let mut positions = Positions::new(names).map_err(|_| Problem::Internal)?;
-        let channels: Vec<_> = positions.channels().map(|(index, _)| index).collect();
-        for (index, channel) in channels.into_iter().zip(&self.channels) {
-            let after = wanted.after.as_ref();
-            if let Some(id) = after.and_then(|id| id.id_for(channel.channel())) {
-                positions.set(index, id);
-            }
-        }
-        Ok(positions)
+        Ok(positions.map_err(|_| Problem::Internal)?)
     }
 
     /// What `call` returns for each channel, in the order of the path.

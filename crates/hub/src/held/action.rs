@@ -6,7 +6,7 @@ use crate::sse::EventId;
 /// The number of a feed: the place of its channel in the list of the stream's channels, from 0 on.
 pub type FeedNumber = usize;
 
-/// What the caller has to do, in the order of the list.
+/// A step that the caller performs. The steps have the order of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Write these bytes to the client's stream.

@@ -2,15 +2,12 @@
 
 use super::backoff::Backoff;
 use super::feed::{HeldFeed, Link};
-use super::{Action, FeedAnswer, FeedNumber, HeldStream};
+use super::{Action, ERROR_RETRY_MS, FeedAnswer, FeedNumber, HeldStream};
 use crate::Millis;
 use crate::sse::{self, EventId};
 
 /// How long an object may take to answer, in milliseconds.
 const ANSWER: Millis = 20_000;
-
-/// The range of the random `retry:` after an error, in milliseconds.
-const ERROR_RETRY_MS: (u32, u32) = (5_000, 15_000);
 
 impl HeldStream {
     /// Notes that the feed has broken. It is opened again, unless the client was given a part of an event: the object

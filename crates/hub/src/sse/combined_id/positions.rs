@@ -3,8 +3,6 @@
 use std::fmt;
 use std::io::Write as _;
 
-#[cfg(test)]
-use super::CombinedId;
 use super::MAX_CHANNELS;
 use super::encoding::{self, Checksum};
 use super::name_hash::{HashBits, NameHash, name_hash};
@@ -99,20 +97,19 @@ impl Positions {
         })
     }
 
-    /// Makes the positions of a stream of `channels` that continues after `id`. A channel that `id` does not hold has
-    /// an unknown position.
+    /// Makes the positions of a stream of `channels` that continues after `position`, which returns the position in the
+    /// channel of a name, if it is known.
     ///
     /// # Errors
     ///
     /// As [`Positions::new`].
-    #[cfg(test)]
     pub fn resume<'a>(
         channels: impl IntoIterator<Item = &'a str>,
-        id: &CombinedId,
+        position: impl Fn(&str) -> Option<EventId>,
     ) -> Result<Self, ChannelListError> {
         let mut positions = Self::new(channels)?;
         for channel in &mut positions.channels {
-            if let Some(position) = id.position(&channel.name) {
+            if let Some(position) = position(&channel.name) {
                 channel.set(position);
             }
         }

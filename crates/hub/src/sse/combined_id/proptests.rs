@@ -89,7 +89,9 @@ fn every_id_of_a_stream_holds_the_positions_of_all_its_channels() {
             let unreserved = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
             prop_assert!(id[start.len()..].chars().all(unreserved), "{id}");
             let parsed: CombinedId = id.parse().unwrap();
-            let resumed = Positions::resume(channels.iter().map(String::as_str), &parsed);
+            let resumed = Positions::resume(channels.iter().map(String::as_str), |name| {
+                parsed.position(name)
+            });
             let resumed = resumed.unwrap();
             for (channel, name) in positions.channels() {
                 prop_assert_eq!(parsed.position(name), expected.get(name).copied());
@@ -124,8 +126,10 @@ fn a_stream_of_another_list_resumes_the_channels_that_it_kept() {
         for (channel, id) in indices(&positions).into_iter().zip(&ids) {
             last = written(&mut positions, channel, *id);
         }
+        let last: CombinedId = last.parse().unwrap();
         let after_positions =
-            Positions::resume(after.iter().map(String::as_str), &last.parse().unwrap()).unwrap();
+            Positions::resume(after.iter().map(String::as_str), |name| last.position(name))
+                .unwrap();
         for (channel, name) in after_positions.channels() {
             let place = before.iter().position(|other| other == name);
             prop_assert_eq!(after_positions.get(channel), place.map(|place| ids[place]));
