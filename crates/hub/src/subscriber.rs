@@ -81,6 +81,11 @@ impl<S> Subscriber<S> {
         self.carrier == Carrier::Response
     }
 
+    /// Returns how much a write to the stream counts in its group of a flush.
+    pub fn group_weight(&self) -> usize {
+        self.carrier.group_weight()
+    }
+
     /// Whether the hub has to look after the stream in regular ticks, although it is level.
     pub fn needs_ticks(&self) -> bool {
         self.carrier.needs_ticks()

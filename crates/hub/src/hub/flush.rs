@@ -87,6 +87,7 @@ impl<S: Stream> Hub<S> {
         let max_chunk = self.flushes.max_chunk();
         let mut chunks: Vec<SharedChunk> = Vec::new();
         let mut reads = 0_usize;
+        let mut weight = 0_usize;
         let (head, tail) = (self.log.head(), self.log.tail());
         for (conn, subscriber) in self.subscribers.range_mut(first..) {
             if !subscriber.cursor.is_behind(head) && !self.log.has_ended() {
@@ -99,7 +100,7 @@ impl<S: Stream> Hub<S> {
             }
             let known = chunks.iter().position(|chunk| chunk.is_for(subscriber));
             let needs_read = known.is_none() && subscriber.is_in_history(tail);
-            if output.writes.len() >= group_size || (needs_read && reads >= READ_GROUP) {
+            if weight >= group_size || (needs_read && reads >= READ_GROUP) {
                 self.flushes.pause_before(*conn);
                 break;
             }
@@ -143,6 +144,7 @@ impl<S: Stream> Hub<S> {
                 self.changes.push(Change::CaughtUp(*conn, dropped));
             }
             output.write(*conn, &subscriber.stream, shared.index);
+            weight = weight.saturating_add(subscriber.group_weight());
             if subscriber.cursor.is_behind(head) {
                 self.flushes.note_left_over();
             } else if self.log.has_ended() {

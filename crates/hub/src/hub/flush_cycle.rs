@@ -6,7 +6,7 @@ use crate::loop_turn::LoopTurn;
 use crate::stream::ConnId;
 use crate::{Limits, Millis};
 
-/// A flush writes to this many streams before the event loop makes its next turn.
+/// A flush writes to this many responses, or to a quarter as many feeds, before the event loop makes its next turn.
 ///
 /// The runtime passes each chunk on in several steps of its event loop. The likely gain of groups is that the memory of
 /// a stream is still in the caches at the next step. Measured with 1,000 streams: groups of 64 to 256 streams cost 5 to
@@ -98,7 +98,7 @@ impl FlushCycle {
         0
     }
 
-    /// Returns the number of streams in a group.
+    /// Returns the weight at which a group is full.
     pub fn group_size(&self) -> usize {
         self.group_size
     }
@@ -134,7 +134,7 @@ impl FlushCycle {
         }
     }
 
-    /// Sets the number of streams in a group.
+    /// Sets the weight at which a group is full.
     #[cfg(test)]
     pub fn set_group_size(&mut self, group_size: usize) {
         self.group_size = group_size;

@@ -94,7 +94,13 @@ fn a_stream_whose_history_cannot_be_read_ends_and_the_others_go_on() {
 /// Returns the number of writes of each group of a flush, if a client starts at each of these positions before the head.
 /// The log holds the newest `buffer_events` of 50 events.
 fn groups_of_a_flush(positions: impl Iterator<Item = u64>, buffer_events: usize) -> Vec<usize> {
-    let mut model = Model::with_history(buffer_events, 10_000, Some(1_000));
+    groups_of_a_flush_in(
+        Model::with_history(buffer_events, 10_000, Some(1_000)),
+        positions,
+    )
+}
+
+fn groups_of_a_flush_in(mut model: Model, positions: impl Iterator<Item = u64>) -> Vec<usize> {
     for _ in 0..50 {
         model.publish(&[1]);
     }
@@ -121,6 +127,15 @@ fn a_flush_reads_the_history_for_at_most_16_positions_in_a_loop_turn() {
 fn the_limit_of_reads_does_not_count_positions_that_are_known_or_in_the_log() {
     assert_eq!(groups_of_a_flush((35..=50).chain([40, 41]), 4), [18]);
     assert_eq!(groups_of_a_flush(11..=50, 50), [40]);
+}
+
+#[test]
+fn a_group_has_64_responses_or_16_feeds() {
+    for (joins_feeds, groups) in [(false, vec![64, 6]), (true, vec![16, 16, 16, 16, 6])] {
+        let mut model = Model::with_history(50, 10_000, Some(1_000));
+        model.joins_feeds = joins_feeds;
+        assert_eq!(groups_of_a_flush_in(model, [40; 70].into_iter()), groups);
+    }
 }
 
 #[test]
