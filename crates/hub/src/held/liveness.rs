@@ -11,11 +11,11 @@ use crate::sse;
 /// Each ping costs CPU time of the client's request, of which the platform gives little.
 const PING: Millis = 60_000;
 
-/// The shortest time between two questions whether the client has taken everything, in milliseconds.
-const FIRST_QUESTION: Millis = 2;
+/// The shortest time between two polls of whether the client has taken everything, in milliseconds.
+const MIN_POLL: Millis = 2;
 
-/// The longest time between two such questions, in milliseconds.
-const LAST_QUESTION: Millis = 250;
+/// The longest time between two polls, in milliseconds.
+const MAX_POLL: Millis = 250;
 
 /// How long a stream whose token has expired may stay open until the event ends in whose middle it is, in milliseconds.
 const EXPIRY_GRACE: Millis = 5_000;
@@ -34,9 +34,9 @@ pub struct HeldLiveness {
     heartbeat_waits: bool,
     /// The time of the last ping.
     pinged_at: Millis,
-    /// The time between two questions whether the client has taken everything, while a
+    /// The time between two polls of whether the client has taken everything, while a
     /// feed [waits for it](HeldFeed::waits_for_client).
-    question: Millis,
+    poll: Millis,
 }
 
 impl HeldLiveness {
@@ -50,7 +50,7 @@ impl HeldLiveness {
             waiting_since: Some(now),
             heartbeat_waits: false,
             pinged_at: now,
-            question: FIRST_QUESTION,
+            poll: MIN_POLL,
         }
     }
 
@@ -62,7 +62,7 @@ impl HeldLiveness {
 
     /// Notes that the client has taken everything.
     pub fn note_taken(&mut self) {
-        self.question = FIRST_QUESTION;
+        self.poll = MIN_POLL;
         self.waiting_since = None;
         self.heartbeat_waits = false;
     }
@@ -84,14 +84,14 @@ impl HeldStream {
     /// Returns the time at which [`tick`](Self::tick) has something to do. `now` is the time of this call.
     pub fn next_tick(&self, now: Millis) -> Millis {
         let waits = self.feeds.iter().any(HeldFeed::waits_for_client);
-        let question = waits.then(|| now.saturating_add(self.liveness.question));
+        let poll = waits.then(|| now.saturating_add(self.liveness.poll));
         let is_finishing = self.feeds.iter().any(|feed| feed.is_finishing);
         let grace = if is_finishing { EXPIRY_GRACE } else { 0 };
         let expires = self.limits.expires.map(|at| at.saturating_add(grace));
         let feeds = self.feeds.iter();
         feeds
             .flat_map(|feed| [feed.asks_at(), feed.link.gives_up_at()])
-            .chain([question, expires, self.liveness.stalls_at(&self.limits)])
+            .chain([poll, expires, self.liveness.stalls_at(&self.limits)])
             .flatten()
             .chain([self.liveness.heartbeat_at(), self.liveness.ping_at()])
             .min()
@@ -104,8 +104,8 @@ impl HeldStream {
         if self.has_ended {
             return actions;
         }
-        let question = self.liveness.question.saturating_mul(2);
-        self.liveness.question = question.min(LAST_QUESTION);
+        let poll = self.liveness.poll.saturating_mul(2);
+        self.liveness.poll = poll.min(MAX_POLL);
         let is_due = |at: Option<Millis>| at.is_some_and(|at| at <= now);
         if is_due(self.liveness.stalls_at(&self.limits)) {
             self.end(&mut actions);
