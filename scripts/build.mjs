@@ -1,12 +1,13 @@
-// Builds the Worker into build/ with worker-build in release mode, and installs the tools for that. Does nothing if
-// build/ was built from the same sources. wrangler runs this script before it serves or deploys, and whenever a file in
-// src/ or crates/hub/src/ changes. The benchmark calls `build` for the Workers that are other members of the Cargo
-// workspace.
+// Builds the Worker into build/ with worker-build in release mode, and installs the tools for that. Also builds the
+// client. Does nothing if both were built from the same sources. wrangler runs this script before it serves or deploys,
+// and whenever a file in src/, crates/hub/src/ or client/src/ changes. The benchmark calls `build` for the Workers that
+// are other members of the Cargo workspace.
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildTools, findBuildTools } from "./build-tools.mjs";
+import { buildClient } from "./client.mjs";
 import { installPackages, installToolchain, root, run, say } from "./install.mjs";
 
 /** The crates from which the hub is compiled. The crates in other folders use no crate of the workspace. */
@@ -33,8 +34,14 @@ function hashSources(folder) {
   return hash.digest("hex");
 }
 
-/** Builds the crate in `folder`, a path relative to the root, into the build/ of that folder. */
+/** Builds the crate in `folder`, a path relative to the root, into the build/ of that folder. "." is the whole hub. */
 export async function build(folder = ".") {
+  await buildCrate(folder);
+  // This comes second, because worker-build may empty build/.
+  if (folder === ".") await buildClient();
+}
+
+async function buildCrate(folder) {
   const stamp = join(root, folder, "build", ".made-from");
   const name = folder === "." ? "the hub" : folder;
   const sources = hashSources(folder);

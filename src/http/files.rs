@@ -15,6 +15,9 @@ use crate::http::target::Target;
 /// The binding of the files in `public/`.
 const BINDING: &str = "ASSETS";
 
+/// The modules of the client, which pages of all origins may import. They are the same for all of them.
+const CLIENT: [&str; 2] = ["/client.js", "/client-tabs.js"];
+
 /// The longest path that may name a file. The files of the console have short names.
 const MAX_PATH_BYTES: usize = 256;
 
@@ -60,6 +63,12 @@ pub async fn answer(
         return Ok(None);
     }
     let answer: Response = page_headers::protect(answer).await?.into();
+    if CLIENT.contains(&target.path) {
+        let headers = answer.headers();
+        headers
+            .set("Access-Control-Allow-Origin", "*")
+            .map_err(worker::Error::from)?;
+    }
     match answer.status() {
         300..=399 => Ok(Some(with_query(answer, target)?)),
         _ => Ok(Some(answer)),

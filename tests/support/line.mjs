@@ -27,6 +27,7 @@ class Line {
   /** @type {string | undefined} */
   #answer;
   #last = "";
+  #frozen = false;
   /** @type {URL[]} the addresses of all requests, in order */
   requests = [];
 
@@ -40,8 +41,14 @@ class Line {
 
   /** Breaks all connections, and refuses new ones. */
   cut() {
+    this.#frozen = false;
     this.#server?.close();
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Passes nothing on any more, without breaking a connection, until the line is cut. */
+  freeze() {
+    this.#frozen = true;
   }
 
   /** Accepts connections, on the same port as before. */
@@ -96,6 +103,7 @@ class Line {
     this.#keep(upstream);
     socket.pipe(upstream);
     upstream.on("data", (data) => {
+      if (this.#frozen) return;
       const end = this.#endOf(data);
       socket.write(data.subarray(0, end));
       if (end < data.length) socket.end();

@@ -1,0 +1,153 @@
+// Keeps one stream open: opens it, reads it, and opens it again where it has ended.
+import { createParser, type EventSourceMessage } from "eventsource-parser";
+import { errorOf, type HubError, isTemporary } from "./problem.ts";
+import { type Connected, send } from "./request.ts";
+import { childOf, FIRST_WAIT_MS, sleep, waitMs } from "./timing.ts";
+import { createWatchdog } from "./watchdog.ts";
+
+export type Message = EventSourceMessage;
+
+/** The state of a stream, why, the number of the attempt, and when the next one begins, in milliseconds since 1970. */
+export type SetStatus = (
+  state: "connecting" | "open" | "reconnecting",
+  reason: string,
+  attempt?: number,
+  more?: { retryAt: number },
+) => void;
+
+/** A stream that lived for so long may be opened again at once when its token has expired, in milliseconds. */
+const LIVED_MS = 2_000;
+/** The longest time until a token is renewed early, in milliseconds. Timers have no more than 31 bits. */
+const MAX_RENEWAL_MS = 1e9;
+
+/** What a connection reads for. */
+export interface Reader {
+  path: string;
+  /** The id after which the stream continues, or "". */
+  position(): string;
+  receive(message: Message): void;
+  setStatus: SetStatus;
+  isFull(): boolean;
+  /** Resolves when more may be read. */
+  room(): Promise<void>;
+  /** There is no more to read: all channels have ended, or the hub refuses. */
+  finish(error?: HubError): void;
+  /** Called with the token before it is sent. */
+  use?(token: string | undefined): void;
+  /** A heartbeat has arrived. */
+  beat?(): void;
+}
+
+/** Calls `wake` when the network or the user comes back, until `signal` aborts. */
+function onReturn(wake: () => void, signal: AbortSignal) {
+  const { document, navigator } = globalThis;
+  // Other runtimes than browsers have no such events.
+  if (navigator?.onLine !== undefined) addEventListener("online", wake, { signal });
+  document?.addEventListener("visibilitychange", () => document.hidden || wake(), { signal });
+}
+
+/** Keeps a stream open until it is finished or `signal` aborts. */
+export async function keepOpen(hub: Connected, reader: Reader, signal: AbortSignal): Promise<void> {
+  const { tokens } = hub;
+  const watchdog = createWatchdog();
+  let wake: (() => void) | undefined;
+  let attempt = 0;
+  let failures = 0;
+  let retry = FIRST_WAIT_MS;
+  let reason = "the subscription begins";
+  onReturn(() => {
+    wake?.();
+    watchdog.check();
+  }, signal);
+
+  while (!signal.aborted) {
+    reader.setStatus("connecting", reason, ++attempt);
+    reason = "the stream has ended";
+    const call = childOf(signal);
+    /** When the stream was opened, or 0. */
+    let openedAt = 0;
+    let expired = false;
+    /** The wait that the server asks for after a failure, in seconds. */
+    let wait: number | undefined;
+    let renewal: ReturnType<typeof setTimeout> | undefined;
+    const watch = () => watchdog.start(() => call.abort(new Error("the hub is silent")));
+    try {
+      watch();
+      const position = reader.position();
+      const request = { headers: position ? { "Last-Event-ID": position } : {}, signal: call.signal };
+      const { response, token } = await send(hub, reader.path, request as object, reader.use);
+      const { body, headers, status } = response;
+      if (status === 204) return reader.finish();
+      if (status !== 200 || !body || !/^text\/event-stream/.test(headers.get("Content-Type") as string)) {
+        const error = await errorOf(response);
+        if (isTemporary(error)) throw error;
+        return reader.finish(error);
+      }
+      const parser = createParser({
+        onEvent(message) {
+          const { event, data } = message;
+          watchdog.event();
+          if (event === "hub.error") {
+            reason = JSON.parse(data).detail;
+            wait = 0;
+          }
+          if (event === "hub.expired") {
+            expired = true;
+            reason = "the token has expired";
+            tokens.drop(token);
+          }
+          reader.receive(message);
+          if (event !== "hub.open") return;
+          wait = undefined;
+          if (openedAt) return;
+          openedAt = Date.now();
+          // The next stream then does not have to wait for its token.
+          renewal = setTimeout(() => tokens.get().catch(() => {}), Math.min(tokens.renewIn(), MAX_RENEWAL_MS));
+          reader.setStatus("open", "the stream is open");
+        },
+        onComment() {
+          watchdog.beat();
+          reader.beat?.();
+        },
+        onRetry(ms) {
+          retry = ms;
+        },
+      });
+      const decoder = new TextDecoder();
+      const chunks = body.getReader();
+      // A replaced `fetch` may ignore the signal.
+      call.signal.addEventListener("abort", () => chunks.cancel().catch(() => {}));
+      for (;;) {
+        const { done, value } = await chunks.read();
+        call.signal.throwIfAborted();
+        if (done) break;
+        watchdog.touch();
+        parser.feed(decoder.decode(value, { stream: true }));
+        if (!reader.isFull()) continue;
+        watchdog.stop();
+        await reader.room();
+        watch();
+      }
+    } catch (error) {
+      const cause = call.signal.aborted ? call.signal.reason : error;
+      reason = cause.message;
+      wait = cause.retryAfter;
+    } finally {
+      watchdog.stop();
+      clearTimeout(renewal);
+      call.abort();
+    }
+    if (signal.aborted) return;
+
+    if (openedAt) attempt = failures = 0;
+    else failures++;
+    const again = expired && Date.now() - openedAt > LIVED_MS;
+    const ms = again ? 0 : waitMs(failures, Math.max(retry, (wait ?? 0) * 1_000));
+    reader.setStatus("reconnecting", reason, attempt + 1, { retryAt: Date.now() + ms });
+    await sleep(ms, signal, (finish) => {
+      // The user cannot shorten a wait that the server asks for.
+      wake = wait === undefined ? finish : undefined;
+    });
+    wake = undefined;
+  }
+}

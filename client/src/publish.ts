@@ -1,0 +1,55 @@
+// Publishing, with repeats under one idempotency key.
+import type { PublishOptions } from "./api.ts";
+import { pathOf } from "./channels.ts";
+import { errorOf, HubError, isTemporary } from "./problem.ts";
+import { type Connected, send } from "./request.ts";
+import { childOf, sleep, waitMs } from "./timing.ts";
+
+/** How long an attempt may take, in milliseconds. */
+const ATTEMPT_MS = 60_000;
+
+/** Returns a random key. `crypto.randomUUID` exists on pages with https only. */
+const randomKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
+
+/** Publishes to the endpoint until the hub has answered with a receipt or a refusal. */
+export async function publish(
+  hub: Connected,
+  channels: string | readonly string[],
+  endpoint: "/broadcast" | "/end",
+  data: unknown,
+  { type, idempotencyKey = randomKey(), signal }: PublishOptions = {},
+  // biome-ignore lint/suspicious/noExplicitAny: the number of channels decides which type the receipt has.
+): Promise<any> {
+  const body = typeof data === "string" ? data : JSON.stringify(data);
+  if (body === undefined) throw new TypeError("data: expected a string, or a value for JSON");
+  if (!/^[ -~]{1,128}$/.test(idempotencyKey)) throw new TypeError("idempotencyKey: expected 1 to 128 of ASCII");
+  const headers = {
+    "Idempotency-Key": idempotencyKey,
+    ...(body !== data && { "Content-Type": "application/json" }),
+  };
+  const path = pathOf(channels, endpoint, { event: type });
+  for (let failures = 1; ; failures++) {
+    signal?.throwIfAborted();
+    const attempt = childOf(signal);
+    const timer = setTimeout(() => attempt.abort(), ATTEMPT_MS);
+    let wait = 0;
+    try {
+      const { response } = await send(hub, path, { method: "POST", headers, body, signal: attempt.signal });
+      if (response.status !== 200) throw await errorOf(response);
+      const receipt = await response.json();
+      if (typeof channels === "string" || receipt.channels) return receipt;
+      // The hub answers a list of one channel as it answers one channel.
+      const replayed = response.headers.has("Idempotency-Replayed");
+      return { channels: [{ channel: channels[0], ...receipt, replayed }] };
+    } catch (error) {
+      if (error instanceof HubError) {
+        if (!isTemporary(error)) throw error;
+        wait = error.retryAfter ?? 0;
+      }
+    } finally {
+      clearTimeout(timer);
+      attempt.abort();
+    }
+    await sleep(waitMs(failures, wait * 1_000), signal);
+  }
+}

@@ -1,0 +1,65 @@
+// Requests to the hub, with the token in the header.
+import { errorOf } from "./problem.ts";
+import type { Tokens } from "./token.ts";
+
+/** A hub as requests and subscriptions use it. */
+export interface Connected {
+  url: string;
+  tokens: Tokens;
+  fetch: typeof fetch;
+  shareTabs: boolean;
+  /** Aborts when the hub is closed. */
+  signal: AbortSignal;
+}
+
+export interface Request {
+  /** Default: GET. */
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Sends a request. If the hub refuses the token and there is another one, sends it again with that. `use` is called with
+ * each token before it is sent.
+ *
+ * A token goes to no other URL than that of the hub, and a publish does not become a GET. So redirects are followed only
+ * for a GET without a token. Browsers hide the target of a redirect from scripts, so it cannot be checked.
+ */
+export async function send(
+  { url, tokens, fetch }: Connected,
+  path: string,
+  request: Request,
+  use?: (token: string | undefined) => void,
+): Promise<{ response: Response; token: string | undefined }> {
+  const attempt = () => {
+    use?.(token);
+    return fetch(url + path, {
+      ...(request as RequestInit),
+      headers: { ...request.headers, ...(token && { Authorization: `Bearer ${token}` }) },
+      redirect: token || request.method ? "manual" : "follow",
+    });
+  };
+  let token = await tokens.get();
+  let response = await attempt();
+  if (response.status === 401) {
+    tokens.drop(token);
+    const next = await tokens.get();
+    if (next !== token) {
+      token = next;
+      // This reads the body, so that the connection can be used again.
+      await errorOf(response);
+      response = await attempt();
+    }
+  }
+  return { response, token };
+}
+
+/** Sends a request once, and returns the JSON of its answer. Rejects with a HubError if the hub refuses it. */
+// biome-ignore lint/suspicious/noExplicitAny: the caller knows the type of the answer.
+export async function ask(hub: Connected, path: string, request: Request = {}): Promise<any> {
+  const { response } = await send(hub, path, request);
+  if (response.status !== 200) throw await errorOf(response);
+  return response.json();
+}

@@ -1,0 +1,62 @@
+// The token of a hub. A function that returns tokens is called for all streams together, and never twice at once.
+
+/** A token is renewed this long before it expires, or when half of its life is over if that is later. */
+const EARLY_MS = 30_000;
+
+/** Returns the claims of a JWT. Throws an error if the token is none. Nothing is verified: the hub does that. */
+export function claimsOf(token: string): Record<string, unknown> {
+  // Characters outside of ASCII become others, each always the same ones.
+  return JSON.parse(atob((token.split(".")[1] as string).replace(/-/g, "+").replace(/_/g, "/")));
+}
+
+/** Where requests get their token. */
+export interface Tokens {
+  /** Returns the current token, after it was renewed if that is due. Rejects if the function of the page fails. */
+  get(): Promise<string | undefined>;
+  /** Forgets `token`, which the hub has refused or which has expired. The next `get` asks for another one. */
+  drop(token: string | undefined): void;
+  /** Returns in how many milliseconds the current token is to be renewed, or NaN if it is not. */
+  renewIn(): number;
+}
+
+function check(token: unknown): string {
+  const text = `${token ?? ""}`.trim();
+  if (/^[!-~]+$/.test(text)) return text;
+  throw new TypeError("token: expected a JWT, or a function that returns one");
+}
+
+/** Throws a TypeError if `source` is neither a token nor a function. */
+export function createTokens(source: string | (() => string | Promise<string>) | undefined): Tokens {
+  const ask = typeof source === "function" && source;
+  let current = ask || source === undefined ? undefined : check(source);
+  let renewAt = Number.NaN;
+  let pending: Promise<string> | undefined;
+
+  async function renew(ask: () => string | Promise<string>) {
+    try {
+      current = check(await ask());
+      renewAt = Number.NaN;
+      const life = Number(claimsOf(current).exp) * 1_000 - Date.now();
+      // If the clock of this machine is wrong, the hub says when a token has expired.
+      if (life > 0) renewAt = Date.now() + life - Math.min(EARLY_MS, life / 2);
+    } catch (error) {
+      // A token that is renewed early is still good. Only the hub knows whether a token that is no JWT is good.
+      if (!current) throw error;
+    } finally {
+      pending = undefined;
+    }
+    return current;
+  }
+
+  return {
+    async get() {
+      if (!ask || (current && !(Date.now() > renewAt))) return current;
+      pending ??= renew(ask);
+      return pending;
+    },
+    drop(token) {
+      if (ask && current === token) current = undefined;
+    },
+    renewIn: () => renewAt - Date.now(),
+  };
+}

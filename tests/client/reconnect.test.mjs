@@ -1,0 +1,303 @@
+// The client in Node comes back after everything that can happen to a stream, and gives every event once.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { startLine } from "../support/line.mjs";
+import { connectTo, follow } from "../support/package-client.mjs";
+import { publishWithRetries } from "../support/publisher.mjs";
+import { subscribe } from "../support/subscriber.mjs";
+import { Issuer } from "../support/token-site.mjs";
+import { authorized, FULL_ACCESS, mint, OTHER_SECRET, SECRET, secretKey } from "../support/tokens.mjs";
+import { eventually, sleep } from "../support/wait.mjs";
+import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
+
+const twoMinutes = { timeout: 120_000 };
+const numbers = (count, first = 1) => Array.from({ length: count }, (_, n) => String(n + first));
+const subscribers = (channel, count) =>
+  eventually(async () => (await channel.stats()).subscribers === count, 40_000, `${count} subscribers`);
+
+/** Starts a hub without tokens, and a client that follows its channel foo through a line. */
+async function start(settings = {}, options = {}) {
+  const hub = await startWorkerd({ HEARTBEAT_SECONDS: "1", ...settings });
+  const line = await startLine(hub);
+  const channel = hub.channel("foo");
+  const client = follow(connectTo(line.origin), "foo", options);
+  await client.isOpen();
+  return { hub, line, channel, client };
+}
+
+describe("the client in Node", { concurrency: true }, () => {
+  test("it gets 1,000 events once across a restart of the hub in the middle of them", twoMinutes, async () => {
+    const hub = await startWorkerd({ HISTORY_EVENTS: "2000" });
+    const channel = hub.channel("busy");
+    const client = follow(connectTo(hub.origin), "busy");
+    await client.isOpen();
+    let restart;
+    for (const data of numbers(1_000)) {
+      if (data === "500") restart = hub.restart();
+      await publishWithRetries(channel, data);
+    }
+    await restart;
+    await client.has(1_000);
+    await sleep(500);
+    assert.deepEqual(client.data(), numbers(1_000));
+    assert.deepEqual(client.notices(), []);
+    assert.ok(client.states().includes("reconnecting"));
+    assert.equal(client.subscription.status.state, "open");
+  });
+
+  test("an iteration gets 1,000 events of two channels once across a restart", twoMinutes, async () => {
+    const hub = await startWorkerd({ HISTORY_EVENTS: "2000" });
+    const [one, two] = [hub.channel("one"), hub.channel("two")];
+    const subscription = connectTo(hub.origin).subscribe(["one", "two"]);
+    const got = { one: [], two: [] };
+    const iteration = (async () => {
+      for await (const { channel, data } of subscription) got[channel].push(data);
+    })();
+    await eventually(() => subscription.status.state === "open");
+    await subscribers(two, 1);
+    let restart;
+    for (const data of numbers(500)) {
+      if (data === "250") restart = hub.restart();
+      await publishWithRetries(one, data);
+      await publishWithRetries(two, data);
+    }
+    await restart;
+    for (const channel of [one, two]) await channel.end();
+    await iteration;
+    assert.deepEqual(got, { one: numbers(500), two: numbers(500) });
+  });
+
+  test("it gets the whole event once if the connection breaks in the middle of it", twoMinutes, async () => {
+    const { line, channel, client } = await start();
+    await channel.publish("before");
+    await client.has(1);
+    line.cutAfter("cut here");
+    await channel.publish("cut here and no further");
+    await client.has(2);
+    await channel.publish("after");
+    await client.has(3);
+    assert.deepEqual(client.data(), ["before", "cut here and no further", "after"]);
+  });
+
+  test(
+    "it misses no event if the line is down on a quiet channel until the token has expired",
+    twoMinutes,
+    async () => {
+      const issuer = new Issuer(6);
+      const hub = await startTokenHub({ JWT_SECRET: SECRET, HEARTBEAT_SECONDS: "1" });
+      const line = await startLine(hub);
+      const channel = authorized(hub.channel("foo"), await mint({ ...FULL_ACCESS, exp: Date.now() / 1_000 + 600 }));
+      const client = follow(connectTo(line.origin, { token: issuer.issue }), "foo");
+      await client.isOpen();
+      line.cut();
+      await subscribers(channel, 0);
+      for (const data of numbers(3)) await channel.publish(data);
+      await sleep(issuer.remaining);
+      await line.mend();
+      await client.has(3);
+      await channel.publish("4");
+      await client.has(4);
+      assert.deepEqual(client.data(), numbers(4));
+      assert.deepEqual(client.notices(), []);
+    },
+  );
+
+  test("it renews tokens before they expire, goes on without a pause, and misses no event", twoMinutes, async () => {
+    let asked = 0;
+    let atOnce = 0;
+    const issue = async () => {
+      asked++;
+      assert.equal(++atOnce, 1, "the function is not called twice at once");
+      await sleep(100);
+      atOnce--;
+      return mint({ subscribe: ["foo", "bar"], exp: Math.floor(Date.now() / 1_000) + 5 });
+    };
+    const hub = await startTokenHub({ JWT_SECRET: SECRET, HEARTBEAT_SECONDS: "1" });
+    const own = connectTo(hub.origin, { token: issue });
+    const clients = [follow(own, "foo"), follow(own, "foo"), follow(own, ["foo", "bar"])];
+    for (const client of clients) await client.isOpen();
+    assert.equal(asked, 1, "one token for all streams");
+    const channel = authorized(hub.channel("foo"), await mint({ ...FULL_ACCESS, exp: Date.now() / 1_000 + 600 }));
+    let published = 0;
+    for (const end = Date.now() + 12_000; Date.now() < end; await sleep(50)) await channel.publish(`${++published}`);
+    for (const client of clients) {
+      await client.has(published);
+      assert.deepEqual(client.data(), numbers(published));
+      const waits = client.statuses.filter(({ state }) => state === "reconnecting");
+      assert.ok(waits.length >= 2, `${waits.length} renewals`);
+      for (const { reason } of waits) assert.equal(reason, "the token has expired");
+    }
+    assert.ok(asked >= 3 && asked <= 12, `${asked} tokens`);
+  });
+
+  test("after a 401 it asks for one new token, and goes on with that", twoMinutes, async () => {
+    const issuer = new Issuer(600);
+    let asked = 0;
+    const issue = () => {
+      asked++;
+      return issuer.issue();
+    };
+    const hub = await startTokenHub({ JWT_SECRET: SECRET });
+    const line = await startLine(hub);
+    const client = follow(connectTo(line.origin, { token: issue }), "foo");
+    await client.isOpen();
+    line.cut();
+    // This needs no time, unlike a token that expires.
+    await hub.restart({ ...hub.options.settings, JWT_SECRET: OTHER_SECRET });
+    issuer.key = secretKey(OTHER_SECRET);
+    await line.mend();
+    await eventually(() => client.states().filter((state) => state === "open").length === 2, 40_000);
+    assert.equal(asked, 2);
+    // The same token again, and another one that is refused, too, end the subscription.
+    for (const wrong of [() => "a.b.c", () => mint({ subscribe: ["foo"], sub: Math.random() }, secretKey(SECRET))]) {
+      let calls = 0;
+      const token = () => {
+        calls++;
+        return wrong();
+      };
+      const refused = follow(connectTo(hub.origin, { token }), "foo");
+      await assert.rejects(refused.subscription.done, { status: 401 });
+      assert.equal(calls, 2);
+    }
+  });
+
+  test("while the function for the token fails, it tries again, and says why", twoMinutes, async () => {
+    const issuer = new Issuer(60);
+    let fails = 2;
+    const issue = async () => {
+      if (fails-- > 0) throw new Error("no session");
+      return issuer.issue();
+    };
+    const hub = await startTokenHub({ JWT_SECRET: SECRET });
+    const client = follow(connectTo(hub.origin, { token: issue }), "foo");
+    await client.isOpen();
+    const waits = client.statuses.filter(({ state }) => state === "reconnecting");
+    assert.deepEqual(
+      waits.map(({ attempt, reason }) => [attempt, reason]),
+      [
+        [2, "no session"],
+        [3, "no session"],
+      ],
+    );
+    for (const wait of waits) assert.ok(wait.state === "reconnecting" && wait.retryAt > Date.now() - 60_000);
+  });
+
+  test(
+    "it gets the last events of a channel that has ended while it was away, and then the end",
+    twoMinutes,
+    async () => {
+      const { line, channel, client } = await start();
+      line.cut();
+      await subscribers(channel, 0);
+      await channel.publish("progress");
+      await channel.end("result");
+      await line.mend();
+      await client.subscription.done;
+      assert.deepEqual(client.data(), ["progress", "result"]);
+      assert.deepEqual(client.notices(), [["end", "foo"]]);
+      assert.deepEqual(client.received.at(-1), ["end", "foo"]);
+      const requests = line.requests.length;
+      await sleep(5_000);
+      assert.equal(line.requests.length, requests, "it makes no request after the end");
+    },
+  );
+
+  test("an end while it was away of a channel of which it has everything is an end, too", twoMinutes, async () => {
+    const { line, channel, client } = await start();
+    await channel.publish("last");
+    await client.has(1);
+    line.cut();
+    await subscribers(channel, 0);
+    await channel.end();
+    await line.mend();
+    await client.subscription.done;
+    assert.deepEqual(client.received.at(-1), ["end", "foo"]);
+  });
+
+  test("it comes back after a proxy has answered 502 for six seconds", twoMinutes, async () => {
+    const { line, channel, client } = await start();
+    await line.answerWith(502, { "Content-Type": "text/html" }, "<h1>Bad Gateway</h1>");
+    for (const data of numbers(3)) await channel.publish(data);
+    await sleep(6_000);
+    await line.mend();
+    await client.has(3, 20_000);
+    assert.deepEqual(client.data(), numbers(3));
+    assert.ok(client.statuses.some(({ reason }) => reason === "the answer has the status 502"));
+    const attempts = client.statuses.flatMap((status) => (status.state === "connecting" ? status.attempt : []));
+    assert.ok(Math.max(...attempts) >= 2, "the attempts are counted");
+  });
+
+  test("it waits as long as Retry-After says after 429 and 503", twoMinutes, async () => {
+    for (const status of [429, 503]) {
+      const { line, channel, client } = await start();
+      await line.answerWith(status, { "Retry-After": "4", "Content-Type": "text/plain" }, "later");
+      await eventually(() => client.statuses.some(({ reason }) => reason.endsWith(`status ${status}`)), 20_000);
+      const first = line.requests.length;
+      await channel.publish("missed");
+      await sleep(3_500);
+      assert.equal(line.requests.length, first);
+      await line.mend();
+      await client.has(1);
+      assert.deepEqual(client.data(), ["missed"]);
+    }
+  });
+
+  test("it waits for a place in a channel that is full, and says so", twoMinutes, async () => {
+    const hub = await startWorkerd({ MAX_SUBSCRIBERS: "1", HEARTBEAT_SECONDS: "1" });
+    const other = await subscribe(hub.channel("foo"));
+    const client = follow(connectTo(hub.origin), "foo");
+    await eventually(() => client.statuses.some(({ reason }) => reason.includes("MAX_SUBSCRIBERS")), 20_000);
+    other.close();
+    await client.isOpen();
+  });
+
+  test("hub.error of one of several channels goes to onError, and the others go on", twoMinutes, async () => {
+    const hub = await startWorkerd({ MAX_SUBSCRIBERS: "1", HEARTBEAT_SECONDS: "1" });
+    const other = await subscribe(hub.channel("full"));
+    const client = follow(connectTo(hub.origin), ["full", "free"]);
+    await client.isOpen();
+    await hub.channel("free").publish("1");
+    await client.has(1);
+    const [[name, { channel, detail }]] = client.notices();
+    assert.deepEqual([name, channel], ["error", "full"]);
+    assert.match(detail, /MAX_SUBSCRIBERS/);
+    other.close();
+    await eventually(async () => (await hub.channel("full").stats()).connected === 2, 60_000);
+    await hub.channel("full").publish("2");
+    await client.has(2);
+    assert.deepEqual(client.data(), ["1", "2"]);
+    assert.deepEqual(client.states(), ["connecting", "open"]);
+  });
+
+  test("it notices within two heartbeats and a second that nothing arrives any more", twoMinutes, async () => {
+    const { hub, line, channel, client } = await start();
+    await sleep(3_500);
+    line.freeze();
+    const frozenAt = Date.now();
+    await channel.publish("missed");
+    await eventually(() => client.subscription.status.reason === "the hub is silent", 10_000);
+    assert.ok(Date.now() - frozenAt < 6_000, `${Date.now() - frozenAt} ms`);
+    line.cut();
+    await line.mend();
+    await client.has(1);
+    assert.deepEqual(client.data(), ["missed"]);
+    assert.ok(hub.origin);
+  });
+
+  test("streams that the Worker ends now and then are resumed without an error", twoMinutes, async () => {
+    const hub = await startWorkerd({ HOLD_STREAMS: "worker", HELD_STREAM_MESSAGES: "5", HEARTBEAT_SECONDS: "1" });
+    const channel = hub.channel("held");
+    const client = follow(connectTo(hub.origin), "held");
+    await client.isOpen();
+    for (const data of numbers(60)) {
+      await channel.publish(data);
+      await sleep(50);
+    }
+    await client.has(60);
+    assert.deepEqual(client.data(), numbers(60));
+    assert.deepEqual(client.notices(), []);
+    const waits = client.statuses.filter(({ state }) => state === "reconnecting");
+    assert.ok(waits.length >= 3, `${waits.length}`);
+    for (const { reason, attempt } of waits) assert.deepEqual([reason, attempt], ["the stream has ended", 1]);
+  });
+});
