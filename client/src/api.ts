@@ -10,7 +10,7 @@ export interface ConnectOptions {
   token?: string | (() => string | Promise<string>) | undefined;
   /** One connection for all tabs of this origin that subscribe to the same channels with equal rights. */
   shareTabs?: boolean | undefined;
-  /** Replaces `globalThis.fetch`. */
+  /** Replaces `globalThis.fetch`. It has to obey the signal of its request. */
   fetch?: typeof fetch | undefined;
 }
 
@@ -25,7 +25,17 @@ export interface Hub {
    * until it has a receipt or a refusal. Rejects with a HubError if the hub refuses it.
    */
   publish(channel: string, data: unknown, options?: PublishOptions): Promise<Receipt>;
-  publish(channels: readonly string[], data: unknown, options?: PublishOptions): Promise<SeveralReceipts>;
+  /** Publishes to several channels with one request. The answer for a list of one channel is a Receipt. */
+  publish(
+    channels: readonly [string, string, ...string[]],
+    data: unknown,
+    options?: PublishOptions,
+  ): Promise<SeveralReceipts>;
+  publish(
+    channels: string | readonly string[],
+    data: unknown,
+    options?: PublishOptions,
+  ): Promise<Receipt | SeveralReceipts>;
   /** Publishes `data` if it is given, and ends the channel. Repeats the request as `publish` does. */
   end(channel: string, data?: unknown, options?: PublishOptions): Promise<Receipt>;
   /** Deletes the channel. Sends the request once. */

@@ -75,7 +75,7 @@ export async function keepOpen(hub: Connected, reader: Reader, signal: AbortSign
       watch();
       const position = reader.position();
       const request = { headers: position ? { "Last-Event-ID": position } : {}, signal: call.signal };
-      const { response, token } = await send(hub, reader.path, request as object, reader.use);
+      const response = await send(hub, reader.path, request as object, reader.use);
       const { body, headers, status } = response;
       if (status === 204) return reader.finish();
       if (status !== 200 || !body || !/^text\/event-stream/.test(headers.get("Content-Type") as string)) {
@@ -94,7 +94,6 @@ export async function keepOpen(hub: Connected, reader: Reader, signal: AbortSign
           if (event === "hub.expired") {
             expired = true;
             reason = "the token has expired";
-            tokens.drop(token);
           }
           reader.receive(message);
           if (event !== "hub.open") return;
@@ -115,8 +114,6 @@ export async function keepOpen(hub: Connected, reader: Reader, signal: AbortSign
       });
       const decoder = new TextDecoder();
       const chunks = body.getReader();
-      // A replaced `fetch` may ignore the signal.
-      call.signal.addEventListener("abort", () => chunks.cancel().catch(() => {}));
       for (;;) {
         const { done, value } = await chunks.read();
         call.signal.throwIfAborted();

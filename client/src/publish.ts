@@ -34,13 +34,9 @@ export async function publish(
     const timer = setTimeout(() => attempt.abort(), ATTEMPT_MS);
     let wait = 0;
     try {
-      const { response } = await send(hub, path, { method: "POST", headers, body, signal: attempt.signal });
+      const response = await send(hub, path, { method: "POST", headers, body, signal: attempt.signal });
       if (response.status !== 200) throw await errorOf(response);
-      const receipt = await response.json();
-      if (typeof channels === "string" || receipt.channels) return receipt;
-      // The hub answers a list of one channel as it answers one channel.
-      const replayed = response.headers.has("Idempotency-Replayed");
-      return { channels: [{ channel: channels[0], ...receipt, replayed }] };
+      return await response.json();
     } catch (error) {
       if (error instanceof HubError) {
         if (!isTemporary(error)) throw error;

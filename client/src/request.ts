@@ -32,7 +32,7 @@ export async function send(
   path: string,
   request: Request,
   use?: (token: string | undefined) => void,
-): Promise<{ response: Response; token: string | undefined }> {
+): Promise<Response> {
   const attempt = () => {
     use?.(token);
     return fetch(url + path, {
@@ -53,13 +53,13 @@ export async function send(
       response = await attempt();
     }
   }
-  return { response, token };
+  return response;
 }
 
 /** Sends a request once, and returns the JSON of its answer. Rejects with a HubError if the hub refuses it. */
 // biome-ignore lint/suspicious/noExplicitAny: the caller knows the type of the answer.
 export async function ask(hub: Connected, path: string, request: Request = {}): Promise<any> {
-  const { response } = await send(hub, path, request);
+  const response = await send(hub, path, request);
   if (response.status !== 200) throw await errorOf(response);
   return response.json();
 }

@@ -28,7 +28,6 @@ export function subscribe<T>(
   if (!/^[!-~]*$/.test(lastEventId)) throw new TypeError("lastEventId: expected the id of an event");
   const inbox = createInbox<HubEvent<T>>(lastEventId, onEvent);
   const closing = new AbortController();
-  const signals = [signal, hub.signal];
   const isClosed = () => closing.signal.aborted;
   /** The id of the last event or notice that was read. */
   let position = lastEventId;
@@ -38,9 +37,12 @@ export function subscribe<T>(
   let status: Status = { state: "connecting", attempt: 1, reason: "the subscription begins" };
   /** Controls the own stream, if there is one. */
   let own: AbortController | undefined;
-  let settle = (_error?: HubError) => {};
   const done = new Promise<void>((resolve, reject) => {
-    settle = (error) => (error ? reject(error) : resolve());
+    closing.signal.addEventListener("abort", () => {
+      const { error } = status as { error?: HubError };
+      inbox.end(error);
+      error ? reject(error) : resolve();
+    });
   });
   // A user who does not look at `done` sees a refusal in the status.
   done.catch(() => {});
@@ -52,27 +54,18 @@ export function subscribe<T>(
   }
 
   function finish(error?: HubError) {
-    if (isClosed()) return;
     if (error) setStatus("refused", error.detail, 0, { error });
     else {
       for (const channel of channels) end(channel);
       setStatus("ended", "every channel has ended");
     }
-    stop(error);
+    closing.abort();
   }
 
   function close() {
     inbox.clear();
-    if (isClosed()) return;
     setStatus("ended", "the subscription was closed");
-    stop();
-  }
-
-  function stop(error?: HubError) {
     closing.abort();
-    for (const other of signals) other?.removeEventListener("abort", close);
-    inbox.end(error);
-    settle(error);
   }
 
   const put = (event?: HubEvent<T>, call?: () => void) => inbox.put(position, event, call);
@@ -155,8 +148,8 @@ export function subscribe<T>(
     if (!isClosed()) run(true);
   }
 
-  for (const other of signals) {
-    other?.addEventListener("abort", close);
+  for (const other of [signal, hub.signal]) {
+    other?.addEventListener("abort", close, { signal: closing.signal });
     if (other?.aborted) close();
   }
   // The caller has the subscription before its functions are called.

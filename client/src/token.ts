@@ -13,7 +13,7 @@ export function claimsOf(token: string): Record<string, unknown> {
 export interface Tokens {
   /** Returns the current token, after it was renewed if that is due. Rejects if the function of the page fails. */
   get(): Promise<string | undefined>;
-  /** Forgets `token`, which the hub has refused or which has expired. The next `get` asks for another one. */
+  /** Forgets `token`, which the hub has refused. The next `get` asks for another one. */
   drop(token: string | undefined): void;
   /** Returns in how many milliseconds the current token is to be renewed, or NaN if it is not. */
   renewIn(): number;
