@@ -3,8 +3,8 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { arch, cpus, release, totalmem, type } from "node:os";
 import { join } from "node:path";
+import { workerdBinary } from "../cli/tools/tools.mjs";
 import { root } from "../scripts/install.mjs";
-import { workerdBinary } from "../scripts/workerd.mjs";
 
 /** Returns the output of a command, or "unknown" if it fails. */
 function output(folder, command, ...args) {

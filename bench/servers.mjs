@@ -1,8 +1,8 @@
 // The servers that are compared. Each measurement starts a new process, and no other server runs at that time.
 import { cpus } from "node:os";
 import { join } from "node:path";
+import { startWorkerd } from "../cli/serve/workerd.mjs";
 import { root } from "../scripts/install.mjs";
-import { startWorkerd } from "../scripts/workerd.mjs";
 import { freePort } from "../tests/support/port.mjs";
 import { nchanIsMissing, startNchan } from "./peers/nchan.mjs";
 

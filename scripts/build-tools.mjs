@@ -1,8 +1,8 @@
 // Installs worker-build and wasm-bindgen, which build the Worker. Installed tools are not changed. Tools that Cargo
 // builds are kept per user and version, so that another clone does not build them again.
 import { existsSync, rmSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { cacheFolder } from "../cli/cache-folder.mjs";
 import { attempt, explainFailure, fail, fromPackage, matchInFile, output, root, say } from "./install.mjs";
 
 const WORKER_BUILD = "0.8.7";
@@ -39,7 +39,7 @@ class CargoTool {
    */
   constructor(crate, version, binary, flags = []) {
     this.name = `${crate} ${version}`;
-    this.folder = join(cacheFolder(), "sse-broadcaster", `${crate}-${version}`);
+    this.folder = join(cacheFolder(), `${crate}-${version}`);
     this.path = join(this.folder, "bin", binary);
     const root = ["--root", this.folder, "--quiet"];
     this.args = ["install", `${crate}@${version}`, "--bin", binary, ...flags, ...root];
@@ -58,11 +58,6 @@ class CargoTool {
     const unlocked = await attempt("cargo", this.args, env);
     if (!unlocked.succeeded) fail(explainFailure("cargo", this.args, unlocked, HELP));
   }
-}
-
-function cacheFolder() {
-  if (process.env.XDG_CACHE_HOME) return process.env.XDG_CACHE_HOME;
-  return process.platform === "darwin" ? join(homedir(), "Library", "Caches") : join(homedir(), ".cache");
 }
 
 /** @typedef {{ workerBuild: string, env: NodeJS.ProcessEnv, missing: CargoTool[] }} BuildTools */

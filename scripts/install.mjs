@@ -1,59 +1,23 @@
-// Installs the npm packages and the Rust toolchain, on Linux and macOS, and runs the commands of other scripts.
+// Installs the npm packages and the Rust toolchain of a clone, on Linux and macOS, and runs the commands of other
+// scripts. The package needs none of this.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { explainNetworkFailure } from "./network.mjs";
-import { start } from "./processes.mjs";
+import { fail, root, say } from "../cli/messages.mjs";
+import * as running from "../cli/run.mjs";
 
-export const root = dirname(dirname(fileURLToPath(import.meta.url)));
-/** How many of the last characters of a command's messages are searched for the reason of its failure. */
-const REASON_CHARS = 65_536;
-
-/** The file descriptor to which this process and its commands write messages. */
-let messageFd = 1;
-
-/** Sends all messages to stderr from now on, so that stdout contains nothing but the result. */
-export function keepStdout() {
-  messageFd = 2;
-}
-
-export function say(text) {
-  (messageFd === 1 ? console.log : console.error)(`sse-broadcaster: ${text}`);
-}
-
-/**
- * Prints an error, and ends this process.
- * @returns {never}
- */
-export function fail(text) {
-  say(text);
-  process.exit(1);
-}
-
-/**
- * How a command has ended. `unreachable` says which host it could not reach, if it failed because of that.
- * @typedef {{ succeeded: boolean, unreachable?: string }} Outcome
- */
+export { fail, keepStdout, root, say } from "../cli/messages.mjs";
+export { explainFailure } from "../cli/run.mjs";
 
 /**
  * Runs a command in the project's folder and shows its output.
  * @param {string} command
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env
- * @returns {Promise<Outcome>}
  */
-export async function attempt(command, args, env = process.env) {
-  const options = { cwd: root, env: { ...terminalVariables(command), ...env } };
-  const { child, ended } = start(command, args, { ...options, stdio: ["inherit", messageFd, "pipe"] });
-  let messages = "";
-  child.stderr?.setEncoding("utf8").on("data", (text) => {
-    process.stderr.write(text);
-    messages = (messages + text).slice(-REASON_CHARS);
-  });
-  const status = await ended;
-  if (status === 0) return { succeeded: true };
-  return { succeeded: false, unreachable: explainNetworkFailure(messages, env) };
+export function attempt(command, args, env = process.env) {
+  return running.attempt(command, args, { cwd: root, env: { ...terminalVariables(command), ...env } });
 }
 
 /** Variables with which cargo and worker-build write to the pipe of `attempt` as they write to this terminal. */
@@ -65,18 +29,6 @@ function terminalVariables(command) {
 }
 
 /**
- * Returns the message about a command that has failed.
- * @param {string} command
- * @param {string[]} args
- * @param {Outcome} outcome
- * @param {string} help
- */
-export function explainFailure(command, args, { unreachable }, help = "") {
-  if (unreachable) return `${basename(command)} ${unreachable}. Check the network and its settings, and start again.`;
-  return `\`${command} ${args.join(" ")}\` failed. ${help}`.trim();
-}
-
-/**
  * Runs a command in the project's folder and shows its output. If it fails, prints `help` and ends this process.
  * @param {string} command
  * @param {string[]} args
@@ -84,7 +36,7 @@ export function explainFailure(command, args, { unreachable }, help = "") {
  */
 export async function run(command, args, { env, help } = {}) {
   const outcome = await attempt(command, args, env);
-  if (!outcome.succeeded) fail(explainFailure(command, args, outcome, help));
+  if (!outcome.succeeded) fail(running.explainFailure(command, args, outcome, help));
 }
 
 /** Returns the output of a command, or undefined if it fails. rustup does not install a toolchain for it. */

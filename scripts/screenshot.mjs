@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
+import { startWorkerd } from "../cli/serve/workerd.mjs";
 import { chromiumPath } from "../tests/support/chromium.mjs";
 import { root, say } from "./install.mjs";
-import { startWorkerd } from "./workerd.mjs";
 
 const PORT = 8080;
 const SIZE = { width: 720, height: 560 };

@@ -8,9 +8,11 @@
 //
 // HOLD_STREAMS is the setting of that name of the tests' hubs: `object` or `worker`. Without it, all tests run with
 // `object`, and the tests whose rules concern streams also with `worker`.
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { chromiumPath } from "../tests/support/chromium.mjs";
 import { findTests, importsOf, select } from "../tests/support/files.mjs";
+import { packageFolder } from "../tests/support/package-folder.mjs";
 import { pythonPath } from "../tests/support/python.mjs";
 import { build } from "./build.mjs";
 import { fail, installPackages, installToolchain, node, root, run, say } from "./install.mjs";
@@ -54,6 +56,10 @@ if (choices.length === 0) {
   await run("cargo", ["test", "--locked", "--workspace", "--exclude", "from-stream"]);
 }
 await build();
+if (isImported("package.mjs")) {
+  mkdirSync(packageFolder, { recursive: true });
+  await run("npm", ["pack", "--silent", "--pack-destination", packageFolder]);
+}
 say("testing the Worker on the real runtime ...");
 
 /** The folders whose tests run with both ways to hold streams. */

@@ -2,10 +2,11 @@
 // then runs the pinned wrangler on the packaged Node, which is new enough for it. The arguments go to wrangler.
 //
 // The npm scripts use `exec`, because a shell between npm and this process would not pass on npm's signals.
+
+import { start } from "../cli/processes.mjs";
+import { checkAddress, checkPort } from "../cli/serve/serve-environment.mjs";
 import { build } from "./build.mjs";
 import { fail, installPackages, node, root, wrangler } from "./install.mjs";
-import { start } from "./processes.mjs";
-import { checkAddress, checkPort } from "./serve-environment.mjs";
 
 /** The address of [dev] in wrangler.toml. */
 const DEV_HOST = "127.0.0.1";

@@ -1,4 +1,4 @@
-// src/entry.mjs and src/channel/storage/database.rs call this function. wasm-bindgen bundles this file for the latter.
+// src/hub.mjs and src/channel/storage/database.rs call this function. wasm-bindgen bundles this file for the latter.
 
 /**
  * Aborts the Durable Object with this `state`. Its streams and calls break, and the next request creates a new object.

@@ -18,7 +18,7 @@ use crate::settings::deployment;
 use sse_hub::Millis;
 
 /// How long the streams stay open for the publishes in flight, in milliseconds: half of the time that
-/// `scripts/workerd.mjs` gives a stop. A publish that takes longer is stored, and the clients get it when they resume.
+/// `cli/serve/workerd.mjs` gives a stop. A publish that takes longer is stored, and the clients get it when they resume.
 const CHANGES_PATIENCE: Millis = 1_000;
 
 /// How long to wait for the streams that the Worker ends, in milliseconds.

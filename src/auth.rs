@@ -146,6 +146,11 @@ impl Access {
         (!needs_token).then(|| Grant::without_token(permission, channel))
     }
 
+    /// Returns a grant for the code of the Worker itself, which needs no token whatever `ACCESS` is.
+    pub fn grant_to_own_code(&self, permission: Permission, channel: &str) -> Grant {
+        Grant::without_token(permission, channel)
+    }
+
     /// Returns a grant if `token` is valid and has `permission` on `channel`. `now` reads the clock.
     ///
     /// This requires a token whatever `ACCESS` is, so call [`grant_without_token`](Self::grant_without_token) first.

@@ -4,6 +4,7 @@
 //! The modules, in the order of their dependencies: each uses only those before it.
 //!
 //! - [`url`]: splits a URL
+//! - [`invocation`]: a request, and what the runtime gives with it
 //! - [`method`]: the methods of HTTP
 //! - [`route`]: the table of all paths and methods
 //! - [`channel_id`]: the ids of channels
@@ -32,6 +33,7 @@ pub mod files;
 pub mod gate;
 pub mod held;
 pub mod idempotency_key;
+pub mod invocation;
 pub mod media_type;
 pub mod method;
 pub mod object;

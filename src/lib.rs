@@ -32,6 +32,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Context, Env, Result, event};
 
 use crate::environment::SettingError;
+use crate::http::invocation::{Caller, Invocation};
 use crate::http::method::Method;
 use crate::http::problem::Problem;
 use crate::http::response::{Failure, Responder};
@@ -46,10 +47,39 @@ use crate::settings::deployment;
 /// into JavaScript for each property, and the response of an object is passed on unchanged.
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
+    respond(&Invocation {
+        request: &request,
+        env: &env,
+        context: context.as_ref(),
+        caller: Caller::Client,
+    })
+    .await
+}
+
+/// Answers a request of the Worker's own code, which needs no token. `src/worker.mjs` makes such requests, and nothing
+/// that a client sends leads here. `context` has the method `waitUntil` of the runtime.
+#[wasm_bindgen(js_name = fetchForOwnCode)]
+pub async fn fetch_for_own_code(
+    request: web_sys::Request,
+    env: Env,
+    context: JsValue,
+) -> Result<web_sys::Response> {
+    respond(&Invocation {
+        request: &request,
+        env: &env,
+        context: &context,
+        caller: Caller::OwnCode,
+    })
+    .await
+}
+
+/// Answers any request. A failure is a response, too.
+async fn respond(invocation: &Invocation<'_>) -> Result<web_sys::Response> {
     instance::watch();
-    let settings = deployment::settings(&env);
-    let responder = Responder::new(&request, settings.as_deref().ok());
-    let response = answer(&request, &env, context.as_ref(), settings, &responder).await;
+    let request = invocation.request;
+    let settings = deployment::settings(invocation.env);
+    let responder = Responder::new(request, settings.as_deref().ok());
+    let response = answer(invocation, settings, &responder).await;
     response.or_else(|failure| {
         let problem = match failure {
             Failure::Problem(problem) => problem,
@@ -58,14 +88,14 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
                 Problem::Internal
             }
         };
-        let stream = response::wanted_stream(&request);
+        let stream = response::wanted_stream(request);
         responder.problem(&problem, stream.as_deref())
     })
 }
 
 /// Answers with 503 to a request that was in flight when the instance was lost, if the request must not be handled
 /// again. That is a publish or a `DELETE`, which may have taken effect, or a request during which several instances
-/// were lost. `src/entry.mjs` calls it.
+/// were lost. `src/hub.mjs` calls it.
 #[wasm_bindgen]
 pub fn unavailable(request: &web_sys::Request, env: Env) -> Result<web_sys::Response> {
     let settings = deployment::settings(&env).ok();
@@ -76,12 +106,11 @@ pub fn unavailable(request: &web_sys::Request, env: Env) -> Result<web_sys::Resp
 
 /// Checks the host first, because the path follows it in the URL, and everything else depends on the path.
 async fn answer(
-    request: &web_sys::Request,
-    env: &Env,
-    context: &JsValue,
+    invocation: &Invocation<'_>,
     settings: std::result::Result<Rc<Settings>, SettingError>,
     responder: &Responder,
 ) -> std::result::Result<web_sys::Response, Failure> {
+    let request = invocation.request;
     let (url, method) = (request.url(), request.method());
     let method = Method::parse(&method);
     let host = request.headers().get("Host").ok().flatten();
@@ -89,5 +118,5 @@ async fn answer(
     let settings = settings.map_err(Problem::from)?;
     let imported = settings.access.import_keys().await;
     imported.map_err(Problem::from)?;
-    router::answer(request, method, target, env, context, &settings, responder).await
+    router::answer(invocation, method, target, &settings, responder).await
 }

@@ -1,8 +1,8 @@
 // The hub, with its streams held by the Worker or by the object. The history is on, because a Worker holds streams only
 // of channels whose object may sleep.
 import { join } from "node:path";
+import { hubModules } from "../../cli/serve/workerd.mjs";
 import { root } from "../../scripts/install.mjs";
-import { hubModules } from "../../scripts/workerd.mjs";
 import { settingsFor, startWorker } from "../servers.mjs";
 
 const NOTING_HUB = "bench/feeds/noting-hub.js";

@@ -24,6 +24,11 @@ const MAX_PATH_BYTES: usize = 256;
 /// The request headers that the response depends on.
 const CONDITIONS: [&str; 2] = ["If-None-Match", "If-Modified-Since"];
 
+/// Whether this deployment has the files of the console.
+pub fn are_deployed(env: &Env) -> bool {
+    env.assets(BINDING).is_ok()
+}
+
 /// Returns the file that a path names, or `None` if the file exists but the method is not `GET` or `HEAD`. Fails with
 /// [`Problem::NotFound`].
 pub async fn answer(
@@ -54,8 +59,12 @@ pub async fn answer(
     if target.path.len() > MAX_PATH_BYTES {
         return Err(Problem::NotFound.into());
     }
+    // A hub that is mounted in another Worker has no files.
+    let Ok(assets) = env.assets(BINDING) else {
+        return Err(Problem::NotFound.into());
+    };
     let url = format!("https://hub{}", target.path);
-    let answer = env.assets(BINDING)?.fetch(url, Some(init)).await?;
+    let answer = assets.fetch(url, Some(init)).await?;
     if answer.status_code() == 404 {
         return Err(Problem::NotFound.into());
     }

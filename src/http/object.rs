@@ -16,7 +16,7 @@ use crate::auth::Grant;
 /// The binding of the objects in `wrangler.toml`.
 const BINDING: &str = "CHANNEL";
 
-/// The beginning of the message with which `src/entry.mjs` aborts an object that had not begun the call.
+/// The beginning of the message with which `src/hub.mjs` aborts an object that had not begun the call.
 const NOT_BEGUN: &str = "not begun:";
 
 #[wasm_bindgen]

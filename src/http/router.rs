@@ -19,13 +19,12 @@ mod several;
 mod subscribe;
 mod subscribe_several;
 
-use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
-use worker::Env;
 
 use self::channel_request::ChannelRequest;
 use crate::http::channel_id::{self, ChannelIds};
 use crate::http::files;
+use crate::http::invocation::Invocation;
 use crate::http::method::Method;
 use crate::http::problem::Problem;
 use crate::http::publish::AfterEvents;
@@ -35,16 +34,15 @@ use crate::http::target::Target;
 use crate::isolate::stopping::{self, ChangeInFlight};
 use crate::settings::Settings;
 
-/// Answers any request. It has the method `method` and is for `target`. `context` is its context of the runtime.
+/// Answers any request. It has the method `method` and is for `target`.
 pub async fn answer(
-    request: &Request,
+    invocation: &Invocation<'_>,
     method: Method<'_>,
     target: Target<'_>,
-    env: &Env,
-    context: &JsValue,
     settings: &Settings,
     responder: &Responder,
 ) -> Result<Response, Failure> {
+    let &Invocation { request, env, .. } = invocation;
     let (path, id) = match Route::of(target.path) {
         Route::Api { path, id } => (path, id),
         Route::Server => return other_method(request, method, route::all_methods(), responder),
@@ -67,7 +65,8 @@ pub async fn answer(
                 request,
                 query: target.query,
                 env,
-                context,
+                context: invocation.context,
+                caller: invocation.caller,
                 settings,
                 responder,
             };
@@ -87,7 +86,7 @@ async fn answer_for_channel(
     channel: &str,
     endpoint: ChannelEndpoint,
 ) -> Result<Response, Failure> {
-    if endpoint == ChannelEndpoint::Subscribe && request.is_navigation() {
+    if endpoint == ChannelEndpoint::Subscribe && request.leads_to_console() {
         let console = request.console_url(channel);
         return Ok(request.responder.redirect(&console)?);
     }
@@ -115,7 +114,7 @@ async fn answer_for_channels(
         let count = channels.len();
         return Err(Problem::OneChannelOnly { count }.into());
     };
-    if endpoint == ChannelEndpoint::Subscribe && request.is_navigation() {
+    if endpoint == ChannelEndpoint::Subscribe && request.leads_to_console() {
         let console = request.console_url(&channels.join(","));
         return Ok(request.responder.redirect(&console)?);
     }

@@ -4,7 +4,7 @@ use worker::{Env, Fetcher, Method, RequestInit};
 
 use crate::logging::Line;
 
-/// The binding of the service in `scripts/storage.mjs`, which only `npm run serve` has.
+/// The binding of the service in `cli/serve/storage.mjs`, which only `npm run serve` has.
 const BINDING: &str = "STORAGE";
 
 /// How much space a publish needs in addition to twice its bytes. New databases and their indexes take some.

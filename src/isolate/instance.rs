@@ -4,9 +4,9 @@
 //! makes a new instance before the next request. Calls in flight in the old instance would never end, and its open
 //! streams would stay open with no code behind them. Three mechanisms prevent that:
 //!
-//! - a trap calls the handler that [`watch`] installs. It marks the instance as lost, and `src/entry.mjs` then fails
+//! - a trap calls the handler that [`watch`] installs. It marks the instance as lost, and `src/hub.mjs` then fails
 //!   the Worker's calls in flight;
-//! - `src/entry.mjs` aborts an object of a lost instance when the object is called;
+//! - `src/hub.mjs` aborts an object of a lost instance when the object is called;
 //! - an object's timers abort it: the timer of an object with open streams after at most one heartbeat period, and the
 //!   watchdog of an object with commands in flight within a second.
 

@@ -59,11 +59,11 @@ fn the_hub_reads_exactly_the_variables_of_the_table() {
 
 #[test]
 fn npm_run_serve_passes_on_exactly_the_settings_of_the_table() {
-    let script = file("scripts/settings.mjs");
+    let script = file("cli/serve/settings.mjs");
     let (_, list) = script.split_once("SETTINGS = [").unwrap();
     let (list, _) = list.split_once(']').unwrap();
     let listed: BTreeSet<String> = words(list).into_iter().collect();
-    assert_complete("scripts/settings.mjs", &listed);
+    assert_complete("cli/serve/settings.mjs", &listed);
 }
 
 /// Each choice of the table has exactly the words and the default that its reader accepts.

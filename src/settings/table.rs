@@ -1,7 +1,7 @@
 //! The table of all settings: names, defaults and ranges. Pure.
 //!
 //! [`Settings::read`](super::Settings::read) reads the variables by the rows of this table. A test compares the table
-//! with `scripts/settings.mjs`, with the documentation, and with the variables that `Settings::read` asks for.
+//! with `cli/serve/settings.mjs`, with the documentation, and with the variables that `Settings::read` asks for.
 
 use crate::environment::{Environment, SettingError};
 

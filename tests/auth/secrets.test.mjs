@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import * as bare from "../../cli/serve/workerd.mjs";
 import { root } from "../../scripts/install.mjs";
-import * as bare from "../../scripts/workerd.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { startHub } from "../support/hub.mjs";
 import { freePort } from "../support/port.mjs";

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
-import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
 import { root } from "../../scripts/install.mjs";
@@ -244,29 +244,11 @@ test("a secret or key that cannot sign is refused with the reason", async () => 
 test("--help shows every option and exits with status 0", async () => {
   const { status, stdout, stderr } = await run(["--help"], {});
   assert.deepEqual([status, stderr], [0, ""]);
-  const code = readFileSync(join(root, "scripts", "token.mjs"), "utf8");
+  const code = readFileSync(join(root, "cli", "token", "token.mjs"), "utf8");
   const options = [...code.matchAll(/^ {2}(\w+): \{ type: /gm)].map(([, name]) => name);
   assert.ok(options.length >= 9);
   for (const option of options.filter((name) => name !== "help")) assert.match(stdout, new RegExp(`--${option}\\b`));
   assert.ok(stdout.split("\n").every((line) => line.length <= 120));
-});
-
-test("the messages of an installation do not appear on stdout", async () => {
-  const clone = join(folder, "clone");
-  mkdirSync(join(clone, "bin"), { recursive: true });
-  for (const name of ["scripts", "package.json", "package-lock.json"]) {
-    cpSync(join(root, name), join(clone, name), { recursive: true });
-  }
-  // This npm prints a message, and uses the installed packages.
-  const npm = join(clone, "bin", "npm");
-  writeFileSync(npm, `#!/bin/sh\necho "npm says $*"\nln -s '${join(root, "node_modules")}' node_modules\n`);
-  chmodSync(npm, 0o755);
-  const env = { JWT_SECRET: SECRET, PATH: `${join(clone, "bin")}${delimiter}${process.env.PATH}` };
-  const { status, stdout, stderr } = await start(process.execPath, ["scripts/token.mjs", ...SOME], { env, cwd: clone });
-  assert.equal(status, 0, stderr);
-  assert.match(stderr, /^sse-broadcaster: installing npm packages \.\.\.\nnpm says ci /);
-  await jwtVerify(stdout.trimEnd(), secret);
-  assert.equal(stdout.split("\n").length, 2);
 });
 
 test("the path of a key file is relative to the user's working directory", async () => {

@@ -41,6 +41,7 @@ test("only what needs another account or root is not run", () => {
   const reasons = blocks.filter(({ mark }) => mark?.kind === "not run").map((block) => block.mark?.text);
   const known = [
     "it deploys to a Cloudflare account",
+    "it needs Docker",
     "it needs a Cloudflare account",
     "it needs root and changes the machine",
   ];

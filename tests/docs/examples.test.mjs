@@ -1,11 +1,8 @@
 // Compares the notices, log lines and configurations that the documentation shows with those of the hub.
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
-import { root } from "../../scripts/install.mjs";
-import { describeRoom } from "../../scripts/open-files.mjs";
-import { explainEnd } from "../../scripts/supervisor.mjs";
+import { describeRoom } from "../../cli/serve/open-files.mjs";
+import { explainEnd } from "../../cli/serve/supervisor.mjs";
 import { namedBlock } from "../support/markdown.mjs";
 import { read } from "../support/sources.mjs";
 import { EPOCH, parseId, resume, subscribe } from "../support/subscriber.mjs";
@@ -46,22 +43,6 @@ test("the log lines of docs/self-hosting.md are those that the hub writes", () =
   const ended = `workerd ended by itself (status 1): ${explainEnd("status 1", "Too many open files")}`;
   const lines = [`${ended}. Starting it again at once`, "serving again"];
   assert.equal(namedBlock("workerd ends by itself"), lines.map((line) => `sse-broadcaster: ${line}\n`).join(""));
-});
-
-test("the systemd unit of docs/self-hosting.md starts the command of npm run serve", () => {
-  const unit = namedBlock("systemd unit");
-  const value = (name) => unit.match(new RegExp(`^${name}=(.*)$`, "m"))?.[1] ?? "";
-  const folder = `${value("WorkingDirectory")}/`;
-  const [command, ...args] = value("ExecStart").split(" ");
-  assert.ok(command.startsWith(folder));
-  const inClone = [command.slice(folder.length), ...args].join(" ");
-  assert.ok(JSON.parse(read("package.json")).scripts.serve.endsWith(`exec ${inClone}`));
-  for (const path of [command.slice(folder.length), args.at(-1) ?? ""]) assert.ok(existsSync(join(root, path)), path);
-  assert.equal(value("Environment"), `STATE_DIR=/var/lib/${value("StateDirectory")}`);
-  assert.equal(value("KillMode"), "mixed", "workerd gets no SIGTERM, so the script can end the streams");
-  assert.ok(read("docs/self-hosting.md").includes(`sudo tee ${value("EnvironmentFile")} `));
-  // The configurations of proxies keep the connections below what this limit allows.
-  assert.equal(namedBlock("open files").match(/is (\d+):/)?.[1], value("LimitNOFILE"));
 });
 
 test("the files of examples/proxies open fewer connections to the hub than it allows", () => {

@@ -4,8 +4,8 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncat
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
-import { isEmpty } from "../../scripts/databases.mjs";
-import { startWorkerd } from "../../scripts/workerd.mjs";
+import { isEmpty } from "../../cli/serve/databases.mjs";
+import { startWorkerd } from "../../cli/serve/workerd.mjs";
 import { cases } from "../support/cases.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { Channel } from "../support/hub.mjs";

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { EventSource } from "eventsource";
-import { askAdmin } from "../../scripts/admin.mjs";
+import { askAdmin } from "../../cli/serve/admin.mjs";
 import { openBrowser } from "../support/browser.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { freePort } from "../support/port.mjs";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { FolderLock } from "../../scripts/lock.mjs";
+import { FolderLock } from "../../cli/serve/lock.mjs";
 import { killHard } from "../support/cleanup.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { freePort } from "../support/port.mjs";

@@ -1,8 +1,8 @@
 // Variables whose names are almost those of a setting.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { distance, findTypos } from "../../scripts/setting-typos.mjs";
-import { SETTINGS } from "../../scripts/settings.mjs";
+import { distance, findTypos } from "../../cli/serve/setting-typos.mjs";
+import { SETTINGS } from "../../cli/serve/settings.mjs";
 import { serve } from "../support/serve.mjs";
 
 /** Variables, and the settings that were meant. */

@@ -1,7 +1,7 @@
 // `npm run serve` reads its settings from the environment, and says at its start who can use the hub.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SETTINGS } from "../../scripts/settings.mjs";
+import { SETTINGS } from "../../cli/serve/settings.mjs";
 import { namedBlock } from "../support/markdown.mjs";
 import { freePort } from "../support/port.mjs";
 import { ServeProcess, serve } from "../support/serve.mjs";

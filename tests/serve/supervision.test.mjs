@@ -1,7 +1,7 @@
 // `npm run serve` starts workerd again when it has ended, and streams resume without a missing event.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Backoff } from "../../scripts/supervisor.mjs";
+import { Backoff } from "../../cli/serve/supervisor.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { idleConnections } from "../support/idle.mjs";
 import { ReconnectingSubscriber } from "../support/reconnecting.mjs";

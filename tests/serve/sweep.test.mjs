@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { sweepEmpty, undoSweep } from "../../scripts/sweep.mjs";
+import { sweepEmpty, undoSweep } from "../../cli/serve/sweep.mjs";
 import { heldByWorker } from "../support/hub.mjs";
 import { subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";

@@ -1,8 +1,8 @@
 // A hub whose objects a test can abort, as the platform does when it replaces them.
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { hubModules } from "../../cli/serve/workerd.mjs";
 import { root } from "../../scripts/install.mjs";
-import { hubModules } from "../../scripts/workerd.mjs";
 import { startWorkerd } from "./workerd.mjs";
 
 const ENTRY = "tests/fixtures/abortable.mjs";

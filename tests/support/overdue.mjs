@@ -3,7 +3,7 @@ import { createHash, createHmac } from "node:crypto";
 import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { startWorkerd } from "../../scripts/workerd.mjs";
+import { startWorkerd } from "../../cli/serve/workerd.mjs";
 import { temporaryFolder } from "./folder.mjs";
 import { Channel } from "./hub.mjs";
 import { sleep } from "./wait.mjs";

@@ -1,7 +1,7 @@
 // The hub with a limit of its WebAssembly memory, so that a test can fill it without filling the machine's.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { hubModules } from "../../scripts/workerd.mjs";
+import { hubModules } from "../../cli/serve/workerd.mjs";
 import { temporaryFolder } from "./folder.mjs";
 
 const MEMORY_SECTION = 5;

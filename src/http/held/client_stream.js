@@ -7,7 +7,7 @@ const BROKEN = 1006;
 /** The bytes of a frame's header, which crates/hub/src/feed/frame.rs describes. */
 const HEADER_BYTES = 8;
 
-/** The streams of this isolate that the Worker holds. src/entry.mjs interrupts them if the instance is lost. */
+/** The streams of this isolate that the Worker holds. src/hub.mjs interrupts them if the instance is lost. */
 const streams = () => {
   globalThis.__sseBroadcasterHeldStreams ??= new Set();
   return globalThis.__sseBroadcasterHeldStreams;

@@ -7,8 +7,10 @@ use worker::Env;
 
 use super::authorized::Authorized;
 use super::several::AuthorizedForAll;
-use crate::auth::{Denied, Permission};
+use crate::auth::{Denied, Grant, Permission};
 use crate::http::credentials::{self, Credentials};
+use crate::http::files;
+use crate::http::invocation::Caller;
 use crate::http::problem::Problem;
 use crate::http::query;
 use crate::http::rate_limit::{self, PUBLISH_LIMIT, SUBSCRIBE_LIMIT};
@@ -27,6 +29,8 @@ pub struct ChannelRequest<'a> {
     pub env: &'a Env,
     /// The request's context of the runtime.
     pub context: &'a JsValue,
+    /// Who has sent it.
+    pub caller: Caller,
     /// The settings of the deployment.
     pub settings: &'a Settings,
     /// Makes the response.
@@ -43,7 +47,7 @@ impl<'a> ChannelRequest<'a> {
     ) -> Result<Authorized<'a>, Problem> {
         self.check_rate(permission).await?;
         let access = &self.settings.access;
-        let grant = match access.grant_without_token(permission, channel) {
+        let grant = match self.grant_without_token(permission, channel) {
             Some(grant) => grant,
             None => {
                 let ask =
@@ -65,7 +69,7 @@ impl<'a> ChannelRequest<'a> {
         let access = &self.settings.access;
         let without_token = channels
             .iter()
-            .map(|channel| access.grant_without_token(permission, channel));
+            .map(|channel| self.grant_without_token(permission, channel));
         let grants = match without_token.collect() {
             Some(grants) => grants,
             None => {
@@ -80,7 +84,19 @@ impl<'a> ChannelRequest<'a> {
         Ok(AuthorizedForAll::new(self, grants))
     }
 
+    /// A grant if the request needs no token, because of its caller or of the setting `ACCESS`.
+    fn grant_without_token(&self, permission: Permission, channel: &str) -> Option<Grant> {
+        let access = &self.settings.access;
+        match self.caller {
+            Caller::Client => access.grant_without_token(permission, channel),
+            Caller::OwnCode => Some(access.grant_to_own_code(permission, channel)),
+        }
+    }
+
     async fn check_rate(&self, permission: Permission) -> Result<(), Problem> {
+        if self.caller == Caller::OwnCode {
+            return Ok(());
+        }
         let limit = match permission {
             Permission::Publish => PUBLISH_LIMIT,
             Permission::Subscribe => SUBSCRIBE_LIMIT,
@@ -119,9 +135,11 @@ impl<'a> ChannelRequest<'a> {
         self.request.headers().get(name).ok().flatten()
     }
 
-    /// Whether a browser navigates to the channel, for example because a user opened it in the address bar.
-    pub fn is_navigation(&self) -> bool {
-        self.header("Sec-Fetch-Dest").as_deref() == Some("document")
+    /// Whether a browser navigates to the channel, for example because a user opened it in the address bar, and the
+    /// deployment has a console to show it.
+    pub fn leads_to_console(&self) -> bool {
+        let is_navigation = self.header("Sec-Fetch-Dest").as_deref() == Some("document");
+        is_navigation && files::are_deployed(self.env)
     }
 
     /// The URL of the console with `channel` selected, and with the token of the request's URL.

@@ -1,19 +1,18 @@
-// Reads and checks the environment variables of `npm run serve`, and PORT of `npm start`. Every error names the
-// variable, because workerd's own messages would not.
+// Reads and checks the environment variables of a hub on bare workerd, and PORT of the commands that run `wrangler dev`.
+// Every error names the variable, because workerd's own messages would not.
 import { once } from "node:events";
 import { accessSync, constants, existsSync, mkdirSync, opendirSync } from "node:fs";
 import { createServer } from "node:net";
 import { totalmem } from "node:os";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fail, root } from "./install.mjs";
+import { fail } from "../messages.mjs";
 import { OBJECT_FILES, openFilesLimit } from "./open-files.mjs";
 import { settingsIn } from "./settings.mjs";
 
 const { HOST: hostVariable, PORT: portVariable, STATE_DIR: folderVariable } = process.env;
 export const HOST = hostVariable || "127.0.0.1";
 const PORT = portVariable || "8080";
-export const STATE_DIR = folderVariable || "state";
 
 const MAX_PORT = 65_535;
 /** How long to wait for the port, in milliseconds: a workerd that was just killed may still use it. */
@@ -66,10 +65,15 @@ async function listenOnce(port, host) {
   return undefined;
 }
 
-/** Creates the folder of STATE_DIR if it does not exist. Returns its absolute path. */
-export function checkStateDir() {
-  const folder = resolve(root, STATE_DIR);
-  const name = `STATE_DIR is "${STATE_DIR}"`;
+/**
+ * Creates the folder of the storage if it does not exist. Its path is that of STATE_DIR, or else `defaultPath`, relative
+ * to the working directory. Returns the absolute path, and the beginning of a message about the folder.
+ * @param {string} defaultPath
+ */
+export function checkStateDir(defaultPath) {
+  const path = folderVariable || defaultPath;
+  const folder = resolve(path);
+  const name = `STATE_DIR is "${path}"`;
   try {
     makeFolder(folder);
     opendirSync(folder).closeSync();
@@ -78,7 +82,7 @@ export function checkStateDir() {
     if (["EEXIST", "ENOTDIR"].includes(code)) fail(`${name}: that is not a folder; choose another path`);
     fail(`${name}: it cannot be written to (${code}); give this user permission, or choose another path`);
   }
-  return folder;
+  return { folder, given: name };
 }
 
 /** Creates a folder and its parents. The option `recursive` of mkdirSync is not used, because it hangs below /proc. */

@@ -4,13 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Guard, release, spawnHeld } from "../guard.mjs";
+import { say } from "../messages.mjs";
+import { workerdBinary } from "../tools/tools.mjs";
 import { askAdmin } from "./admin.mjs";
-import { Guard, release, spawnHeld } from "./guard.mjs";
-import { say } from "./install.mjs";
 import { keepReserve } from "./reserve.mjs";
-import { address, makeConfig, workerdBinary } from "./workerd-config.mjs";
+import { address, makeConfig } from "./workerd-config.mjs";
 
-export { address, hubModules, NAMESPACE, workerdBinary } from "./workerd-config.mjs";
+export { address, hubModules, NAMESPACE } from "./workerd-config.mjs";
 
 const START_MS = 30_000;
 /** How long a stop may take, in milliseconds. */

@@ -1,5 +1,5 @@
 // Finds variables that were probably meant to be a setting.
-import { say } from "./install.mjs";
+import { say } from "../messages.mjs";
 import { SETTINGS } from "./settings.mjs";
 
 /** The names of all variables that `npm run serve` reads, except PORT and HOST, which are too short to be compared. */
@@ -27,7 +27,7 @@ export function distance(from, to) {
 }
 
 /** Returns the setting that `name` was probably meant to be, or undefined. */
-function meant(name) {
+export function meant(name) {
   const upper = name.toUpperCase().replaceAll("-", "_");
   const edits = (setting) => distance(upper, setting);
   const [closest] = NAMES.toSorted((a, b) => edits(a) - edits(b));

@@ -1,8 +1,9 @@
-// Reads the key with which `npm run token` signs.
+// Reads the key that signs a token.
 import { createPrivateKey } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { fail } from "./install.mjs";
+import { fail } from "../messages.mjs";
+import { thumbprint } from "./sign.mjs";
 
 const MIN_SECRET_BYTES = 32;
 const MIN_RSA_BITS = 2_048;
@@ -10,7 +11,7 @@ const MIN_RSA_BITS = 2_048;
 /** Returns JWT_SECRET as a signing key. */
 export function readSecret() {
   const { JWT_SECRET = "" } = process.env;
-  const key = new TextEncoder().encode(JWT_SECRET);
+  const key = Buffer.from(JWT_SECRET);
   const help = `set it to the hub's secret of at least ${MIN_SECRET_BYTES} bytes, or give a private key: --key FILE`;
   if (key.length === 0) fail(`JWT_SECRET is not set: ${help}`);
   if (key.length < MIN_SECRET_BYTES) fail(`JWT_SECRET has ${key.length} bytes: ${help}`);
@@ -18,19 +19,19 @@ export function readSecret() {
 }
 
 /**
- * Returns the private key in a file. Its kid is `name`, or the kid of the JWK, or the key's thumbprint. An empty `name`
- * means that the key has no kid.
+ * Returns the private key in a file, whose path is relative to `folder`. Its kid is `name`, or the kid of the JWK, or the
+ * key's thumbprint. An empty `name` means that the key has no kid.
  */
-export async function readPrivateKey(file, name) {
-  const { calculateJwkThumbprint } = await import("jose");
-  const { key, alg, jwk } = new KeyFile(file).read();
-  const kid = name ?? jwk.kid ?? (await calculateJwkThumbprint(jwk));
+export function readPrivateKey(folder, file, name) {
+  const { key, alg, jwk } = new KeyFile(folder, file).read();
+  const kid = name ?? jwk.kid ?? thumbprint(jwk);
   return { key, alg, jwk, kid: kid || undefined };
 }
 
 /** The file of a private key. Every problem with it ends this process with a message that names the file. */
 class KeyFile {
-  constructor(file) {
+  constructor(folder, file) {
+    this.folder = folder;
     this.file = file;
   }
 
@@ -46,10 +47,8 @@ class KeyFile {
   }
 
   #readFile() {
-    // npm runs a script in the project's folder. INIT_CWD is the folder of the user.
-    const folder = process.env.npm_lifecycle_event === "token" ? process.env.INIT_CWD : undefined;
     try {
-      return readFileSync(resolve(folder ?? "", this.file), "utf8");
+      return readFileSync(resolve(this.folder, this.file), "utf8");
     } catch ({ code }) {
       return this.#refuse(`cannot be read (${code}); name a file with a private key`);
     }

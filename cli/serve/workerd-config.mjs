@@ -1,9 +1,9 @@
 // Writes the config of bare workerd, the open-source runtime of Cloudflare Workers.
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { isIPv6 } from "node:net";
 import { extname, join, resolve } from "node:path";
-import { root, wrangler } from "./install.mjs";
+import { fileURLToPath } from "node:url";
+import { root } from "../messages.mjs";
 
 /** @typedef {{ name: string, path: string }} Module A module of a Worker: its name, and the path of its file. */
 
@@ -26,11 +26,6 @@ const MODULE_TYPES = { ".js": "esModule", ".mjs": "esModule", ".wasm": "wasm" };
  */
 export const NAMESPACE = "channel";
 
-/** Returns the path of workerd's native binary. npm may install its package beside wrangler or inside it. */
-export function workerdBinary() {
-  return createRequire(wrangler)("workerd").default;
-}
-
 /** Formats a host and a port for a URL or a config. */
 export function address(host, port) {
   return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
@@ -43,7 +38,7 @@ export function address(host, port) {
  */
 export function hubModules(folder = join(root, "build")) {
   const built = ["index.js", "index_bg.wasm"].map((name) => ({ name: `build/${name}`, path: join(folder, name) }));
-  const own = ["src/entry.mjs", "src/abort.js"].map((name) => ({ name, path: join(root, name) }));
+  const own = ["src/entry.mjs", "src/hub.mjs", "src/abort.js"].map((name) => ({ name, path: join(root, name) }));
   return [...own, ...built];
 }
 
@@ -83,9 +78,9 @@ class EmbeddedFiles {
     return `(name = ${quote(name)}, ${type} = embed ${quote(to)})`;
   }
 
-  /** Adds a module from scripts/. */
+  /** Adds a module from this folder. */
   addScript(name) {
-    return this.add({ name, path: join(root, "scripts", name) });
+    return this.add({ name, path: fileURLToPath(new URL(name, import.meta.url)) });
   }
 }
 

@@ -1,0 +1,108 @@
+// The types of "sse-broadcaster/worker".
+import { DurableObject } from "cloudflare:workers";
+
+/**
+ * The Durable Object of a channel. Your Worker exports it, binds it as CHANNEL, and names it in a migration under
+ * `new_sqlite_classes`. You call none of its methods.
+ */
+export class Channel extends DurableObject {}
+
+/** What the hub reads of your Worker's bindings: the objects, and the settings of docs/settings.md as variables. */
+export interface HubBindings {
+  CHANNEL: { idFromName(name: string): unknown };
+}
+
+/** The part of the context of an invocation that the hub uses. */
+export interface HubContext {
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+/** The receipt of a publish. */
+export interface Receipt {
+  /** The id of the last event that was published. */
+  id: string;
+  /** How many events were published. */
+  events: number;
+  /** How many streams are open. */
+  subscribers: number;
+  /** How many deliveries were lost because of this publish. */
+  dropped: number;
+}
+
+/** The receipts of a publish to several channels, in the order of the request. */
+export interface SeveralReceipts {
+  channels: (Receipt & { channel: string; replayed: boolean })[];
+}
+
+/** What was deleted. */
+export interface DeleteReceipt {
+  /** The id of the last event that was deleted. */
+  id: string;
+  subscribers: number;
+  dropped: number;
+}
+
+/** The counters of a channel; docs/api.md explains them. */
+export interface Stats {
+  channel: string;
+  epoch: string;
+  seq: number;
+  subscribers: number;
+  feeds: number;
+  busy: number;
+  published: number;
+  dropped: number;
+  connected: number;
+  /** Milliseconds since 1970. */
+  awake_since: number;
+  uptime_seconds: number;
+  ended: boolean;
+  history: { oldest: string | null; events: number; bytes: number; rows_written: number };
+}
+
+export interface PublishOptions {
+  /** The type of the event: up to 64 characters. */
+  type?: string;
+  /** Repeats with the same key publish once; each channel remembers the key for IDEMPOTENCY_SECONDS. */
+  idempotencyKey?: string;
+}
+
+/** A refusal of the hub, with the members of its problem (RFC 9457). */
+export class HubError extends Error {
+  readonly status: number;
+  readonly type: string;
+  readonly title: string;
+  readonly detail: string;
+  /** In how many seconds a repeat may succeed, if it may. */
+  readonly retryAfter: number | undefined;
+  /** The result of each channel, if a publish to several channels has failed for some of them. */
+  readonly channels: unknown;
+}
+
+export interface MountedHub {
+  /**
+   * Answers a request of a client to `/channels/…` or `/healthz`, as docs/api.md describes it, and any other request with
+   * 404. Clients need tokens, as with every hub (docs/access.md). `context` is the context of your handler.
+   */
+  fetch(request: Request, env: HubBindings, context?: HubContext): Promise<Response>;
+  /**
+   * Publishes an event, without a token. `data` is a string, or a value that is sent as JSON. Throws `HubError`.
+   */
+  publish(env: HubBindings, channel: string, data: unknown, options?: PublishOptions): Promise<Receipt>;
+  /** Publishes the same event to several channels. */
+  publish(
+    env: HubBindings,
+    channels: readonly string[],
+    data: unknown,
+    options?: PublishOptions,
+  ): Promise<SeveralReceipts>;
+  /** Publishes `data`, if it is given, and ends the channel. Throws `HubError`. */
+  end(env: HubBindings, channel: string, data?: unknown, options?: PublishOptions): Promise<Receipt>;
+  /** Deletes everything that is stored for the channel, and ends its streams. Throws `HubError`. */
+  delete(env: HubBindings, channel: string): Promise<DeleteReceipt>;
+  /** Reads the counters of the channel. Throws `HubError`. */
+  stats(env: HubBindings, channel: string): Promise<Stats>;
+}
+
+/** The hub in your Worker. */
+export const hub: MountedHub;
