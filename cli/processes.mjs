@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Guard } from "./guard.mjs";
+import { whenNpmEnds } from "./npm-parent.mjs";
 
 const SIGNALS = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
 /** How long a command may take to end after a signal, in milliseconds. After that, it is killed. */
@@ -11,8 +12,6 @@ const GRACE_MS = 5_000;
 const KILLED_MS = 2_000;
 /** How often to check whether processes have ended, in milliseconds. */
 const POLL_MS = 20;
-/** How often to check whether npm has ended, in milliseconds. */
-const PARENT_POLL_MS = 200;
 
 /**
  * @typedef {object} Options
@@ -25,12 +24,6 @@ const PARENT_POLL_MS = 200;
 /** The process groups of the commands that run. @type {Map<number, { options: Options, guard: Guard }>} */
 const groups = new Map();
 let stopping = false;
-
-/**
- * The parent of this process at its start. If that is npm, this process ends with it, because npm cannot pass on
- * SIGKILL. A process that npm has not started may outlive its parent.
- */
-const npm = process.ppid;
 
 /**
  * Starts a command. It gets its own process group, which a terminal's Ctrl-C does not reach: this process passes
@@ -75,23 +68,21 @@ function killAll() {
   for (const group of groups.keys()) killGroup(group, "SIGKILL");
 }
 
-/** @type {NodeJS.Timeout | undefined} */
-let parentTimer;
+/** @type {(() => void) | undefined} stops watching npm */
+let ignoreNpm;
 
 /** Handles signals, and the end of npm, while commands run. At other times, a signal ends this process at once. */
 function watchSignals() {
-  const isWatching = parentTimer !== undefined;
+  const isWatching = ignoreNpm !== undefined;
   if (isWatching === groups.size > 0) return;
   if (isWatching) {
-    clearInterval(parentTimer);
-    parentTimer = undefined;
+    ignoreNpm?.();
+    ignoreNpm = undefined;
     process.off("exit", killAll);
     for (const signal of SIGNALS) process.off(signal, stop);
     return;
   }
-  const checkParent = () => process.env.npm_lifecycle_event && process.ppid !== npm && stop("SIGTERM");
-  parentTimer = setInterval(checkParent, PARENT_POLL_MS);
-  parentTimer.unref();
+  ignoreNpm = whenNpmEnds(() => stop("SIGTERM"));
   process.on("exit", killAll);
   for (const signal of SIGNALS) process.on(signal, stop);
 }

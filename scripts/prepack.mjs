@@ -1,7 +1,7 @@
 // `npm pack` runs this script first: it builds everything that the package contains and that is not in the repository.
 //
-// package.json has no `dependencies`, because worker-build 0.8.7 fails if it has ("invalid type: map, expected a string").
-// The client contains the library that it uses.
+// package.json has no `dependencies`, because worker-build 0.8.7 fails if it has ("invalid type: map, expected a
+// string"). The client contains the library that it uses.
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.mjs";

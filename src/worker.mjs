@@ -1,5 +1,5 @@
-// The package's module "sse-broadcaster/worker": mounts the hub in a Worker of the user. src/worker.d.ts describes it for
-// users.
+// The package's module "sse-broadcaster/worker": mounts the hub in a Worker of the user. src/worker.d.ts describes it
+// for users.
 import { waitUntil } from "cloudflare:workers";
 import { answerClient, answerOwnCode } from "./hub.mjs";
 
@@ -56,7 +56,8 @@ function pathOf(channels) {
 
 /**
  * The parts of a request that a publish has.
- * @typedef {{ query?: Record<string, string | undefined>, body?: string, headers?: Record<string, string | undefined> }} Parts
+ * @typedef {{ query?: Record<string, string | undefined>, body?: string, headers?: Record<string, string | undefined>
+ *   }} Parts
  */
 
 /**

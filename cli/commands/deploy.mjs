@@ -17,13 +17,13 @@ const HELP = `Deploys the hub to your Cloudflare account.
 Options:
   --name NAME        the name of the Worker; default: sse-broadcaster
   --var NAME:VALUE   the setting NAME, for example ACCESS:publish-token; may be given several times
-  --config FILE      your configuration; default: wrangler.json, wrangler.jsonc or wrangler.toml in the working directory
+  --config FILE      your configuration; default: wrangler.json, wrangler.jsonc or wrangler.toml in this folder
   --env NAME         the environment of your configuration
   --dry-run          only checks
   -- OPTIONS         further options of wrangler deploy
 
-Your configuration is optional. It may set the name, [vars], routes, environments and everything else that wrangler knows,
-except what belongs to the hub: main, assets, durable_objects, migrations, build and the compatibility settings.
+Your configuration is optional. It may set the name, [vars], routes, environments and everything else that wrangler
+knows, except what belongs to the hub: main, assets, durable_objects, migrations, build and the compatibility settings.
 It deploys with wrangler, which is installed in your cache folder the first time, unless your project has it.
 All settings: ${join(root, "docs", "settings.md")}`;
 

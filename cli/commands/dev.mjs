@@ -20,7 +20,7 @@ Options:
   --port PORT        where it listens; default: the environment variable PORT, or 8080
   --host ADDRESS     the address on which it listens; default: 127.0.0.1
   --var NAME:VALUE   the setting NAME, for example LOG_LEVEL:info; may be given several times
-  --config FILE      your configuration; default: wrangler.json, wrangler.jsonc or wrangler.toml in the working directory
+  --config FILE      your configuration; default: wrangler.json, wrangler.jsonc or wrangler.toml in this folder
   --env NAME         the environment of your configuration
   -- OPTIONS         further options of wrangler dev
 

@@ -54,9 +54,13 @@ export async function run(args) {
     ...readVariables(options.var, COMMAND, secretHelp),
   };
   for (const [name, value] of Object.entries(variables)) if (value !== undefined) process.env[name] = value;
+  // This module reads the environment.
+  const { checkAddress, checkPort } = await import("../serve/serve-environment.mjs");
+  // This comes before anything is installed, because that takes time.
+  await checkAddress(checkPort());
   await continueOnFittingNode(hasSqlite, true);
   hideSqliteWarning();
-  // These modules import SQLite, and read the environment.
+  // This module imports SQLite.
   const { serve } = await import("../serve/serve.mjs");
   await serve({ defaultStateDir: DEFAULT_STATE_DIR, prepare: async () => void (await WORKERD.install()) });
 }

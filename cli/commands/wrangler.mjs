@@ -3,7 +3,7 @@
 import { writeConfig } from "../wrangler/config.mjs";
 import { prepareWrangler, runWrangler, splitArguments } from "../wrangler/run.mjs";
 
-const HELP = `Runs a command of wrangler, Cloudflare's command line tool, with the configuration with which deploy runs it.
+const HELP = `Runs a command of wrangler, Cloudflare's command line tool, with the configuration that deploy uses.
 
   npx sse-broadcaster wrangler login
   echo $JWT_SECRET | npx sse-broadcaster wrangler secret put JWT_SECRET

@@ -1,5 +1,5 @@
-// Reads and checks the environment variables of a hub on bare workerd, and PORT of the commands that run `wrangler dev`.
-// Every error names the variable, because workerd's own messages would not.
+// Reads and checks the environment variables of a hub on bare workerd, and PORT of the commands that run `wrangler
+// dev`. Every error names the variable, because workerd's own messages would not.
 import { once } from "node:events";
 import { accessSync, constants, existsSync, mkdirSync, opendirSync } from "node:fs";
 import { createServer } from "node:net";
@@ -66,8 +66,8 @@ async function listenOnce(port, host) {
 }
 
 /**
- * Creates the folder of the storage if it does not exist. Its path is that of STATE_DIR, or else `defaultPath`, relative
- * to the working directory. Returns the absolute path, and the beginning of a message about the folder.
+ * Creates the folder of the storage if it does not exist. Its path is that of STATE_DIR, or else `defaultPath`,
+ * relative to the working directory. Returns the absolute path, and the beginning of a message about the folder.
  * @param {string} defaultPath
  */
 export function checkStateDir(defaultPath) {

@@ -1,8 +1,9 @@
-// Runs the hub on bare workerd until SIGINT or SIGTERM: `npm run serve` and `sse-broadcaster serve`. It needs a Node with
-// SQLite.
+// Runs the hub on bare workerd until SIGINT or SIGTERM: `npm run serve` and `sse-broadcaster serve`. It needs a Node
+// with SQLite.
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fail, root, say } from "../messages.mjs";
+import { whenNpmEnds } from "../npm-parent.mjs";
 import { checkSettings } from "./check-settings.mjs";
 import { FolderLock } from "./lock.mjs";
 import { describeRoom, openFilesLimit } from "./open-files.mjs";
@@ -20,16 +21,6 @@ const ACCESS = {
   "publish-token": "publishers need a token, and anyone can subscribe",
   open: "anyone who reaches the hub can publish, subscribe, and end and delete channels",
 };
-
-/**
- * Ends this process when npm ends: npm cannot pass on SIGKILL. A process that npm has not started outlives its parent.
- */
-function endWithNpm() {
-  if (!process.env.npm_lifecycle_event) return;
-  const npm = process.ppid;
-  const checkParent = () => process.ppid !== npm && process.exit(1);
-  setInterval(checkParent, 200).unref();
-}
 
 /** Ends this process if the settings cannot work. */
 async function refuseWrongSettings(settings) {
@@ -64,7 +55,7 @@ export async function serve({ defaultStateDir, prepare }) {
     process.exit(0);
   };
 
-  endWithNpm();
+  whenNpmEnds(stop);
   // The hub goes on if the reader of its log ends.
   process.stderr.on("error", () => {});
   const port = checkPort();

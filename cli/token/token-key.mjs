@@ -19,8 +19,8 @@ export function readSecret() {
 }
 
 /**
- * Returns the private key in a file, whose path is relative to `folder`. Its kid is `name`, or the kid of the JWK, or the
- * key's thumbprint. An empty `name` means that the key has no kid.
+ * Returns the private key in a file, whose path is relative to `folder`. Its kid is `name`, or the kid of the JWK, or
+ * the key's thumbprint. An empty `name` means that the key has no kid.
  */
 export function readPrivateKey(folder, file, name) {
   const { key, alg, jwk } = new KeyFile(folder, file).read();

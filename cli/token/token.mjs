@@ -1,5 +1,5 @@
-// Prints a signed token, or the public half of a key in the format of JWT_KEYS. stdout contains only the result, so that a
-// shell can assign it to a variable. The hub itself never creates tokens.
+// Prints a signed token, or the public half of a key in the format of JWT_KEYS. stdout contains only the result, so
+// that a shell can assign it to a variable. The hub itself never creates tokens.
 import { fail, keepStdout, refuse as refuseOptions } from "../messages.mjs";
 import { readOptions } from "../options.mjs";
 import { sign } from "./sign.mjs";
@@ -131,7 +131,8 @@ function printToken(folder) {
 /**
  * Prints what the options in `args` ask for.
  * @param {string[]} args
- * @param {{ command: string, folder: string }} context the command in messages, and the folder to which the path of a key
+ * @param {{ command: string, folder: string }} context the command in messages, and the folder to which the path of a
+ *   key
  *   is relative
  */
 export function printTokenOrKeys(args, context) {

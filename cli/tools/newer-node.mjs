@@ -7,8 +7,8 @@ import { NODE } from "./tools.mjs";
 const MAIN = fileURLToPath(new URL("../main.mjs", import.meta.url));
 
 /**
- * Returns if this process runs on a Node of which `fits` is true. Otherwise runs the same command line on the Node of the
- * npm package `node`, and ends this process with its exit status.
+ * Returns if this process runs on a Node of which `fits` is true. Otherwise runs the same command line on the Node of
+ * the npm package `node`, and ends this process with its exit status.
  * @param {(version: string) => boolean} fits
  * @param {boolean} isServer whether the command runs until a signal ends it
  */

@@ -1,9 +1,9 @@
 // Finds and installs the programs that the commands run: workerd, wrangler, and a Node that is new enough for them.
 //
-// They are no dependencies of the package, because they take hundreds of megabytes, and most installations of the package
-// only use the client or mount the hub in a Worker. So a program is taken from the user's project if it is installed
-// there, and is otherwise installed at its first use, in the user's cache folder, for all projects of the user. The
-// package has a lock file for each program, so that exactly the tested versions are installed.
+// They are no dependencies of the package, because they take hundreds of megabytes, and most installations of the
+// package only use the client or mount the hub in a Worker. So a program is taken from the user's project if it is
+// installed there, and is otherwise installed at its first use, in the user's cache folder, for all projects of the
+// user. The package has a lock file for each program, so that exactly the tested versions are installed.
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -33,7 +33,8 @@ class Tool {
    * @param {keyof typeof VERSIONS} name
    * @param {object} options
    * @param {(folder: string) => string} options.program returns the path of the program in the folder of its package
-   * @param {(version: string) => boolean} [options.accepts] whether a version can be used. By default, only the tested one
+   * @param {(version: string) => boolean} [options.accepts] whether a version can be used. By default, only the tested
+   *   one
    * @param {boolean} [options.hasScript] whether the package is complete only after its install script has run
    * @param {string[]} [options.within] the packages inside of which npm may install this one
    */
@@ -83,12 +84,10 @@ class Tool {
     if (found) return found;
     say(`installing ${this.title} in ${this.folder}, once for this user ...`);
     const folder = this.#makeFolder();
-    try {
-      await this.#runNpm(folder);
-      this.#keep(folder);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    const error = await this.#runNpm(folder);
+    if (error === undefined) this.#keep(folder);
+    rmSync(folder, { recursive: true, force: true });
+    if (error !== undefined) fail(error);
     return (
       this.find() ?? fail(`npm has installed no ${this.title} for this system (${process.platform} ${process.arch})`)
     );
@@ -103,11 +102,13 @@ class Tool {
       cpSync(locks, folder, { recursive: true });
       return folder;
     } catch (error) {
-      const help = `set XDG_CACHE_HOME to a folder that this user can write to, or add ${this.name}@${this.version} to your project`;
+      const other = `add ${this.name}@${this.version} to your project`;
+      const help = `set XDG_CACHE_HOME to a folder that this user can write to, or ${other}`;
       return fail(`${this.title} cannot be installed (${error.message}); ${help}`);
     }
   }
 
+  /** Returns an error, or undefined if npm has installed the program. */
   async #runNpm(folder) {
     const flags = [
       "--include=optional",
@@ -119,7 +120,7 @@ class Tool {
     const args = ["ci", ...flags, "--fetch-retry-mintimeout=1000", "--loglevel=error"];
     const kept = Object.entries(process.env).filter(([name]) => !OTHER_PURPOSE.test(name));
     const outcome = await attempt("npm", args, { cwd: folder, env: Object.fromEntries(kept) });
-    if (!outcome.succeeded) fail(explainFailure("npm", args, outcome, "Check that npm is installed."));
+    return outcome.succeeded ? undefined : explainFailure("npm", args, outcome, "Check that npm is installed.");
   }
 
   #keep(folder) {
@@ -135,7 +136,9 @@ class Tool {
   }
 }
 
-/** Cloudflare's runtime, as a native binary. Its storage format is not documented, so only the tested version is used. */
+/**
+ * Cloudflare's runtime, as a native binary. Its storage format is not documented, so only the tested version is used.
+ */
 export const WORKERD = new Tool("workerd", { program: (folder) => require(folder).default, within: ["wrangler"] });
 
 /** Cloudflare's command line tool. */

@@ -27,14 +27,16 @@ function isAtLeast(version, least) {
 const major = (version) => Number.parseInt(version, 10);
 
 /**
- * Whether this wrangler can be used in the place of `VERSIONS.wrangler`. The hub depends only on documented behaviour of
- * wrangler, which does not change within a major version.
+ * Whether this wrangler can be used in the place of `VERSIONS.wrangler`. The hub depends only on documented behaviour
+ * of wrangler, which does not change within a major version.
  */
 export function isUsableWrangler(version) {
   return major(version) === major(VERSIONS.wrangler) && isAtLeast(version, VERSIONS.wrangler);
 }
 
-/** Whether this Node has the parts of `node:sqlite` that `serve` uses. They came to Node 22 with 22.16, and not to 23. */
+/**
+ * Whether this Node has the parts of `node:sqlite` that `serve` uses. They came to Node 22 with 22.16, and not to 23.
+ */
 export function hasSqlite(version) {
   return isAtLeast(version, "24.0.0") || (major(version) === 22 && isAtLeast(version, "22.16.0"));
 }

@@ -1,5 +1,5 @@
-// The package as its users have it: installed from the tarball that scripts/test.mjs has made of this clone, with the Node
-// and the npm of the machine, and without Rust.
+// The package as its users have it: installed from the tarball that scripts/test.mjs has made of this clone, with the
+// Node and the npm of the machine, and without Rust.
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { delimiter, join } from "node:path";

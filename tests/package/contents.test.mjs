@@ -1,0 +1,78 @@
+// What the tarball of the package contains.
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { VERSIONS } from "../../cli/tools/versions.mjs";
+import { filesBelow } from "../support/markdown.mjs";
+import { installPackage } from "../support/package.mjs";
+import { read } from "../support/sources.mjs";
+
+const project = await installPackage();
+const files = readdirSync(project.package, { recursive: true, encoding: "utf8", withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map((entry) => join(entry.parentPath, entry.name).slice(project.package.length + 1));
+const manifest = JSON.parse(readFileSync(join(project.package, "package.json"), "utf8"));
+
+test("the package has the built hub, the commands, the console and the documentation, and no sources of the build", () => {
+  for (const path of ["build/index.js", "build/index_bg.wasm", "src/entry.mjs", "src/worker.mjs", "wrangler.toml"]) {
+    assert.ok(files.includes(path), path);
+  }
+  for (const path of [...filesBelow("cli", ".mjs"), ...filesBelow("docs", ".md"), "README.md", "LICENSE-MIT"]) {
+    assert.ok(files.includes(path), path);
+  }
+  const allowed = /^(build|cli|docs|examples|public|src)\/|^[A-Z-]+(\.md)?$|^(package\.json|wrangler\.toml)$/;
+  assert.deepEqual(
+    files.filter((path) => !allowed.test(path) || /\.(rs|lock)$|\.(test|map)\.|^scripts|^build\/worker/.test(path)),
+    [],
+  );
+  const packed = files.reduce((sum, path) => sum + statSync(join(project.package, path)).size, 0);
+  assert.ok(packed < 3_000_000, `${packed} bytes`);
+});
+
+test("every module that the package exports is in the package, except the client until it is built", () => {
+  for (const [name, target] of Object.entries(manifest.exports)) {
+    for (const path of typeof target === "string" ? [target] : Object.values(target)) {
+      const isClient = path.startsWith("./build/client/");
+      if (isClient && !existsSync("scripts/client.mjs")) continue;
+      assert.ok(files.includes(path.slice(2)), `${name}: ${path}`);
+    }
+  }
+  assert.ok(files.includes(manifest.bin["sse-broadcaster"]));
+});
+
+test("a module of the package imports only Node, modules of the package, and packages that npm installs with it", () => {
+  const installed = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+  for (const path of files.filter((path) => /^(cli|src|build)\/.*\.m?js$/.test(path))) {
+    const code = readFileSync(join(project.package, path), "utf8");
+    for (const [, imported] of code.matchAll(/^(?:import|export)\b(?:[^;"]* from)? "([^"]+)";$/gm)) {
+      if (imported.startsWith(".")) {
+        assert.ok(files.includes(join(path, "..", imported)), `${path} imports ${imported}`);
+      } else {
+        const known = /^(node|cloudflare):/.test(imported) || installed.includes(imported);
+        assert.ok(known, `${path} imports ${imported}`);
+      }
+    }
+  }
+});
+
+test("an installation runs no script and adds no other package", () => {
+  for (const name of ["preinstall", "install", "postinstall", "prepare"])
+    assert.equal(manifest.scripts[name], undefined);
+  const installed = readdirSync(join(project.folder, "node_modules")).filter((name) => !name.startsWith("."));
+  assert.deepEqual(installed, ["sse-broadcaster", ...Object.keys(manifest.dependencies ?? {})].sort());
+});
+
+test("the versions of the programs are those of wrangler, and docs/package.md and the examples name them", () => {
+  const { dependencies, version } = JSON.parse(read("node_modules/wrangler/package.json"));
+  assert.deepEqual([version, dependencies.workerd], [VERSIONS.wrangler, VERSIONS.workerd]);
+  for (const [name, version] of Object.entries(VERSIONS)) {
+    assert.match(read("docs/package.md"), new RegExp(`^\\| ${name} +\\| ${version} `, "mi"), name);
+  }
+  for (const path of ["docs/package.md", "examples/self-hosting/README.md", "examples/self-hosting/Dockerfile"]) {
+    const named = [...read(path).matchAll(/\b1\.\d{8}\.\d+\b/g)].map(([version]) => version);
+    assert.ok(named.length > 0 && named.every((version) => version === VERSIONS.workerd), path);
+    const tarballs = [...read(path).matchAll(/sse-broadcaster-([\d.]+)\.tgz/g)].map(([, version]) => version);
+    assert.ok(tarballs.length > 0 && tarballs.every((version) => version === manifest.version), path);
+  }
+});
