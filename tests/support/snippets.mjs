@@ -1,6 +1,6 @@
 // Runs code blocks of the documentation, as a reader would.
 import { execFile } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { root } from "../../scripts/install.mjs";
@@ -21,14 +21,25 @@ const MADE_BY_COMMANDS = ["hub.log", "key.pem", "state"];
 /** The address in the documentation. */
 const SHOWN_ORIGIN = "http://127.0.0.1:8080";
 
-/** How the snippets of each language are run: { command, packageName, file, args, run }. */
-export const SNIPPETS = {
-  js: { command: "node", packageName: "nodejs", file: "snippet.mjs" },
-  python: { command: "python3", packageName: "python3", file: "snippet.py" },
-  go: { command: "go", packageName: "golang-go", file: "snippet.go", args: ["run"] },
-  php: { command: "php", packageName: "php-cli", file: "snippet.php" },
-  ruby: { command: "ruby", packageName: "ruby", file: "snippet.rb" },
-  rust: { command: "cargo", packageName: "cargo", run: runRust },
+const PUBLISHERS = join("examples", "publishers");
+const RUST = join(PUBLISHERS, "rust");
+/** The crates are compiled once, and with the toolchain of this project. */
+const CARGO = ["run", "--locked", "--quiet", "--target-dir", join("target", "examples"), "--manifest-path"];
+
+/** The publishers of docs/publishing.md by the language of their blocks, and how to run their files. */
+export const PUBLISHER_FILES = {
+  sh: { command: "bash", packageName: "bash", file: join(PUBLISHERS, "publish.sh") },
+  js: { command: "node", packageName: "nodejs", file: join(PUBLISHERS, "publish.mjs") },
+  python: { command: "python3", packageName: "python3", file: join(PUBLISHERS, "publish.py") },
+  go: { command: "go", packageName: "golang-go", args: ["run"], file: join(PUBLISHERS, "publish.go") },
+  php: { command: "php", packageName: "php-cli", file: join(PUBLISHERS, "publish.php") },
+  ruby: { command: "ruby", packageName: "ruby", file: join(PUBLISHERS, "publish.rb") },
+  rust: {
+    command: "cargo",
+    packageName: "cargo",
+    args: [...CARGO, join(RUST, "Cargo.toml")],
+    file: join(RUST, "src", "main.rs"),
+  },
 };
 
 /**
@@ -44,29 +55,11 @@ export function missingTool(command, packageName) {
   return false;
 }
 
-/** Runs a snippet of a language other than the shell's, with variables of the environment. Returns what it prints. */
-export async function runSnippet(language, text, variables) {
-  const { command, file, args = [], run } = SNIPPETS[language];
-  const env = { ...process.env, ...variables };
-  if (run) return run(text, env);
-  const path = join(temporaryFolder(), file);
-  writeFileSync(path, text);
-  const { stdout } = await execute(command, [...args, path], { env });
-  return stdout;
-}
-
-/**
- * Builds and runs a Rust program with ureq, below target/, so that its crates are compiled once. (There it is built
- * with the project's toolchain, and outside of the workspace.)
- */
-async function runRust(text, env) {
-  const folder = join(root, "target", "docs", "snippet");
-  mkdirSync(join(folder, "src"), { recursive: true });
-  for (const name of ["Cargo.toml", "Cargo.lock"]) {
-    copyFileSync(join(root, "tests", "fixtures", "rust-snippet", name), join(folder, name));
-  }
-  writeFileSync(join(folder, "src", "main.rs"), text);
-  const { stdout } = await execute("cargo", ["run", "--locked", "--quiet"], { cwd: folder, env });
+/** Runs the publisher of a language, with variables of the environment. Returns what it prints. */
+export async function runPublisher(language, variables) {
+  const { command, args = [], file } = PUBLISHER_FILES[language];
+  const last = command === "cargo" ? [] : [file];
+  const { stdout } = await execute(command, [...args, ...last], { cwd: root, env: { ...process.env, ...variables } });
   return stdout;
 }
 

@@ -1,0 +1,50 @@
+// Each program of examples/publishers publishes to a hub that needs tokens, prints the receipt, fails at once if the hub
+// refuses, and publishes once if an answer is lost.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startLosing } from "../support/losing.mjs";
+import { missingTool, PUBLISHER_FILES, runPublisher } from "../support/snippets.mjs";
+import { bearer, FULL_ACCESS, mint, SECRET } from "../support/tokens.mjs";
+import { startTokenHub } from "../support/workerd.mjs";
+
+/** Compiling may take a while on a new machine. */
+const timeout = 300_000;
+/** Enough for a program that does not wait. */
+const AT_ONCE_MS = 5_000;
+
+const TOKEN = await mint({ ...FULL_ACCESS, exp: Math.floor(Date.now() / 1_000) + 3_600 });
+const hub = await startTokenHub({ JWT_SECRET: SECRET });
+
+/** Returns the stored events of channel foo. */
+async function stored() {
+  const response = await fetch(`${hub.channel("foo").url}/events`, { headers: bearer(TOKEN) });
+  const { events } = await response.json();
+  return events;
+}
+
+for (const [language, { command, packageName }] of Object.entries(PUBLISHER_FILES)) {
+  const options = { timeout, skip: missingTool(command, packageName) };
+
+  test(`the ${language} publisher prints the receipt of its event`, options, async () => {
+    const receipt = JSON.parse(await runPublisher(language, { TOKEN, HUB: hub.origin }));
+    assert.deepEqual((await stored()).at(-1), { id: receipt.id, event: "message", data: "foo=bar" });
+  });
+
+  test(`the ${language} publisher fails at once if the hub refuses`, options, async () => {
+    const before = (await stored()).length;
+    const start = performance.now();
+    await assert.rejects(runPublisher(language, { TOKEN: "bad", HUB: hub.origin }), /401|token/);
+    assert.ok(performance.now() - start < AT_ONCE_MS);
+    assert.equal((await stored()).length, before);
+  });
+
+  test(`the ${language} publisher publishes once if the answer is lost`, options, async () => {
+    const before = (await stored()).length;
+    const proxy = await startLosing(hub, 1);
+    const receipt = JSON.parse(await runPublisher(language, { TOKEN, HUB: proxy.origin }));
+    assert.equal(proxy.lost, 1);
+    const events = await stored();
+    assert.equal(events.length, before + 1);
+    assert.equal(events.at(-1).id, receipt.id);
+  });
+}
