@@ -1,13 +1,14 @@
 // Builds the Worker into build/ with worker-build in release mode, and installs the tools for that. Also builds the
-// client. Does nothing if both were built from the same sources. wrangler runs this script before it serves or deploys,
-// and whenever a file in src/, crates/hub/src/ or client/src/ changes. The benchmark calls `build` for the Workers that
-// are other members of the Cargo workspace.
+// client and the console page. Does nothing if all of them were built from the same sources. wrangler runs this script
+// before it serves or deploys, and whenever a file in src/, crates/hub/src/, client/src/ or console/ changes. The
+// benchmark calls `build` for the Workers that are other members of the Cargo workspace.
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildTools, findBuildTools } from "./build-tools.mjs";
 import { buildClient } from "./client.mjs";
+import { buildConsole } from "./console.mjs";
 import { installPackages, installToolchain, root, run, say } from "./install.mjs";
 
 /** The crates from which the hub is compiled. The crates in other folders use no crate of the workspace. */
@@ -38,7 +39,7 @@ function hashSources(folder) {
 export async function build(folder = ".") {
   await buildCrate(folder);
   // This comes second, because worker-build may empty build/.
-  if (folder === ".") await buildClient();
+  if (folder === ".") await Promise.all([buildClient(), buildConsole()]);
 }
 
 async function buildCrate(folder) {

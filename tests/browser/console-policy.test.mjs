@@ -50,7 +50,7 @@ for (const [name, hub] of Object.entries(hubs)) {
       await clickBroadcast(page, `${visit} <b>bold</b>`);
       await waitForItem(page, `message: ${visit} <b>bold</b>`);
     }
-    const styled = await page.locator("#messages").evaluate((list) => getComputedStyle(list).listStyleType);
+    const styled = await page.locator("#rows").evaluate((list) => getComputedStyle(list).listStyleType);
     assert.equal(styled, "none", "the console's style applies");
     await channel.delete();
     await waitForItem(page, "hub.end: ");

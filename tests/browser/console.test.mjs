@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";
+import { items as allItems, itemTexts, notices, waitForItem, waitForStatus } from "../support/console-page.mjs";
 import { eventually } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -11,18 +12,12 @@ const browser = await openBrowser();
 async function openConsole(hub, channel, query = "") {
   const page = await browser.newPage();
   await page.goto(`${hub.origin}/?channel=${channel.id}${query}`);
-  await page.getByText(`subscribed to ${channel.url}`).waitFor();
+  await waitForStatus(page, `subscribed to ${channel.url}`);
   return page;
 }
 
-/** Returns the texts and ids of the console's list, oldest first. */
-function items(page) {
-  return page
-    .locator("#messages li")
-    .evaluateAll((all) =>
-      all.reverse().map((item) => ["text", "id"].map((part) => item.querySelector(`.${part}`)?.textContent)),
-    );
-}
+/** Returns the texts and ids of the log, oldest first. */
+const items = async (page) => (await allItems(page)).map(([, text, id]) => [text, id]);
 
 test("the console shows ids, and resumes after a restart of the hub without a missing event", {
   timeout: 60_000,
@@ -31,12 +26,12 @@ test("the console shows ids, and resumes after a restart of the hub without a mi
   const channel = hub.channel("restart");
   const page = await openConsole(hub, channel);
   const { id } = await channel.publish("1");
-  await page.getByText("message: 1").waitFor();
+  await waitForItem(page, "message: 1");
   await hub.kill();
-  await page.getByText(`connection lost; reconnecting to ${channel.url}`).waitFor();
+  await waitForStatus(page, `connection lost; reconnecting to ${channel.url}`);
   await hub.start();
   for (let n = 2; n <= 50; n++) await channel.publish(String(n));
-  await page.getByText("message: 50").waitFor();
+  await waitForItem(page, "message: 50");
   const [epoch] = id.split("-");
   const expected = Array.from({ length: 50 }, (_, n) => [`message: ${n + 1}`, `${epoch}-${n + 1}`]);
   assert.deepEqual(await items(page), expected);
@@ -51,22 +46,19 @@ for (const before of [["1"], []]) {
     const page = await openConsole(hub, channel);
     for (const data of before) {
       await channel.publish(data);
-      await page.getByText(`message: ${data}`).waitFor();
+      await waitForItem(page, `message: ${data}`);
     }
     // An EventSource does not reconnect after a status other than 200.
     await page.route(`${channel.url}**`, (route) => route.fulfill({ status: 502, body: "no hub" }));
     await hub.restart();
-    await page.getByText(`connection lost; reconnecting to ${channel.url}`).waitFor();
+    await waitForStatus(page, `connection lost; reconnecting to ${channel.url}`);
     const missed = ["2", "3"];
     for (const data of missed) await channel.publish(data);
     await page.waitForResponse((response) => response.status() === 502);
     await page.unroute(`${channel.url}**`);
-    await page.getByText("message: 3").waitFor();
+    await waitForItem(page, "message: 3");
     const expected = [...before, ...missed].map((data) => `message: ${data}`);
-    assert.deepEqual(
-      (await items(page)).map(([text]) => text),
-      expected,
-    );
+    assert.deepEqual(await itemTexts(page), expected);
     await page.close();
   });
 }
@@ -76,11 +68,11 @@ test("the console starts with the history of its URL, and shows a gap", { timeou
   const channel = hub.channel("gap");
   await channel.publishBatch(["1", "2", "3"]);
   const page = await openConsole(hub, channel, "&history=2");
-  await page.getByText("message: 3").waitFor();
+  await waitForItem(page, "message: 3");
   await hub.kill();
   await hub.start();
   const { id } = await channel.publishBatch(Array.from({ length: 10 }, (_, n) => String(n + 4)));
-  await page.getByText("message: 13").waitFor();
+  await waitForItem(page, "message: 13");
   const [epoch] = id.split("-");
   assert.deepEqual((await items(page)).slice(0, 4), [
     ["message: 2", `${epoch}-2`],
@@ -88,7 +80,7 @@ test("the console starts with the history of its URL, and shows a gap", { timeou
     [`hub.gap: 5 events from ${epoch}-4 to ${epoch}-8 are not stored any more`, `${epoch}-8`],
     ["message: 9", `${epoch}-9`],
   ]);
-  assert.equal(await page.locator("#messages li.hub").count(), 1);
+  assert.equal(await notices(page).count(), 1);
   await page.close();
 });
 
@@ -107,7 +99,7 @@ test("the console shows hub.dropped when it was too slow, and hub.end", { timeou
   for (let n = 0; n < 130 && dropped === 0; n++) dropped += (await channel.publishBatch(batch)).dropped;
   assert.ok(dropped > 0, "the hub has dropped events");
   await busy;
-  await page.locator("#messages li.hub").first().waitFor();
+  await notices(page).first().waitFor();
   const [notice] = (await items(page)).filter(([text]) => text.startsWith("hub."));
   assert.match(
     notice[0],
@@ -115,8 +107,8 @@ test("the console shows hub.dropped when it was too slow, and hub.end", { timeou
   );
   assert.ok(notice[0].includes(` to ${notice[1]} `));
   await fetch(channel.url, { method: "DELETE" });
-  await page.getByText("hub.end: the channel has ended").waitFor();
-  await page.getByText(`${channel.url} has ended`).waitFor();
+  await waitForItem(page, "hub.end: the channel has ended");
+  await waitForStatus(page, `${channel.url} has ended`);
   await eventually(async () => (await channel.stats()).subscribers === 0);
   await page.close();
 });

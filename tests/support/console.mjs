@@ -3,6 +3,8 @@ import { openBrowser } from "./browser.mjs";
 import { authorized, mint, SECRET } from "./tokens.mjs";
 import { startTokenHub } from "./workerd.mjs";
 
+export * from "./console-page.mjs";
+
 const browser = await openBrowser();
 
 export const hub = await startConsole();
@@ -38,51 +40,4 @@ export async function newPage(cookie) {
 export function setCookie(context, token) {
   const cookie = { name: "sse_broadcaster_token", value: token, url: hub.origin, httpOnly: true };
   return context.addCookies([{ ...cookie, sameSite: "Lax" }]);
-}
-
-/** @typedef {import("playwright-core").Page} Page */
-
-/**
- * Waits until the page's status has this text.
- * @param {Page} page
- * @param {string | RegExp} text
- */
-export const waitForStatus = (page, text) => page.locator("#status", { hasText: text }).waitFor();
-
-/** @param {Page} page */
-export const connectionState = (page) => page.locator("#status").getAttribute("data-state");
-
-/**
- * Waits until the list has an item with this text.
- * @param {Page} page
- * @param {string} text
- */
-export const waitForItem = (page, text) => page.locator("#messages li", { hasText: text }).waitFor();
-
-/**
- * Returns the texts of the list, oldest first.
- * @param {Page} page
- */
-export async function itemTexts(page) {
-  return (await page.locator("#messages .text").allTextContents()).reverse();
-}
-
-/**
- * Enters a token, if there is one, and clicks Subscribe.
- * @param {Page} page
- * @param {string} [token]
- */
-export async function clickSubscribe(page, token) {
-  if (token !== undefined) await page.getByLabel("Token").fill(token);
-  await page.getByRole("button", { name: "Subscribe" }).click();
-}
-
-/**
- * Enters a message and clicks Broadcast.
- * @param {Page} page
- * @param {string} data
- */
-export async function clickBroadcast(page, data) {
-  await page.getByLabel("Message").fill(data);
-  await page.getByRole("button", { name: "Broadcast" }).click();
 }

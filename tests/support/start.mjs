@@ -13,7 +13,7 @@ import { eventually } from "./wait.mjs";
 
 /** What `npm start` reads of a clone. */
 const SOURCES = ["package.json", "package-lock.json", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"].concat(
-  ...["wrangler.toml", ".dev.vars", "src", "crates", "client", "bench", "scripts", "cli", "public"],
+  ...["wrangler.toml", ".dev.vars", "src", "crates", "client", "console", "bench", "scripts", "cli", "public"],
 );
 
 /**
