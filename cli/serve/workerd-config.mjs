@@ -119,6 +119,9 @@ export function makeConfig({
   const embedded = new EmbeddedFiles();
   const services = [
     `(name = "main", worker = .main)`,
+    // The Workers can reach no host. Without this line they could, and workerd would not start on a machine that has no
+    // certificates of authorities, such as many images of containers.
+    `(name = "internet", network = (allow = []))`,
     `(name = "state", disk = (path = ${quote(resolve(stateDir))}, writable = true))`,
     `(name = "storage", worker = .storage)`,
   ];
