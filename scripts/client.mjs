@@ -2,7 +2,7 @@
 // types of the npm package in build/client/. The code that shares a stream between tabs is a module of its own, which
 // the client imports when a page asks for that. Does nothing if they were built from the same sources.
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fromPackage, installPackages, node, root, run, say } from "./install.mjs";
@@ -12,13 +12,18 @@ const PACKAGE = join(root, "build", "client");
 const PUBLIC = join(root, "public");
 const SERVED = join(PUBLIC, "client.js");
 
-/** What the modules of the package import from other packages. */
-const OTHER_PACKAGES = ["eventsource-parser", "react"];
+/**
+ * What the modules of the package import from other packages. They contain the parser, because package.json can have no
+ * dependencies (see scripts/prepack.mjs).
+ */
+const OTHER_PACKAGES = ["react"];
+/** The license of the parser asks for its text beside every copy. */
+const PARSER_LICENSE = "LICENSE-eventsource-parser";
 /** The oldest JavaScript that the client runs on. */
 const TARGET = "es2022";
 /**
  * The parser of the module that a hub serves. Later versions have the same interface and take 300 to 900 bytes more,
- * gzipped. The package works with all versions of its range.
+ * gzipped.
  */
 const SMALL_PARSER = { "eventsource-parser": "eventsource-parser-3.0" };
 
@@ -86,6 +91,7 @@ export async function buildClient() {
     run(node, [fromPackage("typescript", "lib", "tsc.js"), "-p", "client"]),
   ]);
   renameImports();
+  copyFileSync(fromPackage("eventsource-parser", "LICENSE"), join(PACKAGE, PARSER_LICENSE));
   writeFileSync(stamp, sources);
 }
 

@@ -1,11 +1,16 @@
 // Keeps one stream open: opens it, reads it, and opens it again where it has ended.
-import { createParser, type EventSourceMessage } from "eventsource-parser";
+import { createParser } from "eventsource-parser";
 import { errorOf, type HubError, isTemporary } from "./problem.ts";
 import { type Connected, send } from "./request.ts";
 import { childOf, FIRST_WAIT_MS, sleep, waitMs } from "./timing.ts";
 import { createWatchdog } from "./watchdog.ts";
 
-export type Message = EventSourceMessage;
+/** What the parser makes of a block. Its own type would be a dependency of the package's declarations. */
+export interface Message {
+  id?: string | undefined;
+  event?: string | undefined;
+  data: string;
+}
 
 /** The state of a stream, why, the number of the attempt, and when the next one begins, in milliseconds since 1970. */
 export type SetStatus = (

@@ -1,12 +1,13 @@
 // What the tarball of the package contains.
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { VERSIONS } from "../../cli/tools/versions.mjs";
 import { filesBelow } from "../support/markdown.mjs";
 import { installPackage } from "../support/package.mjs";
 import { read } from "../support/sources.mjs";
+import { startWorkerd } from "../support/workerd.mjs";
 
 const project = await installPackage();
 const files = readdirSync(project.package, { recursive: true, encoding: "utf8", withFileTypes: true })
@@ -30,11 +31,9 @@ test("the package has the built hub, the commands, the console and the documenta
   assert.ok(packed < 3_000_000, `${packed} bytes`);
 });
 
-test("every module that the package exports is in the package, except the client until it is built", () => {
+test("every module that the package exports is in the package, with its types", () => {
   for (const [name, target] of Object.entries(manifest.exports)) {
     for (const path of typeof target === "string" ? [target] : Object.values(target)) {
-      const isClient = path.startsWith("./build/client/");
-      if (isClient && !existsSync("scripts/client.mjs")) continue;
       assert.ok(files.includes(path.slice(2)), `${name}: ${path}`);
     }
   }
@@ -43,11 +42,13 @@ test("every module that the package exports is in the package, except the client
 
 test("a module of the package imports only Node, modules of the package, and packages that npm installs with it", () => {
   const installed = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
-  for (const path of files.filter((path) => /^(cli|src|build)\/.*\.m?js$/.test(path))) {
+  for (const path of files.filter((path) => /^(cli|src|build)\/.*\.(m?js|d\.ts)$/.test(path))) {
     const code = readFileSync(join(project.package, path), "utf8");
     for (const [, imported] of code.matchAll(/^(?:import|export)\b(?:[^;"]* from)? "([^"]+)";$/gm)) {
       if (imported.startsWith(".")) {
-        assert.ok(files.includes(join(path, "..", imported)), `${path} imports ${imported}`);
+        // A declaration names the module that it describes.
+        const file = path.endsWith(".d.ts") ? imported.replace(/\.js$/, ".d.ts") : imported;
+        assert.ok(files.includes(join(path, "..", file)), `${path} imports ${imported}`);
       } else {
         const known = /^(node|cloudflare):/.test(imported) || installed.includes(imported);
         assert.ok(known, `${path} imports ${imported}`);
@@ -75,4 +76,21 @@ test("the versions of the programs are those of wrangler, and docs/package.md an
     const tarballs = [...read(path).matchAll(/sse-broadcaster-([\d.]+)\.tgz/g)].map(([, version]) => version);
     assert.ok(tarballs.length > 0 && tarballs.every((version) => version === manifest.version), path);
   }
+});
+
+test("the client of the package publishes and receives in Node, and needs no other package", {
+  timeout: 60_000,
+}, async () => {
+  const hub = await startWorkerd();
+  const script = `
+    import { connect } from "sse-broadcaster";
+    const hub = connect(${JSON.stringify(hub.origin)});
+    await hub.publish("foo", "from the package");
+    for await (const { channel, data } of hub.subscribe("foo", { history: 1 })) {
+      console.log(channel, data);
+      break;
+    }
+    hub.close();`;
+  const { stdout, stderr } = await project.run("node", "--input-type=module", "-e", script);
+  assert.deepEqual([stdout, stderr], ["foo from the package\n", ""]);
 });
