@@ -22,11 +22,16 @@ const HELP = `A Server-Sent Events hub: on this machine, or as a Cloudflare Work
 Each command has --help. --version prints the versions.`;
 
 const [name = "", ...args] = process.argv.slice(2);
+/** Every other command starts processes through a POSIX shell. */
+const WORKS_ON_WINDOWS = ["token"];
 
 if (["--help", "-h"].includes(name)) {
   console.log(HELP);
 } else if (["--version", "-v"].includes(name)) {
   console.log(`sse-broadcaster ${VERSION} (workerd ${VERSIONS.workerd}, wrangler ${VERSIONS.wrangler})`);
+} else if (process.platform === "win32" && !WORKS_ON_WINDOWS.includes(name)) {
+  console.error("sse-broadcaster: Windows needs WSL for this command: https://learn.microsoft.com/windows/wsl");
+  process.exitCode = 1;
 } else if (Object.hasOwn(COMMANDS, name)) {
   const { run } = await COMMANDS[name]();
   await run(args);

@@ -102,6 +102,17 @@ async function readConfig(wrangler, path) {
   }
 }
 
+/** Writes a file, and its folder, unless it has this content: wrangler dev restarts when its configuration is written. */
+function writeIfChanged(path, text) {
+  try {
+    if (existsSync(path) && readFileSync(path, "utf8") === text) return;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  } catch (error) {
+    fail(`${path} cannot be written (${error.message}); use a folder that this user can write to`);
+  }
+}
+
 /**
  * Writes the configuration of a command to the folder in which wrangler keeps its own files. Returns its path, and what
  * it contains.
@@ -119,9 +130,6 @@ export async function writeConfig({ wrangler, command, folder, given }) {
   const config = joinConfigs(base, user);
   const home = userPath ? dirname(userPath) : folder;
   const path = join(home, ".wrangler", "sse-broadcaster", `${command}.json`);
-  mkdirSync(dirname(path), { recursive: true });
-  const text = `${JSON.stringify(config, undefined, 2)}\n`;
-  // wrangler dev restarts when its configuration is written.
-  if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
+  writeIfChanged(path, `${JSON.stringify(config, undefined, 2)}\n`);
   return { path, config, home, userPath };
 }

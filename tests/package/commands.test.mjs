@@ -61,7 +61,7 @@ test("a missing or unknown command is refused with the names of all commands", a
 });
 
 test("an unknown option or value is refused with status 2 and the help that lists the options", async () => {
-  for (const [args, message] of cases([
+  const checks = cases([
     [["serve", "--nothing"], /'--nothing'/],
     [["serve", "here"], /'here'/],
     [["serve", "--port"], /'--port.*argument missing/],
@@ -80,12 +80,13 @@ test("an unknown option or value is refused with status 2 and the help that list
     [["deploy", "--var", "JWT_SECRET:x"], /npx sse-broadcaster wrangler secret put JWT_SECRET/],
     [["token", "--nothing"], /'--nothing'/],
     [["token", "foo"], /'foo'\. Write options after `npx sse-broadcaster token`, and quote patterns/],
-  ])) {
+  ]).map(async ([args, message]) => {
     const answer = await refused(...args);
     assert.match(answer, message);
     assert.match(answer, new RegExp(`All options: npx sse-broadcaster ${args[0]} --help\n$`));
     assert.ok(!answer.includes(":x"), "a secret is shown");
-  }
+  });
+  await Promise.all(checks);
 });
 
 test("token prints a token that jose verifies, and reads a key relative to the working directory", async () => {

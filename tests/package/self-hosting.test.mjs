@@ -119,6 +119,7 @@ test("the steps of the Dockerfile install and serve the hub, its health check fo
   const serving = new Started([node, ...args], { ...env, ...noAuthorities, ACCESS: "open" }, folder);
   await serving.says("serving http://");
   assert.equal(await health(), 0);
+  assert.doesNotMatch(serving.output, /Warning/);
   const stream = await subscribe({ url: `http://127.0.0.1:${port}/channels/foo` });
   process.kill(serving.child.pid, "SIGTERM");
   const { status } = await serving.end();

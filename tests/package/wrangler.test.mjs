@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { namedBlock } from "../support/markdown.mjs";
-import { execute, installPackage } from "../support/package.mjs";
+import { installPackage } from "../support/package.mjs";
 import { subscribe } from "../support/subscriber.mjs";
 import { SECRET } from "../support/tokens.mjs";
 import { eventually } from "../support/wait.mjs";
@@ -17,7 +17,7 @@ function userFolder(files) {
   const cwd = join(project.folder, `folder-${folders++}`);
   mkdirSync(cwd);
   for (const [name, content] of Object.entries(files)) writeFileSync(join(cwd, name), content);
-  return { cwd, run: (...args) => execute(["npx", "sse-broadcaster", ...args], { cwd, env: project.env }) };
+  return { cwd, run: (...args) => project.command(args, {}, cwd) };
 }
 
 /** Returns the output of a dry run, which must succeed. */

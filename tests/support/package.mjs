@@ -83,9 +83,15 @@ export class Project {
     return execute(command, { cwd: this.folder, env: this.env });
   }
 
-  /** Runs `npx sse-broadcaster` to its end, with these variables. */
-  command(args, variables = {}) {
-    return execute(["npx", "sse-broadcaster", ...args], { cwd: this.folder, env: { ...this.env, ...variables } });
+  /**
+   * Runs the command to its end, as npx does, with these variables.
+   * @param {string[]} args
+   * @param {Record<string, string>} variables
+   * @param {string} cwd
+   */
+  command(args, variables = {}, cwd = this.folder) {
+    const program = join(this.folder, "node_modules", ".bin", "sse-broadcaster");
+    return execute([program, ...args], { cwd, env: { ...this.env, ...variables } });
   }
 
   /** Starts `npx sse-broadcaster`, on a free port, and waits until the hub answers. */
