@@ -120,8 +120,9 @@ export async function keepOpen(hub: Connected, reader: Reader, signal: AbortSign
       const decoder = new TextDecoder();
       const chunks = body.getReader();
       for (;;) {
-        const { done, value } = await chunks.read();
+        // Node may wait forever if it reads after that.
         call.signal.throwIfAborted();
+        const { done, value } = await chunks.read();
         if (done) break;
         watchdog.touch();
         parser.feed(decoder.decode(value, { stream: true }));
