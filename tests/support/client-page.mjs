@@ -27,7 +27,7 @@ const script = (client) => `
 /** A page in Chromium or Firefox. Both have `evaluate` for a script as text. */
 export class ClientPage {
   /**
-   * @param {{ evaluate: (script: string) => Promise<any> }} page
+   * @param {any} page of Playwright, or of firefox.mjs
    * @param {string} client
    */
   constructor(page, client) {
