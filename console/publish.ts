@@ -104,9 +104,8 @@ async function send(server: string, draft: Draft): Promise<Result[]> {
   if (draft.format === "batch") return sendBatch(server, draft, idempotencyKey, signal);
   const hub = connect(server, { token: tokenFor(server), fetch });
   const options = { type: draft.type || undefined, idempotencyKey, signal };
-  if (channels.length > 1) return (await hub.publish(channels, draft.data, options)).channels;
-  const [channel = ""] = channels;
-  return [{ channel, ...(await hub.publish(channel, draft.data, options)) }];
+  const receipt = await hub.publish(channels, draft.data, options);
+  return "channels" in receipt ? receipt.channels : [{ channel: channels[0] ?? "", ...receipt }];
 }
 
 /** Sends several events in one request. The client publishes one event at a time. */
@@ -122,7 +121,7 @@ async function sendBatch(server: string, draft: Draft, key: string, signal: Abor
   const body = `${draft.data.trimEnd()}\n\n`;
   const response = await new Transport().fetch(`${url}/broadcast`, { method: "POST", headers, body, signal });
   const answer = await response.json();
-  if (!response.ok) throw new HubError(response.status, answer);
+  if (!response.ok) throw new HubError({ detail: `the answer has the status ${response.status}`, ...answer });
   return answer.channels ?? [{ channel: channels[0] ?? "", ...answer }];
 }
 

@@ -81,8 +81,8 @@ export class Session {
     if (status.state === "reconnecting" && status.reason === EXPIRED) this.#expire(observer);
     const waits = status.state === "connecting" || status.state === "reconnecting";
     if (!waits) this.#taken = false;
-    if (!waits) clearTimeout(this.#timer);
-    else if (status.state === "connecting") this.#watch(observer);
+    if (status.state === "connecting") this.#watch(observer);
+    else clearTimeout(this.#timer);
     observer.changed();
   }
 

@@ -21,6 +21,8 @@ export class LogView {
   #newer = byId<HTMLButtonElement>("newer");
   #pause = byId<HTMLButtonElement>("pause");
   #paused = false;
+  /** The events per second. */
+  #rate = 0;
   /** The number of the newest entry that was offered to the page. */
   #shown = 0;
   /** The number of the oldest entry that has a row. */
@@ -58,6 +60,7 @@ export class LogView {
 
   /** Whether a screen reader reads new events. */
   setRate(perSecond: number) {
+    this.#rate = perSecond;
     const live = this.#paused || perSecond > READABLE_PER_SECOND ? "off" : "polite";
     if (this.#log.ariaLive !== live) this.#log.ariaLive = live;
   }
@@ -66,6 +69,7 @@ export class LogView {
     this.#paused = paused;
     this.#pause.ariaPressed = String(paused);
     setText(this.#pause, paused ? "Go on" : "Pause");
+    this.setRate(this.#rate);
     if (paused) this.#showState();
     else this.#showNewest();
   }

@@ -22,8 +22,12 @@ const channel = hub.channel("seen");
 await channel.publish('{"a":[1,2,3,4,5,6,7,8,9],"b":{"c":"d"}}', { headers: {} });
 await fetch(`${channel.url}/broadcast?event=score`, { method: "POST", body: "שלום 7:3" });
 
-/** What the page shows: [the words for it, the hub, the query, the statements that show it, the words that appear]. */
 const click = (id) => `document.getElementById("${id}").click();`;
+
+/**
+ * What the page shows: [the words for it, the hub, the query, the statements that show it, the words that appear].
+ * @type {[string, { origin: string }, string, string, string][]}
+ */
 const VIEWS = [
   ["events, a receipt and a failure", hub, "?channel=seen,other&history=5", publishTwice(), "not sent"],
   ["the history", hub, "?channel=seen", click("show-history"), "Page 1"],
@@ -84,6 +88,7 @@ for (const colorScheme of SCHEMES) {
         return {
           run: (script) => page.evaluate(`${script};0`),
           valueOf: (expression) => page.evaluate(expression),
+          close: () => page.close(),
         };
       });
       assert.deepEqual(found, [], `${viewport.width} pixels`);

@@ -134,3 +134,34 @@ test("an expired token, the next one and the server of another hub do not violat
   assert.deepEqual(violations, []);
   await page.context().close();
 });
+
+test(
+  "the page blocks injected scripts, images and forms also on a server that sends no policy, and works there",
+  minute,
+  async () => {
+    const recorder = await startRecorder();
+    const site = await startWebsite();
+    const { page, violations } = await watchedPage();
+    const response = await page.goto(`${site}/?server=${hubs["bare workerd"].origin}&channel=elsewhere`);
+    assert.equal((await response.allHeaders())["content-security-policy"], undefined);
+    await waitForStatus(page, "subscribed to");
+    await clickBroadcast(page, "x");
+    await waitForItem(page, "message: x");
+    assert.deepEqual(violations, []);
+    await page.evaluate((origin) => {
+      const holder = document.createElement("div");
+      holder.innerHTML = `<img src="${origin}/image" onerror="window.ran = 'handler'">
+    <form action="${origin}/form"><input name="token" value="x"></form>`;
+      const script = document.createElement("script");
+      script.textContent = "window.ran = 'script'";
+      document.body.append(holder, script);
+      holder.querySelector("form").submit();
+    }, recorder.origin);
+    const forbidden = ["form-action", "img-src", "script-src-elem"];
+    await eventually(() => forbidden.every((directive) => violations.includes(directive)), 10_000);
+    await page.waitForTimeout(500);
+    assert.equal(await page.evaluate("window.ran"), undefined);
+    assert.deepEqual(recorder.requests, []);
+    await page.context().close();
+  },
+);

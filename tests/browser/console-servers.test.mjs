@@ -33,7 +33,7 @@ async function enterServer(page, server) {
 }
 
 /** Waits until the other server has got a request for `path` after the first `count` requests. */
-const asked = (path, count) => eventually(() => other.paths().slice(count).includes(path), 10_000, `asked for ${path}`);
+const asked = (path, count) => eventually(() => other.paths(count).includes(path), 10_000, `asked for ${path}`);
 
 const { host } = new URL(other.origin);
 const SERVERS = {

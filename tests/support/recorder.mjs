@@ -72,8 +72,9 @@ class Recorder {
     return JSON.stringify(this.requests).includes(secret);
   }
 
-  /** Returns the paths of the recorded requests, without preflight requests. */
-  paths() {
-    return this.requests.filter(({ method }) => method !== "OPTIONS").map(({ url }) => url.split("?")[0]);
+  /** Returns the paths of the recorded requests after the first `count`, without preflight requests. */
+  paths(count = 0) {
+    const requests = this.requests.slice(count);
+    return requests.filter(({ method }) => method !== "OPTIONS").map(({ url }) => url.split("?")[0]);
   }
 }

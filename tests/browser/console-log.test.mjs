@@ -1,0 +1,232 @@
+// The log of the console: JSON, folding, copying, the bound, many events, Pause, Clear and the filters.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { openBrowser } from "../support/browser.mjs";
+import { clickBroadcast, field, itemTexts, waitForItem, waitForStatus } from "../support/console-page.mjs";
+import { eventually } from "../support/wait.mjs";
+import { startWorkerd } from "../support/workerd.mjs";
+
+const minute = { timeout: 60_000 };
+const browser = await openBrowser();
+const hub = await startWorkerd({ HISTORY_EVENTS: "10000" }, { withConsole: true });
+
+/** Opens the console on a channel with this id. Returns the page and the channel. */
+async function openLog(id, query = "") {
+  const channel = hub.channel(id);
+  const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"] });
+  const page = await context.newPage();
+  await page.goto(`${hub.origin}/?channel=${id}${query}`);
+  await waitForStatus(page, "subscribed to");
+  return { page, channel };
+}
+
+const rows = (page) => page.locator("#rows .row");
+const click = (page, name) => page.getByRole("button", { name, exact: true }).click();
+/** @returns {Promise<string[]>} */
+const data = (page) => page.locator("#rows .row[data-kind=event] .data").allTextContents();
+const batch = (first, count) => Array.from({ length: count }, (_, n) => String(first + n));
+
+test(
+  "the console prints JSON with one member a line, folds it at eight lines, and copies the original",
+  minute,
+  async () => {
+    const { page, channel } = await openLog("json");
+    const text = '{"big":12345678901234567890,"list":[1,[],{"a":"b: {,}"}],"x":null,"x":true,"empty":{}}';
+    await channel.publish(text);
+    const printed = [
+      "{",
+      '  "big": 12345678901234567890,',
+      '  "list": [',
+      "    1,",
+      "    [],",
+      "    {",
+      '      "a": "b: {,}"',
+      "    }",
+      "  ],",
+      '  "x": null,',
+      '  "x": true,',
+      '  "empty": {}',
+      "}",
+    ];
+    const row = rows(page).first();
+    await row.getByRole("button", { name: "Show all 13 lines" }).waitFor();
+    assert.equal(await row.locator(".data").textContent(), printed.slice(0, 8).join("\n"));
+    await row.getByRole("button", { name: "Show all 13 lines" }).click();
+    assert.equal(await row.locator(".data").textContent(), printed.join("\n"));
+    await row.getByRole("button", { name: "Show less" }).click();
+    assert.equal(await row.locator(".data").textContent(), printed.slice(0, 8).join("\n"));
+    await row.getByRole("button", { name: /^Copy the data of / }).click();
+    await row.getByText("Copied").waitFor();
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), text);
+    await page.context().close();
+  },
+);
+
+test("the console shows text that is not JSON as it is, folds long text, and sets its direction", minute, async () => {
+  const { page, channel } = await openLog("text");
+  const broken = '{"a":1';
+  const lines = batch(1, 9).join("\n");
+  for (const text of [broken, "שלום", lines, "x".repeat(5_000), `${"[".repeat(40)}${"]".repeat(40)}`]) {
+    await channel.publish(text);
+  }
+  await eventually(async () => (await data(page)).length === 5);
+  const [nested, long, nine, right, plain] = await data(page);
+  assert.deepEqual([plain, right, nine], [broken, "שלום", batch(1, 8).join("\n")]);
+  assert.equal(long, `${"x".repeat(1_000)}…`);
+  assert.equal(nested, `${"[".repeat(40)}${"]".repeat(40)}`, "deep JSON is not indented");
+  const directions = await page
+    .locator("#rows .data")
+    .evaluateAll((all) => all.map((one) => getComputedStyle(one).direction));
+  assert.deepEqual(directions, ["ltr", "ltr", "ltr", "rtl", "ltr"]);
+  await rows(page).nth(1).getByRole("button", { name: "Show all of it" }).click();
+  assert.equal((await data(page))[1].length, 5_000);
+  await page.context().close();
+});
+
+test("each row has the time, the type and the id of its event, and the bar counts", minute, async () => {
+  const { page, channel } = await openLog("about");
+  const before = Date.now();
+  const { id } = await channel.publish("1");
+  await waitForItem(page, "message: 1");
+  const row = rows(page).first();
+  const time = Date.parse(await row.locator("time").getAttribute("datetime"));
+  assert.ok(time >= before - 1 && time <= Date.now() + 1);
+  assert.match(await row.locator("time").textContent(), /^\d\d:\d\d:\d\d\.\d{3}$/);
+  assert.equal(await row.locator(".id").textContent(), id);
+  await eventually(async () => (await page.locator("#received").textContent()) === "1");
+  await eventually(async () => (await page.locator("#subscribers").textContent()) === "1");
+  await clickBroadcast(page, "own");
+  await eventually(async () => /^[\d.]+ ms$/.test(await page.locator("#delay").textContent()));
+  await page.context().close();
+});
+
+test(
+  "the console keeps the newest 5,000 rows, says so, and makes rows for older events when the user scrolls",
+  minute,
+  async () => {
+    const { page, channel } = await openLog("many");
+    for (let n = 0; n < 52; n++) await channel.publishBatch(batch(n * 100, 100));
+    await eventually(async () => (await page.locator("#received").textContent()) === "5,200", 30_000);
+    await eventually(async () => (await data(page))[0] === "5199");
+    assert.ok((await rows(page).count()) <= 200, "the page has rows only for the newest events");
+    const log = page.locator("#log");
+    for (let n = 0; n < 200 && (await rows(page).count()) < 5_000; n++) {
+      await log.evaluate((list) => list.scrollTo(0, list.scrollHeight));
+      await page.waitForTimeout(50);
+    }
+    const all = await data(page);
+    assert.deepEqual([all.length, all[0], all.at(-1)], [5_000, "5199", "200"]);
+    const words = "The page keeps the newest 5,000 rows and 16 MiB of data; 200 older rows removed.";
+    assert.equal(await page.locator("#older").textContent(), words);
+    await page.context().close();
+  },
+);
+
+test(
+  "with 200 events a second for 6 s, no task of the page takes longer than 100 ms, and no event is missing",
+  minute,
+  async () => {
+    const { page, channel } = await openLog("rate");
+    await page.evaluate(() => {
+      window.received = [];
+      new PerformanceObserver((list) => {
+        for (const { duration } of list.getEntries()) window.received.push(Math.round(duration));
+      }).observe({ type: "longtask" });
+    });
+    const start = Date.now();
+    for (let n = 0; n < 60; n++) {
+      const events = batch(n * 20, 20).map(
+        (text) => `{"n":${text},"state":"running","items":[1,2,3],"text":"${"x".repeat(40)}"}`,
+      );
+      await channel.publishBatch(events);
+      await sleep(Math.max(0, start + (n + 1) * 100 - Date.now()));
+    }
+    await eventually(async () => (await page.locator("#received").textContent()) === "1,200");
+    const long = await page.evaluate(() => window.received);
+    console.log(`long tasks with 200 events/s, in ms: ${JSON.stringify(long)}`);
+    assert.ok(Math.max(0, ...long) <= 100, `long tasks: ${long}`);
+    assert.notEqual(await page.locator("#sparkline polyline").getAttribute("points"), "0,20 58,20");
+    const rate = Number(await page.locator("#rate").textContent());
+    assert.ok(rate > 50 && rate < 400, `rate: ${rate}`);
+    await page.context().close();
+  },
+);
+
+test("Pause holds the log while events are counted, and then shows all of them", minute, async () => {
+  const { page, channel } = await openLog("pause");
+  await channel.publish("1");
+  await waitForItem(page, "message: 1");
+  await click(page, "Pause");
+  assert.equal(await page.locator("#log").getAttribute("aria-live"), "off");
+  await channel.publishBatch(batch(2, 3));
+  await page.getByText("Paused. 3 new rows waiting.").waitFor();
+  assert.deepEqual(await data(page), ["1"]);
+  await eventually(async () => (await page.locator("#received").textContent()) === "4");
+  await click(page, "Go on");
+  await waitForItem(page, "message: 4");
+  assert.deepEqual(await itemTexts(page), ["message: 1", "message: 2", "message: 3", "message: 4"]);
+  await page.context().close();
+});
+
+test("while the user reads further down, rows do not move, and a button shows the new ones", minute, async () => {
+  const { page, channel } = await openLog("reading");
+  await channel.publishBatch(batch(1, 80));
+  await waitForItem(page, "message: 80");
+  await page.locator("#log").evaluate((list) => list.scrollTo(0, 600));
+  await page.waitForTimeout(200);
+  await channel.publishBatch(["81", "82"]);
+  await page.getByRole("button", { name: "2 new rows above" }).waitFor();
+  assert.equal((await data(page))[0], "80");
+  assert.equal(await page.locator("#log").evaluate((list) => list.scrollTop), 600);
+  await click(page, "2 new rows above");
+  await waitForItem(page, "message: 82");
+  assert.equal(await page.locator("#log").evaluate((list) => list.scrollTop), 0);
+  await page.context().close();
+});
+
+test("Clear empties the log, and the next events appear", minute, async () => {
+  const { page, channel } = await openLog("clear");
+  await channel.publish("1");
+  await waitForItem(page, "message: 1");
+  await click(page, "Clear");
+  assert.deepEqual(await itemTexts(page), []);
+  await page.getByText("No events yet.").waitFor();
+  await channel.publish("2");
+  await waitForItem(page, "message: 2");
+  assert.deepEqual(await itemTexts(page), ["message: 2"]);
+  await page.context().close();
+});
+
+test(
+  "the filters show the events with a text or of a type, old and new, and the address keeps the types",
+  minute,
+  async () => {
+    const { page, channel } = await openLog("filters");
+    const publish = (type, body) => fetch(`${channel.url}/broadcast?event=${type}`, { method: "POST", body });
+    await publish("score", "Home 1");
+    await publish("tick", "home 2");
+    await publish("score", "away 3");
+    await waitForItem(page, "score: away 3");
+    await field(page, "Filter by text").fill("HOME");
+    await eventually(async () => (await data(page)).length === 2);
+    await click(page, "score");
+    assert.deepEqual(await itemTexts(page), ["score: Home 1"]);
+    assert.equal(new URL(page.url()).searchParams.get("types"), "score");
+    await publish("tick", "home 4");
+    await publish("score", "home 5");
+    await waitForItem(page, "score: home 5");
+    assert.deepEqual(await itemTexts(page), ["score: Home 1", "score: home 5"]);
+    await field(page, "Filter by text").fill("nothing");
+    await page.getByText("No event matches the filter.").waitFor();
+    await field(page, "Filter by text").fill("");
+    await click(page, "score");
+    await eventually(async () => (await data(page)).length === 5);
+    assert.equal(new URL(page.url()).searchParams.has("types"), false);
+
+    await page.goto(`${hub.origin}/?channel=filters&history=5&types=tick`);
+    await waitForItem(page, "tick: home 4");
+    assert.deepEqual(await itemTexts(page), ["tick: home 2", "tick: home 4"]);
+    await page.context().close();
+  },
+);
