@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 const { HUB, TOKEN } = process.env;
+const url = new URL(`${HUB}/channels/foo/broadcast`);
 // All attempts have the same key, so the hub publishes the event once.
 const headers = { Authorization: `Bearer ${TOKEN}`, "Idempotency-Key": crypto.randomUUID() };
 
 async function publish() {
   const signal = AbortSignal.timeout(10_000);
-  const response = await fetch(`${HUB}/channels/foo/broadcast`, { method: "POST", headers, body: "foo=bar", signal });
+  const response = await fetch(url, { method: "POST", headers, body: "foo=bar", signal });
   return { status: response.status, text: await response.text() };
 }
 

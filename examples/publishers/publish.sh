@@ -5,9 +5,10 @@ set -euo pipefail
 answer=$(curl --silent --show-error --max-time 10 --retry 5 --retry-all-errors --write-out '%{http_code}' \
   --header "Authorization: Bearer $TOKEN" --header "Idempotency-Key: $(openssl rand -hex 16)" \
   --data foo=bar "$HUB/channels/foo/broadcast")
-body=${answer%???} status=${answer: -3}
+# The last line is the status, and the one before it is the receipt. Before it are the bodies of failed attempts.
+bodies=${answer%$'\n'*} status=${answer##*$'\n'}
 if [ "$status" != 200 ]; then
-  echo "$body" >&2
+  echo "$bodies" >&2
   exit 1
 fi
-echo "$body"
+echo "${bodies##*$'\n'}"

@@ -18,7 +18,8 @@ const RESULT = "17984 primes";
 /** Short, so that the page renews its token during the test. */
 const TOKEN_SECONDS = "4";
 
-const hub = await startTokenHub({ JWT_SECRET: SECRET }, { withConsole: true });
+// With short heartbeats, the hub soon notices that a page was closed.
+const hub = await startTokenHub({ JWT_SECRET: SECRET, HEARTBEAT_SECONDS: "1" }, { withConsole: true });
 const publisher = await mint({ publish: ["*"], exp: Math.floor(Date.now() / 1_000) + 3_600 });
 const publish = (id, text) => authorized(hub.channel(id), publisher).publish(text);
 const origin = await serveExample("dashboard/server.mjs", hub, { JWT_SECRET: SECRET, USERS, LIMIT, TOKEN_SECONDS });

@@ -1,8 +1,8 @@
 // Each program of examples/publishers publishes to a hub that needs tokens, prints the receipt, fails at once if the hub
-// refuses, and publishes once if an answer is lost.
+// refuses, and repeats the publish if it gets no answer or a temporary failure. The hub then has the event once.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startLosing } from "../support/losing.mjs";
+import { startFailing } from "../support/failing-proxy.mjs";
 import { missingTool, PUBLISHER_FILES, runPublisher } from "../support/snippets.mjs";
 import { bearer, FULL_ACCESS, mint, SECRET } from "../support/tokens.mjs";
 import { startTokenHub } from "../support/workerd.mjs";
@@ -11,6 +11,15 @@ import { startTokenHub } from "../support/workerd.mjs";
 const timeout = 300_000;
 /** Enough for a program that does not wait. */
 const AT_ONCE_MS = 5_000;
+
+/**
+ * What happens to the first request of a publisher.
+ * @type {["lost" | "busy", string][]}
+ */
+const FAILURES = [
+  ["lost", "the first answer is lost"],
+  ["busy", "the first answer is a 503"],
+];
 
 const TOKEN = await mint({ ...FULL_ACCESS, exp: Math.floor(Date.now() / 1_000) + 3_600 });
 const hub = await startTokenHub({ JWT_SECRET: SECRET });
@@ -38,13 +47,15 @@ for (const [language, { command, packageName }] of Object.entries(PUBLISHER_FILE
     assert.equal((await stored()).length, before);
   });
 
-  test(`the ${language} publisher publishes once if the answer is lost`, options, async () => {
-    const before = (await stored()).length;
-    const proxy = await startLosing(hub, 1);
-    const receipt = JSON.parse(await runPublisher(language, { TOKEN, HUB: proxy.origin }));
-    assert.equal(proxy.lost, 1);
-    const events = await stored();
-    assert.equal(events.length, before + 1);
-    assert.equal(events.at(-1).id, receipt.id);
-  });
+  for (const [failure, when] of FAILURES) {
+    test(`the ${language} publisher publishes once if ${when}`, options, async () => {
+      const before = (await stored()).length;
+      const proxy = await startFailing(hub, failure);
+      const receipt = JSON.parse(await runPublisher(language, { TOKEN, HUB: proxy.origin }));
+      assert.equal(proxy.failures, 1);
+      const events = await stored();
+      assert.equal(events.length, before + 1);
+      assert.equal(events.at(-1).id, receipt.id);
+    });
+  }
 }
