@@ -5,7 +5,7 @@ import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { root } from "../../scripts/install.mjs";
-import { workerdBinary } from "../../scripts/workerd-config.mjs";
+import { workerdBinary } from "../../cli/serve/workerd-config.mjs";
 import { atExit } from "../support/cleanup.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { freePort } from "../support/port.mjs";
