@@ -1,11 +1,12 @@
 // What the tarball of the package contains.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { VERSIONS } from "../../cli/tools/versions.mjs";
+import { fromPackage, node } from "../../scripts/install.mjs";
 import { filesBelow } from "../support/markdown.mjs";
-import { installPackage } from "../support/package.mjs";
+import { execute, installPackage } from "../support/package.mjs";
 import { read } from "../support/sources.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -17,6 +18,9 @@ const manifest = JSON.parse(readFileSync(join(project.package, "package.json"), 
 
 test("the package has the built hub, the commands, the console and the documentation, and no sources of the build", () => {
   for (const path of ["build/index.js", "build/index_bg.wasm", "src/entry.mjs", "src/worker.mjs", "wrangler.toml"]) {
+    assert.ok(files.includes(path), path);
+  }
+  for (const path of [...filesBelow("examples/own-worker", ""), ...filesBelow("examples/self-hosting", "")]) {
     assert.ok(files.includes(path), path);
   }
   for (const path of [...filesBelow("cli", ".mjs"), ...filesBelow("docs", ".md"), "README.md", "LICENSE-MIT"]) {
@@ -93,4 +97,22 @@ test("the client of the package publishes and receives in Node, and needs no oth
     hub.close();`;
   const { stdout, stderr } = await project.run("node", "--input-type=module", "-e", script);
   assert.deepEqual([stdout, stderr], ["foo from the package\n", ""]);
+});
+
+test("the declarations of the client are valid in a project that checks all declarations", {
+  timeout: 60_000,
+}, async () => {
+  const source = `
+    import { connect, HubError } from "sse-broadcaster";
+    const hub = connect("https://hub.example", { token: async () => "token" });
+    for await (const { channel, data } of hub.subscribe<{ n: number }>(["a", "b"], { parse: true })) {
+      console.log(channel.length, data.n + 1);
+    }
+    console.log((await hub.publish("a", { n: 1 })).id.length, HubError.name);`;
+  writeFileSync(join(project.folder, "page.mts"), source);
+  const flags =
+    "--strict --noEmit --skipLibCheck false --target es2022 --module nodenext --lib es2022,dom,dom.iterable";
+  const tsc = [node, fromPackage("typescript", "lib", "tsc.js"), ...flags.split(" "), "--types", "", "page.mts"];
+  const { status, stdout } = await execute(tsc, { cwd: project.folder });
+  assert.deepEqual([status, stdout], [0, ""]);
 });
