@@ -12,7 +12,7 @@ import { root, say } from "./install.mjs";
 
 const PORT = 8080;
 /** The sizes of the pictures, by the end of their names. */
-const SIZES = { "": { width: 1280, height: 800 }, "-phone": { width: 390, height: 844 } };
+const SIZES = { "": { width: 1280, height: 720 }, "-phone": { width: 390, height: 844 } };
 /** Events of a match: [type, data]. */
 const EVENTS = [
   ["", "foo=bar"],
@@ -48,7 +48,7 @@ async function publish(...events) {
 /** Opens the console. Returns its page, and the path of its picture. */
 async function openConsole(name, colorScheme, viewport) {
   // A context of its own has connections of its own to the hub.
-  const context = await browser.newContext({ colorScheme, viewport, deviceScaleFactor: 1.5 });
+  const context = await browser.newContext({ colorScheme, viewport });
   const page = await context.newPage();
   await page.goto(`${hub.origin}/?channel=foo`);
   await page.locator("#status[data-state=open]").waitFor();

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";
 import { clickSubscribe, connectionState, field, waitForItem, waitForStatus } from "../support/console-page.mjs";
+import { openFirefox } from "../support/firefox.mjs";
 import { freePort } from "../support/port.mjs";
+import { missingTool } from "../support/snippets.mjs";
 import { mint, SECRET } from "../support/tokens.mjs";
 import { eventually } from "../support/wait.mjs";
 import { startWebsite } from "../support/website.mjs";
@@ -88,6 +90,21 @@ for (const [where, from] of Object.entries({ "the hub": hub.origin, "another ser
     },
   );
 }
+
+test("when other tabs of Firefox take all six connections, the console says so", {
+  ...minute,
+  skip: missingTool("firefox-esr", "firefox-esr"),
+}, async () => {
+  const firefox = await openFirefox();
+  const address = `${site}/?server=${hub.origin}&channel=six-firefox`;
+  const statusOf = (page) => page.valueOf("document.getElementById('status').textContent");
+  for (let n = 1; n <= 6; n++) {
+    const page = await firefox.newPage(address);
+    await eventually(async () => (await statusOf(page)).startsWith("subscribed to"));
+  }
+  const last = await firefox.newPage(address);
+  await eventually(async () => (await statusOf(last)).startsWith("waiting for a connection to"), 20_000);
+});
 
 test(
   "an ended channel has its own words, and a channel of which everything was read answers with its end",

@@ -1,0 +1,78 @@
+// The log of the console with many events. It measures time, so it runs alone.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { openBrowser } from "../support/browser.mjs";
+import { waitForStatus } from "../support/console-page.mjs";
+import { eventually } from "../support/wait.mjs";
+import { startWorkerd } from "../support/workerd.mjs";
+
+const minute = { timeout: 60_000 };
+const browser = await openBrowser();
+const hub = await startWorkerd({ HISTORY_EVENTS: "10000" }, { withConsole: true });
+
+/** Opens the console on a channel with this id. Returns the page and the channel. */
+async function openLog(id) {
+  const channel = hub.channel(id);
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(`${hub.origin}/?channel=${id}`);
+  await waitForStatus(page, "subscribed to");
+  return { page, channel };
+}
+
+const rows = (page) => page.locator("#rows .row");
+/** @returns {Promise<string[]>} */
+const data = (page) => page.locator("#rows .row[data-kind=event] .data").allTextContents();
+const batch = (first, count) => Array.from({ length: count }, (_, n) => String(first + n));
+
+test(
+  "the console keeps the newest 5,000 rows, says so, and makes rows for older events when the user scrolls",
+  minute,
+  async () => {
+    const { page, channel } = await openLog("many");
+    for (let n = 0; n < 52; n++) await channel.publishBatch(batch(n * 100, 100));
+    await eventually(async () => (await page.locator("#received").textContent()) === "5,200", 30_000);
+    await eventually(async () => (await data(page))[0] === "5199");
+    assert.ok((await rows(page).count()) <= 200, "the page has rows only for the newest events");
+    const log = page.locator("#log");
+    for (let n = 0; n < 200 && (await rows(page).count()) < 5_000; n++) {
+      await log.evaluate((list) => list.scrollTo(0, list.scrollHeight));
+      await page.waitForTimeout(50);
+    }
+    const all = await data(page);
+    assert.deepEqual([all.length, all[0], all.at(-1)], [5_000, "5199", "200"]);
+    const words = "The page keeps the newest 5,000 rows and 16 MiB of data; 200 older rows removed.";
+    assert.equal(await page.locator("#older").textContent(), words);
+    await page.context().close();
+  },
+);
+
+test(
+  "with 200 events a second for 6 s, no task of the page takes longer than 100 ms, and no event is missing",
+  minute,
+  async () => {
+    const { page, channel } = await openLog("rate");
+    await page.evaluate(() => {
+      window.received = [];
+      new PerformanceObserver((list) => {
+        for (const { duration } of list.getEntries()) window.received.push(Math.round(duration));
+      }).observe({ type: "longtask" });
+    });
+    const start = Date.now();
+    for (let n = 0; n < 60; n++) {
+      const events = batch(n * 20, 20).map(
+        (text) => `{"n":${text},"state":"running","items":[1,2,3],"text":"${"x".repeat(40)}"}`,
+      );
+      await channel.publishBatch(events);
+      await sleep(Math.max(0, start + (n + 1) * 100 - Date.now()));
+    }
+    await eventually(async () => (await page.locator("#received").textContent()) === "1,200");
+    const long = await page.evaluate(() => window.received);
+    console.log(`long tasks with 200 events/s, in ms: ${JSON.stringify(long)}`);
+    assert.ok(Math.max(0, ...long) <= 100, `long tasks: ${long}`);
+    assert.notEqual(await page.locator("#sparkline polyline").getAttribute("points"), "0,20 58,20");
+    const rate = Number(await page.locator("#rate").textContent());
+    assert.ok(rate > 50 && rate < 400, `rate: ${rate}`);
+    await page.context().close();
+  },
+);
