@@ -9,9 +9,12 @@ export class Transport {
   /** Whether the server has answered any request. */
   reached = false;
 
-  /** Does what fetch does, but turns a redirect into a refusal. */
+  /**
+   * Does what fetch does, but turns a redirect into a refusal. It does not use the browser's cache: for a URL that
+   * another tab is reading, Firefox would wait until the stream of that tab ends.
+   */
   readonly fetch: typeof fetch = async (input, init) => {
-    const response = await fetch(input, { ...init, redirect: "manual" });
+    const response = await fetch(input, { ...init, redirect: "manual", cache: "no-store" });
     this.reached = true;
     if (response.type !== "opaqueredirect") return response;
     const { origin, pathname } = new URL(input instanceof Request ? input.url : input, location.href);
