@@ -1,9 +1,10 @@
 // The tarball of the package in an empty folder, on a machine without Rust: docs/package.md.
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { test } from "node:test";
 import { VERSIONS } from "../../cli/tools/versions.mjs";
+import { node } from "../../scripts/install.mjs";
 import { cases } from "../support/cases.mjs";
 import { execute, installPackage, Project, userEnvironment } from "../support/package.mjs";
 import { subscribe } from "../support/subscriber.mjs";
@@ -104,6 +105,22 @@ test("a program of the project is used only in a version that is tested, or for 
     }
   }
 });
+
+/** Nodes of users: that of this machine, and one that runs the hub itself. */
+const NODES = { "the Node of this machine": [], [`Node ${VERSIONS.node}`]: [dirname(node)] };
+
+for (const [name, folders] of Object.entries(NODES)) {
+  test(`SIGTERM of npx ends the streams of serve as complete responses, with ${name}`, {
+    timeout: 120_000,
+  }, async () => {
+    const PATH = [...folders, project.env.PATH].join(delimiter);
+    const { started, origin } = await project.serve(["serve", "--var", "ACCESS:open"], { PATH });
+    const stream = await subscribe({ url: `${origin}/channels/foo` });
+    await end(started);
+    await stream.untilEnded();
+    assert.match(stream.text, /\nretry: \d+\n+$/, "a stream that is cut has no retry field at its end");
+  });
+}
 
 test("SIGKILL of npx ends serve with all its processes", { timeout: 120_000 }, async () => {
   const { started } = await project.serve(["serve", "--var", "ACCESS:open"]);
