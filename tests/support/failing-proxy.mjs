@@ -12,10 +12,11 @@ import { portOf } from "./port.mjs";
  * @param {number} count
  */
 export async function startFailing(hub, failure, count = 1) {
-  const proxy = { origin: "", failures: 0 };
+  const proxy = { origin: "", requests: 0, failures: 0 };
   const server = createServer(async (request, response) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
+    proxy.requests += 1;
     const fails = proxy.failures < count;
     if (fails) proxy.failures += 1;
     if (fails && failure === "busy") {
