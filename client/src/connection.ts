@@ -133,8 +133,9 @@ export async function keepOpen(hub: Connected, reader: Reader, signal: AbortSign
       }
     } catch (error) {
       const cause = call.signal.aborted ? call.signal.reason : error;
-      reason = cause.message;
-      wait = cause.retryAfter;
+      // The function for the token may throw anything.
+      reason = `${cause?.message ?? cause}`;
+      wait = cause?.retryAfter;
     } finally {
       watchdog.stop();
       clearTimeout(renewal);

@@ -142,8 +142,9 @@ export function subscribe<T>(
   async function begin() {
     if (hub.shareTabs) {
       const member: Member = { url: hub.url, channels, catchUp, last, signal: closing.signal, run };
-      const { share } = await import("./tabs.ts");
-      reader = share(reader, member);
+      // If the module cannot be loaded, the tab has a stream of its own.
+      const tabs = await import("./tabs.ts").catch(() => {});
+      reader = tabs?.share(reader, member) ?? reader;
     }
     if (!isClosed()) run(true);
   }

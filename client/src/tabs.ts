@@ -17,6 +17,8 @@ import { createWatchdog } from "./watchdog.ts";
 /** How long a tab that is behind waits before it asks the leader again, in milliseconds. */
 const ASK_AGAIN_MS = 500;
 
+/** Part of the name of a group. Change it with the messages: tabs may have loaded different versions of the client. */
+const PROTOCOL = "sse-broadcaster 1";
 /** The kinds of messages between tabs. */
 const WHERE = 0;
 const LAST_IDS = 1;
@@ -164,7 +166,7 @@ export function share(reader: Reader, member: Member): Reader {
     ...own,
     // Subscriptions with different tokens share nothing. A renewed token may be that of another user.
     use(token) {
-      const name = JSON.stringify(["sse-broadcaster", url, [...channels].sort(), catchUp, identityOf(token)]);
+      const name = JSON.stringify([PROTOCOL, url, [...channels].sort(), catchUp, identityOf(token)]);
       if (group?.name === name) return;
       group?.leave();
       group = join(name, own, member, () => isOpen);

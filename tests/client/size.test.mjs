@@ -30,6 +30,18 @@ test("client.js imports only the module for tabs, when a page asks for that", ()
   assert.doesNotMatch(read("public", "client-tabs.js"), /\bimport\b/);
 });
 
+test("the build shortens no name of a member of the public types", () => {
+  const [, names] = read("scripts", "client.mjs").match(/const INTERNAL = (\[.*\]);/) ?? [];
+  const members = [...read("client", "src", "api.ts").matchAll(/^ {2}(?:readonly )?(\w+)[?:<(]/gm)].map(
+    ([, name]) => name,
+  );
+  assert.ok(members.length > 40 && members.includes("subscribe") && members.includes("lastEventId"));
+  assert.deepEqual(
+    members.filter((name) => JSON.parse(names).includes(name)),
+    [],
+  );
+});
+
 for (const [name, hub] of Object.entries(hubs)) {
   for (const path of MODULES) {
     test(`${path} is a JavaScript module that pages of all origins may import, and that is checked for changes (${name})`, async () => {
