@@ -11,6 +11,8 @@ const COMMAND = "npx sse-broadcaster dev";
 const LOCAL = ["127.0.0.1", "::1", "localhost"];
 /** The settings without which the hub answers no request. */
 const ACCESS_SETTINGS = ["ACCESS", "JWT_SECRET", "JWT_KEYS"];
+/** The options of wrangler that let other machines reach the hub, or that may say who may use it. */
+const EXPOSING = /^(--(ip|remote|tunnel|tunnel-name|tunnelName|var|env|env-file|envFile)|-[re])(=|$)/;
 
 const HELP = `Runs the hub on this machine as on Cloudflare, with wrangler dev, until Ctrl-C or SIGTERM.
 
@@ -44,9 +46,18 @@ function findDevVars(folder, environment) {
   return names.map((name) => join(folder, name)).find((path) => existsSync(path));
 }
 
-/** Opens the hub if nothing says who may use it, so that it can be tried without a token. */
-function openIfUndecided(known, host) {
-  if (ACCESS_SETTINGS.some((name) => known[name] !== undefined) || !LOCAL.includes(host)) return {};
+/**
+ * Returns the settings that open the hub, so that it can be tried without a token. Returns none if `known`, the settings
+ * that are set, say who may use the hub, or if other machines could reach it.
+ * @param {Record<string, unknown>} known
+ * @param {string} host the address on which the hub listens
+ * @param {string[]} forWrangler the options that the user passes on to wrangler
+ * @returns {Record<string, string>}
+ */
+export function openIfUndecided(known, host, forWrangler) {
+  const isDecided = ACCESS_SETTINGS.some((name) => known[name] !== undefined);
+  const isReachable = !LOCAL.includes(host) || forWrangler.some((option) => EXPOSING.test(option));
+  if (isDecided || isReachable) return {};
   say("ACCESS, JWT_SECRET and JWT_KEYS are not set, so the hub needs no token (ACCESS=open)");
   return { ACCESS: "open", ...(known.LOG_LEVEL === undefined && { LOG_LEVEL: "debug" }) };
 }
@@ -85,7 +96,7 @@ export async function run(args) {
       ...["--persist-to", join(home, ".wrangler", "state")],
       ...(devVars ? ["--env-file", devVars] : []),
       ...(environment === undefined ? [] : ["--env", environment]),
-      ...variableOptions({ ...openIfUndecided(known, host), ...variables }),
+      ...variableOptions({ ...openIfUndecided(known, host, more), ...variables }),
       ...more,
     ],
     { isServer: true },
