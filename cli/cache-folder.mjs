@@ -1,8 +1,11 @@
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 
 /** Returns this project's folder in the folder where programs of this user keep what they can get again. */
 export function cacheFolder() {
-  const library = process.platform === "darwin" ? join(homedir(), "Library", "Caches") : join(homedir(), ".cache");
-  return join(process.env.XDG_CACHE_HOME || library, "sse-broadcaster");
+  const { XDG_CACHE_HOME = "" } = process.env;
+  // The XDG Base Directory Specification says that a relative path is ignored.
+  if (isAbsolute(XDG_CACHE_HOME)) return join(XDG_CACHE_HOME, "sse-broadcaster");
+  const caches = process.platform === "darwin" ? join("Library", "Caches") : ".cache";
+  return join(homedir(), caches, "sse-broadcaster");
 }
