@@ -1,36 +1,20 @@
 // The package's module "sse-broadcaster/worker": mounts the hub in a Worker of the user. src/worker.d.ts describes it
 // for users.
 import { waitUntil } from "cloudflare:workers";
-import { answerClient, answerOwnCode } from "./hub.mjs";
+import { answerClient, answerOwnCode, Channel as HubChannel } from "./hub.mjs";
+import { objectBindings, pathOf, requestBindings } from "./mounted.mjs";
 
-export { Channel } from "./hub.mjs";
-
-/** The binding of the object class. */
-const BINDING = "CHANNEL";
-/** The binding of the hub's own files. A Worker in which the hub is mounted has other files there, or none. */
-const FILES = "ASSETS";
 /** The address of requests of the Worker's own code. Nothing sends them through the network. */
 const OWN_ORIGIN = "https://hub";
-
-const NO_BINDING =
-  `env.${BINDING} is no Durable Object namespace. Bind the class Channel in the configuration of the Worker: ` +
-  `durable_objects.bindings = [{ name = "${BINDING}", class_name = "Channel" }], with a migration that has ` +
-  'new_sqlite_classes = ["Channel"]. Export the class: export { Channel } from "sse-broadcaster/worker"';
 
 /** The context of a call that has none of its own. */
 const CONTEXT = { waitUntil };
 
-/** The bindings for the hub, by the bindings of the Worker. @type {WeakMap<object, object>} */
-const bindings = new WeakMap();
-
-/** Returns the bindings for the hub: those of the Worker, without its files. */
-function bindingsOf(env) {
-  if (typeof env?.[BINDING]?.idFromName !== "function") throw new TypeError(NO_BINDING);
-  const known = bindings.get(env);
-  if (known) return known;
-  const made = Object.create(env, { [FILES]: { value: undefined } });
-  bindings.set(env, made);
-  return made;
+/** The object of a channel. */
+export class Channel extends HubChannel {
+  constructor(state, env) {
+    super(state, objectBindings(env));
+  }
 }
 
 /** A refusal of the hub. Its members are those of the problem (RFC 9457). */
@@ -46,12 +30,6 @@ export class HubError extends Error {
     this.retryAfter = retryAfter;
     this.channels = channels;
   }
-}
-
-/** Returns the path of one or several channels. */
-function pathOf(channels) {
-  const ids = typeof channels === "string" ? [channels] : channels;
-  return `/channels/${ids.map(encodeURIComponent).join(",")}`;
 }
 
 /**
@@ -72,7 +50,7 @@ async function ask(env, method, path, { query = {}, body, headers = {} } = {}) {
   for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
   const request = new Request(url, { method, body });
   for (const [name, value] of Object.entries(headers)) if (value !== undefined) request.headers.set(name, value);
-  const response = await answerOwnCode(request, bindingsOf(env), CONTEXT);
+  const response = await answerOwnCode(request, requestBindings(env), CONTEXT);
   const answer = await response.json();
   if (response.ok) return answer;
   const seconds = response.headers.get("Retry-After");
@@ -100,7 +78,7 @@ function publishOf(data, { type, idempotencyKey } = {}) {
 
 export const hub = {
   fetch(request, env, context = CONTEXT) {
-    return answerClient(request, bindingsOf(env), context);
+    return answerClient(request, requestBindings(env), context);
   },
 
   publish(env, channels, data, options) {
