@@ -1,4 +1,4 @@
-// What the commands write to the terminal, and the folder of this project or package.
+// Writes messages to the terminal, and finds the folder of this project or package.
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -33,7 +33,7 @@ export function fail(text) {
 }
 
 /**
- * Says what is wrong with the command line, and ends this process with the status 2. `command` is the command whose
+ * Prints an error in the command line, and ends this process with the status 2. `command` is the command whose
  * --help explains its options.
  * @param {string} text
  * @param {string} command

@@ -1,4 +1,4 @@
-// Reads the options of a command, and refuses what it does not know.
+// Reads the options of a command, and refuses unknown ones.
 import { parseArgs } from "node:util";
 import { refuse } from "./messages.mjs";
 import { meant } from "./serve/setting-typos.mjs";
@@ -23,7 +23,7 @@ const SECRETS = ["JWT_SECRET"];
  * @param {string[]} args
  * @param {T} options
  * @param {string} command the command in messages
- * @param {string} help what to do about an argument that is not an option
+ * @param {string} help the remedy for an argument that is not an option
  * @returns {Values<T>}
  */
 export function readOptions(args, options, command, help = "") {

@@ -4,7 +4,7 @@
 //! The modules, in the order of their dependencies: each uses only those before it.
 //!
 //! - [`url`]: splits a URL
-//! - [`invocation`]: a request, and what the runtime gives with it
+//! - [`invocation`]: a request, and the objects that the runtime passes with it
 //! - [`method`]: the methods of HTTP
 //! - [`route`]: the table of all paths and methods
 //! - [`channel_id`]: the ids of channels

@@ -7,7 +7,7 @@ import { DurableObject } from "cloudflare:workers";
  */
 export class Channel extends DurableObject {}
 
-/** What the hub reads of your Worker's bindings: the objects, and the settings of docs/settings.md as variables. */
+/** The bindings of your Worker that the hub reads: the objects, and the settings of docs/settings.md as variables. */
 export interface HubBindings {
   CHANNEL: { idFromName(name: string): unknown };
 }
@@ -34,7 +34,7 @@ export interface SeveralReceipts {
   channels: (Receipt & { channel: string; replayed: boolean })[];
 }
 
-/** What was deleted. */
+/** The receipt of a delete. */
 export interface DeleteReceipt {
   /** The id of the last event that was deleted. */
   id: string;

@@ -1,5 +1,5 @@
-// Signs tokens (JWS compact serialization, RFC 7515) and names keys (RFC 7638) with Node's own cryptography, so that
-// the package needs no library for the few lines that are left. The tests verify the results with the library jose.
+// Signs tokens (JWS compact serialization, RFC 7515) and names keys (RFC 7638) with Node's own cryptography, because
+// the package can have no dependencies (see scripts/prepack.mjs). The tests verify the results with the library jose.
 import { createHash, createHmac, sign as signWith } from "node:crypto";
 
 /** The members of a public key that its thumbprint covers, in the order of RFC 7638 (for OKP: RFC 8037). */

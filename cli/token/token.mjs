@@ -131,9 +131,8 @@ function printToken(folder) {
 /**
  * Prints what the options in `args` ask for.
  * @param {string[]} args
- * @param {{ command: string, folder: string }} context the command in messages, and the folder to which the path of a
- *   key
- *   is relative
+ * @param {{ command: string, folder: string }} context the command in messages, and the folder to which the path of
+ *   a key is relative
  */
 export function printTokenOrKeys(args, context) {
   keepStdout();

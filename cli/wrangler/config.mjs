@@ -1,16 +1,16 @@
 // Makes the configuration with which wrangler runs and deploys the hub of this package.
 //
-// The user's configuration has what the user decides: the name, settings, routes, environments. This module adds what
-// belongs to the hub: its code, objects and files. So an update of the package needs no change of the user's file.
+// The user's configuration has the decisions of the user: the name, settings, routes, environments. This module adds the
+// members that belong to the hub: its code, objects and files. So an update of the package needs no change of the user's file.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fail, root } from "../messages.mjs";
 
 /** The files that wrangler would find itself, in its order. */
 const NAMES = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
-/** What the user may set of the package's own configuration. The other members belong to the hub. */
+/** The members of the package's own configuration that the user may set. The other members belong to the hub. */
 const OF_THE_USER = ["name", "vars", "dev", "observability"];
-/** What wrangler does not take from the top level into an environment. */
+/** The members that wrangler does not copy from the top level into an environment. */
 const NOT_INHERITED = ["durable_objects"];
 
 /** @typedef {Record<string, any>} Config */

@@ -46,5 +46,5 @@ export function variableOptions(variables) {
   return Object.entries(variables).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
 }
 
-/** What `readOptions` says about an argument that is not an option. */
+/** The help of `readOptions` for an argument that is not an option. */
 export const PASS_ON = "To pass an argument on to wrangler, write it after --.";

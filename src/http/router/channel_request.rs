@@ -29,7 +29,7 @@ pub struct ChannelRequest<'a> {
     pub env: &'a Env,
     /// The request's context of the runtime.
     pub context: &'a JsValue,
-    /// Who has sent it.
+    /// The sender of the request.
     pub caller: Caller,
     /// The settings of the deployment.
     pub settings: &'a Settings,
