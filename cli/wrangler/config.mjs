@@ -4,6 +4,7 @@
 // members that belong to the hub: its code, objects and files. So an update of the package needs no change of the user's file.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { fail, root } from "../messages.mjs";
 
 /** The files that wrangler would find itself, in its order. */
@@ -91,10 +92,10 @@ export function joinConfigs(base, user) {
  * @param {string} path
  * @returns {Promise<Config>}
  */
-async function readConfig(wrangler, path) {
-  const { experimental_readRawConfig: read } = await import(
-    join(dirname(dirname(wrangler)), "wrangler-dist", "cli.js")
-  );
+export async function readConfig(wrangler, path) {
+  const module = join(dirname(dirname(wrangler)), "wrangler-dist", "cli.js");
+  // A path is not a URL: it may contain # or %.
+  const { experimental_readRawConfig: read } = await import(pathToFileURL(module).href);
   try {
     return read({ config: path }).rawConfig;
   } catch (error) {
