@@ -29,7 +29,8 @@ export async function countPrimes(hub, channel, limit) {
     }
     await hub.end(channel, { primes, limit }, { type: "result" });
   } catch (error) {
-    await hub.end(channel, { reason: String(error) }, { type: "failed" });
+    // If the hub refuses this, too, the first error says more.
+    await hub.end(channel, { reason: String(error) }, { type: "failed" }).catch(console.error);
     throw error;
   }
 }

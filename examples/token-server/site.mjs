@@ -29,7 +29,7 @@ export function sign(claims) {
   return new SignJWT(claims).setProtectedHeader({ alg: "HS256" }).setExpirationTime(`${TOKEN_SECONDS} s`).sign(key);
 }
 
-const NOBODY = { "WWW-Authenticate": 'Basic realm="example", charset="UTF-8"' };
+const SIGN_IN = { "WWW-Authenticate": 'Basic realm="example", charset="UTF-8"' };
 /** No other site may read an answer, and no cache may keep it. */
 const PRIVATE = { "Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "same-origin" };
 
@@ -47,7 +47,7 @@ export function startSite({ page, subscribe, routes = {} }) {
   const server = createServer(async (request, response) => {
     const user = userOf(request);
     const answer = answers[`${request.method} ${request.url}`];
-    if (!user) return response.writeHead(401, NOBODY).end("Sign in.\n");
+    if (!user) return response.writeHead(401, SIGN_IN).end("Sign in.\n");
     if (!answer) return response.writeHead(404).end("There is nothing here.\n");
     // A browser sends the password with requests of other sites' pages, too.
     const isForeign = request.method !== "GET" && request.headers["sec-fetch-site"] !== "same-origin";

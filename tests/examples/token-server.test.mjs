@@ -31,7 +31,7 @@ test("the token server gives each user a token for the news and the user's own c
   assert.ok(Math.abs(exp - Date.now() / 1_000 - Number(TOKEN_SECONDS)) < 2);
 });
 
-test("the token server answers nobody without a name and the right password", async () => {
+test("the token server refuses requests without a name and the right password", async () => {
   const strangers = [{}, as("alice", "builder"), as("alice", ""), as("carol", "undefined"), as("", "")];
   for (const init of [...strangers, { headers: { Authorization: "Bearer x" } }]) {
     for (const path of ["/", "/me", "/token", "/other"]) {
