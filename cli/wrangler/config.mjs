@@ -37,7 +37,7 @@ function joinObjects(base, more) {
  * @param {string | undefined} given
  * @param {string} folder
  */
-export function findUserConfig(given, folder) {
+function findUserConfig(given, folder) {
   if (given !== undefined) {
     const path = resolve(folder, given);
     return existsSync(path) ? path : fail(`--config is "${given}": there is no such file`);
@@ -115,8 +115,8 @@ function writeIfChanged(path, text) {
 }
 
 /**
- * Writes the configuration of a command to the folder in which wrangler keeps its own files. Returns its path, and what
- * it contains.
+ * Writes the configuration of a command to the folder in which wrangler keeps its own files. Returns its path, its
+ * content, and as `home` the folder of the user's configuration, or the working directory if there is none.
  * @param {object} options
  * @param {string} options.wrangler the path of wrangler's program
  * @param {string} options.command the name of the command, which gets a file of its own
@@ -132,5 +132,5 @@ export async function writeConfig({ wrangler, command, folder, given }) {
   const home = userPath ? dirname(userPath) : folder;
   const path = join(home, ".wrangler", "sse-broadcaster", `${command}.json`);
   writeIfChanged(path, `${JSON.stringify(config, undefined, 2)}\n`);
-  return { path, config, home, userPath };
+  return { path, config, home };
 }
