@@ -42,8 +42,6 @@ export function createTokens(source: string | (() => string | Promise<string>) |
     } catch (error) {
       // A token that is renewed early is still good. Only the hub knows whether a token that is no JWT is good.
       if (!current) throw error;
-    } finally {
-      pending = undefined;
     }
     return current;
   }
@@ -51,7 +49,9 @@ export function createTokens(source: string | (() => string | Promise<string>) |
   return {
     async get() {
       if (!ask || (current && !(Date.now() > renewAt))) return current;
-      pending ??= renew(ask);
+      pending ??= renew(ask).finally(() => {
+        pending = undefined;
+      });
       return pending;
     },
     drop(token) {

@@ -227,6 +227,33 @@ describe("the client in Node", { concurrency: true }, () => {
     assert.ok(Math.max(...attempts) >= 2, "the attempts are counted");
   });
 
+  test("it comes back after something else has answered for the hub with 200 and a page", twoMinutes, async () => {
+    const { line, channel, client } = await start();
+    await line.answerWith(200, { "Content-Type": "text/html" }, "<h1>Welcome to this network</h1>");
+    await channel.publish("missed");
+    await eventually(() => client.statuses.some(({ reason }) => reason === "the answer is not from a hub"), 20_000);
+    await line.mend();
+    await client.has(1);
+    assert.deepEqual(client.data(), ["missed"]);
+  });
+
+  test(
+    "a function for the token that throws at once, and no error, does not end a subscription",
+    twoMinutes,
+    async () => {
+      const hub = await startTokenHub({ JWT_SECRET: SECRET });
+      let fails = true;
+      const token = () => {
+        if (!fails) return mint({ subscribe: ["foo"] });
+        fails = false;
+        throw undefined;
+      };
+      const client = follow(connectTo(hub.origin, { token }), "foo");
+      await client.isOpen();
+      assert.deepEqual(client.states(), ["connecting", "reconnecting", "connecting", "open"]);
+    },
+  );
+
   test("it waits as long as Retry-After says after 429 and 503", twoMinutes, async () => {
     for (const status of [429, 503]) {
       const { line, channel, client } = await start();
