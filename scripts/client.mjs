@@ -19,6 +19,8 @@ const SERVED = join(PUBLIC, "client.js");
 const OTHER_PACKAGES = ["react"];
 /** The license of the parser asks for its text beside every copy. */
 const PARSER_LICENSE = "LICENSE-eventsource-parser";
+/** The name of the author and of the licence, for the module that a hub serves. */
+const NOTICE = "// eventsource-parser: MIT License, © Espen Hovlandsdal";
 /** The oldest JavaScript that the client runs on. */
 const TARGET = "es2022";
 /**
@@ -53,7 +55,10 @@ function renameImports() {
  * Members of objects that only the client itself uses. They get short names in the modules that a hub serves, the same in
  * each module, which saves 60 bytes. None of them may be a member in client/src/api.ts.
  */
-const INTERNAL = ["setStatus", "isFull", "receive", "finish", "room", "renewIn", "tokens", "touch", "beat", "position"];
+const INTERNAL = [
+  ...["setStatus", "isFull", "receive", "finish", "room", "renewIn", "tokens", "touch", "beat", "position"],
+  ...["drop", "put", "use", "check", "start", "stop", "run", "last"],
+];
 const SHORT_NAMES = {
   mangleProps: new RegExp(`^(${INTERNAL.join("|")})$`),
   mangleCache: Object.fromEntries(INTERNAL.map((name, at) => [name, String.fromCharCode(97 + at)])),
@@ -81,7 +86,7 @@ async function minify({ outputFiles }) {
   const { minify } = await import("terser");
   for (const { path, text } of outputFiles) {
     const { code } = await minify(text, { module: true, ecma: 2020, compress: { passes: 3 } });
-    writeFileSync(path, `${code}\n`);
+    writeFileSync(path, path === SERVED ? `${code}\n${NOTICE}\n` : `${code}\n`);
   }
 }
 

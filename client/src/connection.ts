@@ -22,6 +22,8 @@ export type SetStatus = (
 
 /** A stream that lived for so long may be opened again at once when its token has expired, in milliseconds. */
 const LIVED_MS = 2_000;
+/** The shortest wait after a stream that has ended, whatever it says, in milliseconds. */
+const MIN_RETRY_MS = 100;
 /** The longest time until a token is renewed early, in milliseconds. Timers have no more than 31 bits. */
 const MAX_RENEWAL_MS = 1e9;
 
@@ -114,7 +116,7 @@ export async function keepOpen(hub: Connected, reader: Reader, signal: AbortSign
           reader.beat?.();
         },
         onRetry(ms) {
-          retry = ms;
+          retry = Math.max(ms, MIN_RETRY_MS);
         },
       });
       const decoder = new TextDecoder();

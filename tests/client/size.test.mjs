@@ -31,13 +31,15 @@ test("client.js imports only the module for tabs, when a page asks for that", ()
 });
 
 test("the build shortens no name of a member of the public types", () => {
-  const [, names] = read("scripts", "client.mjs").match(/const INTERNAL = (\[.*\]);/) ?? [];
+  const [, list] = read("scripts", "client.mjs").match(/const INTERNAL = \[(.*?)\n\];/s) ?? [];
+  const names = [...list.matchAll(/"(\w+)"/g)].map(([, name]) => name);
+  assert.ok(names.length > 10);
   const members = [...read("client", "src", "api.ts").matchAll(/^ {2}(?:readonly )?(\w+)[?:<(]/gm)].map(
     ([, name]) => name,
   );
   assert.ok(members.length > 40 && members.includes("subscribe") && members.includes("lastEventId"));
   assert.deepEqual(
-    members.filter((name) => JSON.parse(names).includes(name)),
+    members.filter((name) => names.includes(name)),
     [],
   );
 });
