@@ -15,6 +15,7 @@ const VERBS = {
     "The hub sends hub.end to all streams, ends them, and deletes all stored events and idempotency keys of the channel. This cannot be undone.",
 };
 type Verb = keyof typeof VERBS;
+const DONE = { end: "ended", delete: "deleted" };
 
 const dialog = byId<HTMLDialogElement>("confirm");
 const form = find<HTMLFormElement>(dialog, "form");
@@ -36,13 +37,13 @@ function ask(verb: Verb, server: string, channels: readonly string[]) {
 }
 
 async function run(verb: Verb, server: string, channel: string) {
-  const hub = connect(server, { token: tokenFor(server), fetch: new Transport().fetch });
   const signal = AbortSignal.timeout(LIMIT_MS);
   try {
+    const hub = connect(server, { token: tokenFor(server), fetch: new Transport().fetch });
     if (verb === "end") showResult({ channel, ...(await hub.end(channel, last.value || undefined, { signal })) });
     else showResult({ channel, events: 0, ...(await hub.delete(channel, { signal })) });
   } catch (error) {
-    showFailure(channel, `the channel may still be there: ${reasonOf(error, LIMIT_MS)}`);
+    showFailure(channel, reasonOf(error, LIMIT_MS, `, so it is not known whether the channel was ${DONE[verb]}`));
   }
 }
 

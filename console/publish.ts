@@ -8,6 +8,9 @@ import { Transport } from "./transport.ts";
 
 /** The client repeats a publish for this time if the hub or a proxy answers that it may succeed later. */
 const LIMIT_MS = 15_000;
+/** What the user can do if the hub has not answered within that time. */
+const UNKNOWN =
+  ", so it is not known whether it was published. Press Broadcast again: the key is the same, so it is published once";
 
 const HINTS: Record<string, string> = {
   text: "Ctrl or ⌘ with Enter sends it.",
@@ -82,7 +85,7 @@ async function publish(observer: PublishObserver) {
   } catch (error) {
     const results = resultsOf(error);
     for (const result of results) showResult(result);
-    if (results.length === 0) showFailure(single, reasonOf(error, LIMIT_MS));
+    if (results.length === 0) showFailure(single, reasonOf(error, LIMIT_MS, UNKNOWN));
   } finally {
     setText(byId("publish-state"), "");
   }

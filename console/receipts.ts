@@ -46,9 +46,9 @@ export function resultsOf(error: unknown): Result[] {
   return error instanceof HubError && Array.isArray(error.channels) ? (error.channels as Result[]) : [];
 }
 
-/** Says in words why a request has failed. */
-export function reasonOf(error: unknown, ms: number): string {
+/** Says in words why a request has failed. `unknown` follows if there was no answer within `ms` milliseconds. */
+export function reasonOf(error: unknown, ms: number, unknown = ""): string {
   const { name, message } = error as Error;
-  if (name !== "TimeoutError" && name !== "AbortError") return message || "the request has failed";
-  return `no answer within ${ms / 1_000} s, so it is not known whether it was published. Press Broadcast again: the key is the same, so it is published once`;
+  if (name === "TimeoutError") return `no answer within ${ms / 1_000} s${unknown}`;
+  return message || "the request has failed";
 }

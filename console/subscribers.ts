@@ -63,8 +63,8 @@ export class Subscribers {
     if (this.#asking || (!byUser && (this.#refused || !isAllowed))) return;
     this.#asking = true;
     this.#isBusy = false;
-    const hub = connect(server, { token: tokenFor(server), fetch: new Transport().fetch });
     try {
+      const hub = connect(server, { token: tokenFor(server), fetch: new Transport().fetch });
       for (const channel of channels) {
         const { subscribers } = await hub.stats(channel, { signal });
         this.#counts.set(channel, subscribers);
