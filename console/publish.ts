@@ -39,8 +39,8 @@ export function currentDraft(): Draft {
   return { channels, type: type.value, format: format.value, data: data.value, key: key.value.trim() };
 }
 
-/** The last publish, if it did not succeed in all of its channels. */
-let unsent: { text: string; key: string } | undefined;
+/** The keys of the publishes that have not succeeded in all of their channels yet, by what the user has entered. */
+const unsent = new Map<string, string>();
 let target: Target | undefined;
 
 /** Makes the channels of a subscription those of the next publish. `entered` is the text of the field Channel. */
@@ -80,7 +80,7 @@ async function publish(observer: PublishObserver) {
       showResult(result);
       observer.published(server, result.channel, result, started);
     }
-    unsent = undefined;
+    unsent.delete(textOf(server, draft));
     if (data.value === draft.data) data.value = "";
   } catch (error) {
     const results = resultsOf(error);
@@ -101,7 +101,7 @@ function checkJson(text: string) {
 
 async function send(server: string, draft: Draft): Promise<Result[]> {
   const { channels } = draft;
-  const idempotencyKey = draft.key || keyFor(JSON.stringify([server, draft]));
+  const idempotencyKey = draft.key || keyFor(textOf(server, draft));
   const signal = AbortSignal.timeout(LIMIT_MS);
   const { fetch } = new Transport();
   if (draft.format === "batch") return sendBatch(server, draft, idempotencyKey, signal);
@@ -123,8 +123,10 @@ async function sendBatch(server: string, draft: Draft, key: string, signal: Abor
   // The hub publishes an event only after the empty line that ends it.
   const body = `${draft.data.trimEnd()}\n\n`;
   const response = await new Transport().fetch(`${url}/broadcast`, { method: "POST", headers, body, signal });
-  const answer = await response.json();
-  if (!response.ok) throw new HubError({ detail: `the answer has the status ${response.status}`, ...answer });
+  // A proxy may answer for the hub with a page.
+  const answer = await response.json().catch(() => undefined);
+  if (!response.ok || !answer)
+    throw new HubError({ detail: `the answer has the status ${response.status}`, ...answer });
   return answer.channels ?? [{ channel: channels[0] ?? "", ...answer }];
 }
 
@@ -133,9 +135,13 @@ async function sendBatch(server: string, draft: Draft, key: string, signal: Abor
  * publishes only what is missing.
  */
 function keyFor(text: string): string {
-  if (unsent?.text !== text) unsent = { text, key: crypto.getRandomValues(new Uint32Array(4)).join("-") };
-  return unsent.key;
+  const key = unsent.get(text) ?? crypto.getRandomValues(new Uint32Array(4)).join("-");
+  unsent.set(text, key);
+  return key;
 }
+
+/** Returns a text that is equal for equal publishes. */
+const textOf = (server: string, draft: Draft) => JSON.stringify([server, draft]);
 
 export function startPublish(observer: PublishObserver) {
   form.addEventListener("submit", (event) => {
