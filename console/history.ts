@@ -23,9 +23,12 @@ let target: Target | undefined;
 let positions: string[] = [];
 /** The id after which the next page begins. */
 let following = "";
+/** Aborts the last read. */
+let reading = new AbortController();
 
 /** Makes the channels of a subscription those of the view. */
 export function setHistoryTarget(current: Target | undefined) {
+  reading.abort();
   target = current;
   of.replaceChildren(...(current?.channels ?? []).map((channel) => make("option", "", channel)));
   rows.replaceChildren();
@@ -37,10 +40,15 @@ export function setHistoryTarget(current: Target | undefined) {
 async function read(wanted: string[]) {
   if (!target) return setText(state, "subscribe to a channel first");
   const { server } = target;
+  // The answer to an earlier read may arrive later.
+  reading.abort();
+  reading = new AbortController();
+  const { signal: replaced } = reading;
   setText(state, "reading …");
   try {
     const hub = connect(server, { token: tokenFor(server), fetch: new Transport().fetch });
-    const options = { after: wanted.at(-1) || undefined, limit: PAGE_EVENTS, signal: AbortSignal.timeout(LIMIT_MS) };
+    const signal = AbortSignal.any([replaced, AbortSignal.timeout(LIMIT_MS)]);
+    const options = { after: wanted.at(-1) || undefined, limit: PAGE_EVENTS, signal };
     for await (const page of hub.events(of.value, options)) {
       positions = wanted;
       following = page.next;
@@ -58,7 +66,7 @@ async function read(wanted: string[]) {
     }
     setText(state, "no page");
   } catch (error) {
-    setText(state, `not read: ${reasonOf(error, LIMIT_MS)}`);
+    if (!replaced.aborted) setText(state, `not read: ${reasonOf(error, LIMIT_MS)}`);
   }
 }
 
