@@ -67,7 +67,7 @@ let announced = "";
 export function showSituation(situation: Situation, target: Target | undefined) {
   const { kind, text } = situation;
   status.dataset.state = kind;
-  const steady = text.replace(/ in \d+ s$/, "");
+  const steady = text.replace(/(, attempt \d+) in .*$/, "$1");
   status.ariaLive = steady === announced ? "off" : "polite";
   announced = steady;
   setText(status, text);
