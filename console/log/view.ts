@@ -112,9 +112,9 @@ export class LogView {
     this.#oldest = Number((this.#rows.lastElementChild as HTMLElement).dataset.n);
   }
 
-  /** Makes the list again from the newest entries. */
+  /** Makes the list again from the newest entries, without those that wait during a pause. */
   #render() {
-    this.#shown = this.#store.newest;
+    if (!this.#paused) this.#shown = this.#store.newest;
     this.#oldest = this.#shown + 1;
     this.#rows.replaceChildren();
     this.#showOlder();

@@ -109,6 +109,13 @@ test("Pause holds the log while events are counted, and then shows all of them",
   await channel.publishBatch(batch(2, 3));
   await page.getByText("Paused. 3 new rows waiting.").waitFor();
   assert.deepEqual(await data(page), ["1"]);
+  // A filter does not show events that wait.
+  await page.getByLabel("Filter by text").fill("2");
+  await page.getByText("Paused. 1 new row waiting.").waitFor();
+  assert.deepEqual(await data(page), []);
+  await page.getByLabel("Filter by text").fill("");
+  await page.getByText("Paused. 3 new rows waiting.").waitFor();
+  assert.deepEqual(await data(page), ["1"]);
   await eventually(async () => (await page.locator("#received").textContent()) === "4");
   await click(page, "Go on");
   await waitForItem(page, "message: 4");
