@@ -39,10 +39,10 @@ function show() {
 }
 
 /**
- * Returns an address of the same view for somebody else, without the token. A page of the file system is on this
- * machine only, so the address is then that of the hub's own console.
+ * Returns an address of the same view for another person, without the token. Only this machine has a page of the file
+ * system, so the address is then that of the hub's own console.
  */
-export function sharedAddress(server: string): string {
+export function sharedAddress(server = DEFAULTS.server): string {
   const query = new URLSearchParams(address);
   const isFile = !location.protocol.startsWith("http");
   if (isFile || server === location.origin) query.delete("server");

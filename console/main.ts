@@ -182,7 +182,7 @@ function start() {
     show();
   });
   const share = byId<HTMLButtonElement>("share");
-  share.addEventListener("click", () => copyFrom(share, sharedAddress(session?.target.server ?? location.origin)));
+  share.addEventListener("click", () => copyFrom(share, sharedAddress(session?.target.server)));
   startPublish({
     published: (server, channel, { id = "", subscribers: streams = 0 }, started) => {
       subscribers?.receipt(server, channel, streams);
