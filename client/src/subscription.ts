@@ -142,9 +142,9 @@ export function subscribe<T>(
   async function begin() {
     if (hub.shareTabs) {
       const member: Member = { url: hub.url, channels, catchUp, last, signal: closing.signal, run };
-      // If the module cannot be loaded, the tab has a stream of its own.
-      const tabs = await import("./tabs.ts").catch(() => {});
-      reader = tabs?.share(reader, member) ?? reader;
+      // If this module cannot be loaded, the subscription keeps a stream of its own.
+      const tabs = await import("./tabs.ts").catch(() => undefined);
+      if (tabs) reader = tabs.share(reader, member);
     }
     if (!isClosed()) run(true);
   }
