@@ -167,7 +167,8 @@ export function share(reader: Reader, member: Member): Reader {
     // Subscriptions with different tokens share nothing. A renewed token may be that of another user.
     use(token) {
       const name = JSON.stringify([PROTOCOL, url, [...channels].sort(), catchUp, identityOf(token)]);
-      if (group?.name === name) return;
+      // The subscription may have been closed while the token was fetched.
+      if (group?.name === name || member.signal.aborted) return;
       group?.leave();
       group = join(name, own, member, () => isOpen);
     },
