@@ -1,11 +1,11 @@
-// Keeps one stream open: opens it, reads it, and opens it again where it has ended.
+// Keeps one stream open: opens it, reads it, and after its end, opens it again at the same position.
 import { createParser } from "eventsource-parser";
 import { errorOf, type HubError, isTemporary } from "./problem.ts";
 import { type Connected, send } from "./request.ts";
 import { childOf, FIRST_WAIT_MS, sleep, waitMs } from "./timing.ts";
 import { createWatchdog } from "./watchdog.ts";
 
-/** What the parser makes of a block. Its own type would be a dependency of the package's declarations. */
+/** A parsed block. With the parser's own type, the types of the package would depend on the parser. */
 export interface Message {
   id?: string | undefined;
   event?: string | undefined;
@@ -20,14 +20,17 @@ export type SetStatus = (
   more?: { retryAt: number },
 ) => void;
 
-/** A stream that lived for so long may be opened again at once when its token has expired, in milliseconds. */
+/** If a stream was open for longer than this, in milliseconds, it is opened again at once when its token has expired. */
 const LIVED_MS = 2_000;
 /** The shortest wait after a stream that has ended, whatever it says, in milliseconds. */
 const MIN_RETRY_MS = 100;
 /** The longest time until a token is renewed early, in milliseconds. Timers have no more than 31 bits. */
 const MAX_RENEWAL_MS = 1e9;
 
-/** What a connection reads for. */
+/** Why a stream is opened again if nothing else is known. */
+const ENDED = "the stream has ended";
+
+/** The subscription that a connection reads a stream for. */
 export interface Reader {
   path: string;
   /** The id after which the stream continues, or "". */
@@ -69,7 +72,7 @@ export async function keepOpen(hub: Connected, reader: Reader, signal: AbortSign
 
   while (!signal.aborted) {
     reader.setStatus("connecting", reason, ++attempt);
-    reason = "the stream has ended";
+    reason = ENDED;
     const call = childOf(signal);
     /** When the stream was opened, or 0. */
     let openedAt = 0;
@@ -104,7 +107,9 @@ export async function keepOpen(hub: Connected, reader: Reader, signal: AbortSign
           }
           reader.receive(message);
           if (event !== "hub.open") return;
+          // A channel that was not available may be open now.
           wait = undefined;
+          reason = ENDED;
           if (openedAt) return;
           openedAt = Date.now();
           // The next stream then does not have to wait for its token.
@@ -122,7 +127,7 @@ export async function keepOpen(hub: Connected, reader: Reader, signal: AbortSign
       const decoder = new TextDecoder();
       const chunks = body.getReader();
       for (;;) {
-        // Node may wait forever if it reads after that.
+        // In Node, a read after the abort may never resolve.
         call.signal.throwIfAborted();
         const { done, value } = await chunks.read();
         if (done) break;
