@@ -51,7 +51,7 @@ export interface Hub {
 /** An event of a channel. */
 export interface HubEvent<T = string> {
   channel: string;
-  /** The id in the channel, `<epoch>-<seq>`: that of the receipt and of the history, also in a stream of several. */
+  /** The id in the channel, `<epoch>-<seq>`, as in the receipt and the history, also in a stream of several channels. */
   id: string;
   /** "message" if the event was published without a type. */
   type: string;
@@ -68,9 +68,9 @@ export interface Missing {
 
 /** The options of `Hub.subscribe`. */
 export interface SubscribeOptions<T = string> {
-  /** How many of the newest events the stream begins with, of each channel. Default: 0. */
+  /** The stream begins with this many of the newest events of each channel. Default: 0. */
   history?: number | undefined;
-  /** If the stream is slow, it reads what it missed from the history instead of dropping it. Default: false. */
+  /** If the stream is too slow, it reads missed events from the history instead of dropping them. Default: false. */
   catchUp?: boolean | undefined;
   /** Only events of these types; "message" means events without a type. Default: all. */
   types?: readonly string[] | undefined;
@@ -100,14 +100,14 @@ export interface SubscribeOptions<T = string> {
 export interface Subscription<T = string> extends AsyncIterable<HubEvent<T>> {
   readonly channels: readonly string[];
   readonly status: Status;
-  /** The position: the id of the last event that was given to the iteration or to `onEvent`, or of a later notice. */
+  /** The position: the id of the last event or notice that the subscription has given to its user. */
   readonly lastEventId: string;
   /** Resolves when all channels have ended or the subscription is closed. Rejects with the HubError of a refusal. */
   readonly done: Promise<void>;
   close(): void;
 }
 
-/** The state of a subscription. `reason` says in words what has led to it. */
+/** The state of a subscription. `reason` says in words why it is in this state. */
 export type Status =
   | { state: "connecting"; attempt: number; reason: string }
   | { state: "open"; attempt: 0; reason: string }

@@ -2,7 +2,7 @@
 
 const CHANNEL = /^(?!\.\.?$)[\w.~:@-]{1,128}$/;
 
-/** Returns the channels of a call as a list. Throws a TypeError if one is no channel id, or named twice. */
+/** Returns the channels of a call as a list. Throws a TypeError if an id is invalid or named twice. */
 export function listOf(channels: string | readonly string[]): string[] {
   const list = typeof channels === "string" ? [channels] : [...channels];
   const wrong = list.length ? list.find((id, at) => !CHANNEL.test(id) || list.indexOf(id) < at) : "";

@@ -1,4 +1,4 @@
-// A hub for its users.
+// The entry point of the client: makes the object that pages and programs use.
 import type { ConnectOptions, Hub } from "./api.ts";
 import { pathOf } from "./channels.ts";
 import { readHistory } from "./history.ts";
@@ -7,7 +7,7 @@ import { ask, type Connected } from "./request.ts";
 import { subscribe } from "./subscription.ts";
 import { createTokens } from "./token.ts";
 
-/** Returns the URL of a hub without a slash at its end. In a page, it may be relative to that of the page. */
+/** Returns the URL of a hub without a slash at its end. In a page, the URL may be relative to the page. */
 function urlOf(text: string | URL): string {
   const { href } = new URL(text, globalThis.location?.href);
   if (/^https?:\/\/[^@?#]+$/.test(href)) return href.replace(/\/+$/, "");

@@ -20,7 +20,7 @@ export type SetStatus = (
   more?: { retryAt: number },
 ) => void;
 
-/** If a stream was open for longer than this, in milliseconds, it is opened again at once when its token has expired. */
+/** A stream that was open for longer than this, in milliseconds, is opened again at once when its token has expired. */
 const LIVED_MS = 2_000;
 /** The shortest wait after a stream that has ended, whatever it says, in milliseconds. */
 const MIN_RETRY_MS = 100;

@@ -1,7 +1,7 @@
-// What was read from a stream and not given to the user yet, in order. Notices wait with the events, so that `onGap` is
-// called between the events that it is about.
+// The events and notices that a subscription has read and its user has not taken, in order. Notices wait with the
+// events, so that `onGap` is called between the event before the gap and the event after it.
 
-/** When so many events wait, reading pauses. */
+/** When this many entries wait, reading pauses. */
 export const MAX_WAITING = 1_000;
 
 interface Entry<E> {
@@ -14,14 +14,14 @@ interface Entry<E> {
 export interface Inbox<E> {
   /** The position after the last entry that was given. */
   position(): string;
-  /** Takes an event, the call for a notice, or only a position. */
+  /** Adds an event, the call for a notice, or only a position. */
   put(position: string, event?: E, call?: () => void): void;
   isFull(): boolean;
   /** Resolves when there is room, or after the end. */
   room(): Promise<void>;
-  /** Nothing is put any more. The iteration ends after what waits, or throws `error`. */
+  /** No entry is added after this. When the user has taken all entries, the iteration ends, or throws `error`. */
   end(error: Error | undefined): void;
-  /** Discards what waits. */
+  /** Discards the entries that wait. */
   clear(): void;
   next(): Promise<IteratorResult<E, undefined>>;
 }
@@ -37,7 +37,7 @@ export function callUser<A>(call: ((argument: A) => void) | undefined, argument:
   }
 }
 
-/** Makes an inbox. With `onEvent`, nothing waits. `position` is where the stream begins. */
+/** Makes an inbox. With `onEvent`, no entry waits. `position` is the one at which the stream begins. */
 export function createInbox<E>(position: string, onEvent: ((event: E) => void) | undefined): Inbox<E> {
   const waiting: Entry<E>[] = [];
   let ended = false;

@@ -8,7 +8,7 @@ const TEMPORARY = [200, 408, 425, 429];
 export class HubError extends Error {
   /** The status of the answer. Browsers report a redirect as 0. */
   declare readonly status: number;
-  /** The type of the problem, or "about:blank" if the answer was none. */
+  /** The type of the problem, or "about:blank" if the answer was not a problem. */
   declare readonly type: string;
   declare readonly title: string;
   declare readonly detail: string;
@@ -26,7 +26,7 @@ export class HubError extends Error {
 /** Whether the same request may succeed later. */
 export const isTemporary = ({ status }: HubError): boolean => status > 499 || TEMPORARY.includes(status);
 
-/** Returns the error for an answer that is not what the request asks for. Reads its body if that may be a problem. */
+/** Returns the error for an answer without the expected status or content. Reads the body if it may be a problem. */
 export async function errorOf(response: Response): Promise<HubError> {
   const { status, statusText: title, headers } = response;
   const [detail, problem] =

@@ -24,8 +24,8 @@ export interface Request {
  * Sends a request. If the hub refuses the token and there is another one, sends it again with that. `use` is called with
  * each token before it is sent.
  *
- * A token goes to no other URL than that of the hub, and a publish does not become a GET. So redirects are followed only
- * for a GET without a token. Browsers hide the target of a redirect from scripts, so it cannot be checked.
+ * Only a GET without a token follows redirects, because a token must not reach another server, and because a redirect
+ * can turn a publish into a GET. Browsers hide the target of a redirect from scripts, so the client cannot check it.
  */
 export async function send(
   { url, tokens, fetch }: Connected,

@@ -1,4 +1,4 @@
-// A subscription: what the messages of a stream mean for its user.
+// A subscription: turns the messages of a stream into events, calls of the user's functions, and a status.
 import type { HubEvent, Status, SubscribeOptions, Subscription } from "./api.ts";
 import { isAfter, listOf, pathOf, splitId } from "./channels.ts";
 import { keepOpen, type Message, type Reader } from "./connection.ts";
@@ -44,7 +44,7 @@ export function subscribe<T>(
       error ? reject(error) : resolve();
     });
   });
-  // A user who does not look at `done` sees a refusal in the status.
+  // A user that does not await `done` gets no unhandled rejection. The status also has the refusal.
   done.catch(() => {});
 
   function setStatus(state: Status["state"], reason: string, attempt = 0, more = {}) {
@@ -77,7 +77,7 @@ export function subscribe<T>(
     put(undefined, () => options.onEnd?.(channel));
   }
 
-  /** Takes a message of the own stream, or of that of another tab. */
+  /** Takes a message of the own stream, or of the stream of another tab. */
   function receive({ event: type = "message", data, id = "" }: Message) {
     if (isClosed()) return;
     const isNotice = type.startsWith("hub.");

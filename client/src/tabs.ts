@@ -4,8 +4,8 @@
 // message of its stream on to the others through a BroadcastChannel. Another tab closes its own stream and follows as
 // soon as it has got everything that the leader has passed on so far: the leader's last ids tell it that. From then on,
 // it takes what the leader passes on. If the leader closes or crashes, the browser gives the lock to the next tab, which
-// opens a stream after the last message that it has got. A follower that has missed something, hears nothing from its
-// leader, or is too slow, opens a stream of its own again.
+// opens a stream after the last message that it has got. A follower opens a stream of its own again if it has missed a
+// message, if its leader is silent, or if it is too slow.
 //
 // So no tab loses an event. An event that arrives twice is given once, because each subscription compares ids.
 import { isAfter } from "./channels.ts";
@@ -19,10 +19,14 @@ const ASK_AGAIN_MS = 500;
 
 /** Part of the name of a group. Change it with the messages: tabs may have loaded different versions of the client. */
 const PROTOCOL = "sse-broadcaster 1";
-/** The kinds of messages between tabs. */
+// The kinds of messages between tabs.
+/** A tab asks the leader for its last ids. */
 const WHERE = 0;
+/** The leader has this last id in each channel. */
 const LAST_IDS = 1;
+/** A message of the leader's stream. */
 const MESSAGE = 2;
+/** The status of the leader's stream. */
 const STATUS = 3;
 
 /** Claims that differ between two tokens of the same user. */
@@ -54,7 +58,7 @@ export function identityOf(token = ""): string {
   }
 }
 
-/** The group of a tab. */
+/** The tabs that share one stream, as one of them sees them. */
 interface Group {
   name: string;
   leads(): boolean;
@@ -64,7 +68,9 @@ interface Group {
   leave(): void;
 }
 
-/** Joins the group `name`. `reader` is that of the subscription. `isOpen` says whether its own stream is open. */
+/**
+ * Joins the group `name`. `reader` is the reader of the subscription. `isOpen` says whether the last status was "open".
+ */
 function join(name: string, reader: Reader, member: Member, isOpen: () => boolean): Group {
   const bus = new BroadcastChannel(name);
   const leaving = childOf(member.signal);
@@ -147,14 +153,14 @@ function join(name: string, reader: Reader, member: Member, isOpen: () => boolea
   };
 }
 
-/** Returns a reader for the own stream of a subscription, which shares it. `reader` is that of the subscription. */
+/** Returns a reader that shares the own stream of a subscription. `reader` is the reader of the subscription. */
 export function share(reader: Reader, member: Member): Reader {
   // Web Locks need https or localhost.
   if (!globalThis.navigator?.locks || !globalThis.BroadcastChannel) return reader;
   const { url, channels, catchUp } = member;
   let group: Group | undefined;
   let isOpen = false;
-  /** The reader of the subscription, with a note of the status, whoever has read it. */
+  /** The reader of the subscription. It also notes the status, of the own stream or of the leader's. */
   const own: Reader = {
     ...reader,
     setStatus(...status) {
@@ -164,7 +170,7 @@ export function share(reader: Reader, member: Member): Reader {
   };
   return {
     ...own,
-    // Subscriptions with different tokens share nothing. A renewed token may be that of another user.
+    // Subscriptions with different claims share nothing. A renewed token may belong to another user.
     use(token) {
       const name = JSON.stringify([PROTOCOL, url, [...channels].sort(), catchUp, identityOf(token)]);
       // The subscription may have been closed while the token was fetched.

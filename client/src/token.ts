@@ -3,19 +3,19 @@
 /** A token is renewed this long before it expires, or when half of its life is over if that is later. */
 const EARLY_MS = 30_000;
 
-/** Returns the claims of a JWT. Throws an error if the token is none. Nothing is verified: the hub does that. */
+/** Returns the claims of a JWT. Throws an error if the token is not a JWT. The hub verifies the token, not this code. */
 export function claimsOf(token: string): Record<string, unknown> {
-  // Characters outside of ASCII become others, each always the same ones.
+  // atob decodes no UTF-8. Equal tokens still have equal claims, and the claims that the client reads are ASCII.
   return JSON.parse(atob((token.split(".")[1] as string).replace(/-/g, "+").replace(/_/g, "/")));
 }
 
-/** Where requests get their token. */
+/** The tokens of a hub. Requests get their token from here. */
 export interface Tokens {
-  /** Returns the current token, after it was renewed if that is due. Rejects if the function of the page fails. */
+  /** Returns the current token, and renews it first if that is due. Rejects if that fails and there is no old token. */
   get(): Promise<string | undefined>;
   /** Forgets `token`, which the hub has refused. The next `get` asks for another one. */
   drop(token: string | undefined): void;
-  /** Returns in how many milliseconds the current token is to be renewed, or NaN if it is not. */
+  /** Returns the milliseconds until the current token should be renewed, or NaN if it should not. */
   renewIn(): number;
 }
 

@@ -1,8 +1,8 @@
 // Notices that a stream is dead: nothing arrives any more, not even heartbeats, and no error either.
 //
-// The hub writes a heartbeat after HEARTBEAT_SECONDS without another byte. That setting is not known here, so the time
-// between two heartbeats is measured. A stream is dead after twice that time without a byte. Until two heartbeats have
-// arrived, the limit is that of the default setting, 15 seconds. If a stream dies before that, the setting may be
+// The hub writes a heartbeat after HEARTBEAT_SECONDS without another byte. The client does not know that setting, so it
+// measures the time between two heartbeats. A stream is dead after twice that time without a byte. Until two heartbeats
+// have arrived, the limit is twice the default setting, 15 seconds. If a stream dies before that, the setting may be
 // longer, so the limit is doubled for the next stream.
 
 const FIRST_LIMIT_MS = 30_000;
