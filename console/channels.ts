@@ -3,7 +3,7 @@ import { byId, count, find, make, setText } from "./dom.ts";
 
 type State = "connecting" | "open" | "ended" | "not available";
 
-/** The situation whose colour a state has. */
+/** The kind of situation that gives a state its colour. */
 const COLOURS: Record<State, string> = {
   connecting: "connecting",
   open: "open",
@@ -61,7 +61,7 @@ export class ChannelList {
     this.#show(channel, "not available");
   }
 
-  /** The stream is open. Channels that are not available are named afterwards. */
+  /** The stream is open. A `hub.error` for each channel that is not available follows. */
   opened() {
     for (const [channel, { item }] of this.#lines) {
       if (find(item, ".state").textContent === "connecting") this.#show(channel, "open");

@@ -1,8 +1,8 @@
-// Finds out whether a browser does not send a request because all its connections to the server are taken.
+// Finds out whether the browser holds back a request because all its connections to the server are taken.
 //
 // Over HTTP/1.1, a browser opens at most six connections to a server, and a request beyond that waits without an error.
-// Browsers count connections with and without credentials (such as cookies) separately. So if a request with the one
-// kind is answered at once and the same request with the other kind is not, the second kind has no free connection.
+// Browsers count connections with and without credentials (such as cookies) separately. So if a request on one kind of
+// connection is answered in time and the same request on the other kind is not, the other kind has no free connection.
 
 /** How long a request may take. */
 const LIMIT_MS = 2_000;

@@ -10,7 +10,7 @@ const language = fieldOf<HTMLSelectElement>(form, "language");
 const code = find(dialog, "code");
 const button = byId<HTMLButtonElement>("copy-code");
 
-/** @param current returns what the page requests, or undefined if its fields are not valid */
+/** @param current returns the subscription and the draft of the page, or undefined if there is no subscription */
 export function startCopyAs(current: () => Request | undefined) {
   const show = () => {
     const wanted = current();

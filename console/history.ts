@@ -26,7 +26,7 @@ let following = "";
 /** Aborts the last read. */
 let reading = new AbortController();
 
-/** Makes the channels of a subscription those of the view. */
+/** Offers the channels of a subscription in the view. */
 export function setHistoryTarget(current: Target | undefined) {
   reading.abort();
   target = current;

@@ -1,6 +1,6 @@
-// Reads what is written in a token. Whether its signature is valid, only the hub knows.
+// Reads the claims of a token. Only the hub can verify its signature.
 
-/** What a token says about itself. Times are in milliseconds since 1970. */
+/** The claims of a token that the page uses. Times are in milliseconds since 1970. */
 export interface Claims {
   publish: string[];
   subscribe: string[];

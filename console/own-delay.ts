@@ -3,7 +3,7 @@
 // The delay of other events cannot be known: an event has no time, and the clocks of two machines differ by more than a
 // delivery takes. For an own event, one clock measures both ends. The receipt may come after the event or before it.
 
-/** How many ids are kept while their other half is missing. */
+/** How many ids are kept for which only the event or only the receipt has arrived. */
 const MAX_WAITING = 100;
 
 export class OwnDelay {

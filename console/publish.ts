@@ -43,7 +43,7 @@ export function currentDraft(): Draft {
 const unsent = new Map<string, string>();
 let target: Target | undefined;
 
-/** Makes the channels of a subscription those of the next publish. `entered` is the text of the field Channel. */
+/** Fills in the channels of a subscription for the next publish. `entered` is the text of the field Channel. */
 export function setPublishTarget(current: Target | undefined, entered: string) {
   target = current;
   to.value = current?.channels.join(",") ?? entered;

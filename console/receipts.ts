@@ -46,7 +46,7 @@ export function resultsOf(error: unknown): Result[] {
   return error instanceof HubError && Array.isArray(error.channels) ? (error.channels as Result[]) : [];
 }
 
-/** Says in words why a request has failed. `unknown` follows if there was no answer within `ms` milliseconds. */
+/** Says why a request has failed. Adds `unknown` if there was no answer within `ms` milliseconds. */
 export function reasonOf(error: unknown, ms: number, unknown = ""): string {
   const { name, message } = error as Error;
   if (name === "TimeoutError") return `no answer within ${ms / 1_000} s${unknown}`;

@@ -1,4 +1,5 @@
-// The state of the connection in words. Each situation in which a user has to do something else has its own words.
+// The state of the connection in words. If the user has to do different things in two situations, they have different
+// words.
 import type { HubError, Status } from "./hub.ts";
 import { duration } from "./jwt.ts";
 import type { Target } from "./target.ts";
@@ -27,7 +28,7 @@ export interface Situation {
   status: number;
 }
 
-/** What is known of a subscription. */
+/** The facts from which a situation follows. */
 export interface Knowledge {
   target: Target;
   status: Status;
@@ -45,7 +46,7 @@ export interface Knowledge {
 
 /** The client's reason for connecting again after `hub.expired`. */
 export const EXPIRED = "the token has expired";
-/** The words of browsers for a connection that has failed, and those of the client for a stream that was cut. */
+/** The reasons of browsers for a failed connection, and the client's reason for a stream that was cut. */
 const BROKEN = /failed to fetch|network ?error|load failed|input stream|the stream has ended/i;
 
 export function describe(knowledge: Knowledge, now = Date.now()): Situation {

@@ -1,4 +1,5 @@
-// Programs that do what the page does. They read the token from the variable TOKEN, so that nobody copies a token.
+// Programs that send the same requests as the page. They read the token from the variable TOKEN, so the copied code
+// contains no token.
 import type { Draft } from "./publish.ts";
 import { type Target, targetOf } from "./target.ts";
 
@@ -12,7 +13,7 @@ export interface Request {
 
 export type Language = "curl" | "client" | "eventsource" | "python";
 
-/** What one needs to know to run a program. */
+/** Where a program of each language runs, and what it needs. */
 export const NOTES: Record<Language, string> = {
   curl: "In a shell.",
   client:

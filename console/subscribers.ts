@@ -19,7 +19,7 @@ export class Subscribers {
   #counts = new Map<string, number>();
   #refused = false;
   #asking = false;
-  /** Whether an event has arrived since the page has asked. */
+  /** Whether an event has arrived since the page last asked. */
   #isBusy = false;
   #button = byId<HTMLButtonElement>("subscribers");
 

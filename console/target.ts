@@ -32,7 +32,7 @@ export function channelsOf(text: string): string[] {
   return text.split(",").map((id) => id.trim());
 }
 
-/** Whether `text` names channels that exist or may exist, each of them once. */
+/** Whether `text` is a list of valid channel ids, each of them once. */
 export function isChannelList(text: string): boolean {
   const channels = channelsOf(text);
   return channels.every((id) => CHANNEL.test(id)) && new Set(channels).size === channels.length;

@@ -1,4 +1,4 @@
-// The field Token: which server the token is for, and what is written in it.
+// The field Token: for which server the token was entered, and its claims.
 import { byId, fieldOf, setText } from "./dom.ts";
 import { allows, type Claims, decode, duration } from "./jwt.ts";
 import { channelsOf, isChannelList, serverOf } from "./target.ts";
@@ -53,7 +53,7 @@ export function showTokenServer() {
   field.placeholder = server ? `for ${server}` : "";
 }
 
-/** Shows what is written in the token, and how long it is valid. */
+/** Shows the claims of the token, and how long it is valid. */
 function showClaims() {
   const token = field.value.trim();
   const claims = decode(token);

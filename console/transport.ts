@@ -1,5 +1,5 @@
-// The requests of the console. It follows no redirect, because the token is not for the other server, and because a
-// redirect would turn a POST into a GET.
+// The requests of the console. They follow no redirect, because the token is not for the other server, and because a
+// redirect can turn a POST into a GET.
 
 /** The status of the answer in place of a redirect: 421, Misdirected Request. A client does not repeat it. */
 export const REDIRECTED = 421;

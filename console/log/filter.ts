@@ -5,7 +5,7 @@ import type { Entry, Filter } from "./store.ts";
 
 /** How many types have a button. Others can be found by text. */
 const MAX_TYPES = 40;
-/** How long the user may type until the list changes. */
+/** The time between the last key press and the change of the list. */
 const TYPING_MS = 150;
 
 export class Filters {

@@ -1,7 +1,7 @@
 // Prints JSON with one member on each line. The text of names and values stays as it is, because parsing and printing
 // again would change numbers with many digits and drop repeated names.
 
-/** A part of printed JSON, and what it is. */
+/** A part of printed JSON, and its kind. */
 export interface Token {
   text: string;
   kind: "key" | "string" | "number" | "plain";

@@ -66,7 +66,7 @@ function makeBody({ kind, data }: Pick<Entry, "kind" | "data">): HTMLElement {
 const linesOf = printJson;
 const plainLines = (text: string): Token[][] => text.split("\n").map((line) => [{ text: line, kind: "plain" }]);
 
-/** Returns what of the lines fits into a folded row. */
+/** Returns the part of the lines that fits into a folded row, and whether that is all of them. */
 function fold(lines: Token[][]): { lines: Token[][]; isWhole: boolean } {
   let chars = FOLDED_CHARS;
   const shown: Token[][] = [];

@@ -2,7 +2,7 @@
 
 /** How many entries it keeps. */
 export const MAX_ENTRIES = 5_000;
-/** How many characters of data it keeps: those of 250 events of the largest default size. */
+/** How many characters of data it keeps, which is enough for 250 events of the largest default size. */
 const MAX_CHARS = 16 * 1_024 * 1_024;
 
 export interface Entry {
@@ -54,7 +54,7 @@ export class Store {
     return this.#entries.length;
   }
 
-  /** The number of the newest entry that it has ever had. */
+  /** The number of the newest entry, even if it was removed. */
   get newest(): number {
     return this.#last;
   }

@@ -58,7 +58,7 @@ export class LogView {
     this.#render();
   }
 
-  /** Whether a screen reader reads new events. */
+  /** Takes the rate of events. A screen reader reads new events only at a low rate. */
   setRate(perSecond: number) {
     this.#rate = perSecond;
     const live = this.#paused || perSecond > READABLE_PER_SECOND ? "off" : "polite";
