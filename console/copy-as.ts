@@ -1,7 +1,7 @@
 // The dialog that shows the current request as a program, for copying.
 import { copyFrom } from "./clipboard.ts";
 import { byId, fieldOf, find } from "./dom.ts";
-import { type Language, NOTES, publishWith, type Request, subscribeWith } from "./snippets.ts";
+import { type Language, NOTES, type PageRequest, publishWith, subscribeWith } from "./snippets.ts";
 
 const dialog = byId<HTMLDialogElement>("snippets");
 const form = find<HTMLFormElement>(dialog, "form");
@@ -11,7 +11,7 @@ const code = find(dialog, "code");
 const button = byId<HTMLButtonElement>("copy-code");
 
 /** @param current returns the subscription and the draft of the page, or undefined if there is no subscription */
-export function startCopyAs(current: () => Request | undefined) {
+export function startCopyAs(current: () => PageRequest | undefined) {
   const show = () => {
     const wanted = current();
     const chosen = language.value as Language;

@@ -3,7 +3,7 @@
 import type { Draft } from "./publish.ts";
 import { type Target, targetOf } from "./target.ts";
 
-export interface Request {
+export interface PageRequest {
   target: Target;
   history: number;
   /** Whether the hub gets a token. */
@@ -22,7 +22,7 @@ export const NOTES: Record<Language, string> = {
   python: "Python 3. Subscribing needs pip install httpx-sse; publishing needs no package.",
 };
 
-export function subscribeWith(language: Language, { target, history, hasToken }: Request): string {
+export function subscribeWith(language: Language, { target, history, hasToken }: PageRequest): string {
   const { url, server, channels } = target;
   const query = history > 0 ? `?history=${history}` : "";
   switch (language) {
@@ -61,7 +61,7 @@ with httpx.Client(timeout=60) as client:  # a heartbeat arrives every 15 seconds
   }
 }
 
-export function publishWith(language: Language, { target, hasToken, draft }: Request): string {
+export function publishWith(language: Language, { target, hasToken, draft }: PageRequest): string {
   const { url, server, channels } = targetOf(target.server, draft.channels);
   const isBatch = draft.format === "batch";
   const type = isBatch ? "" : draft.type;

@@ -12,7 +12,8 @@ export interface Connected {
   signal: AbortSignal;
 }
 
-export interface Request {
+/** A request to the hub with its method, headers and body. */
+export interface HubRequest {
   /** Default: GET. */
   method?: string;
   headers?: Record<string, string>;
@@ -30,7 +31,7 @@ export interface Request {
 export async function send(
   { url, tokens, fetch }: Connected,
   path: string,
-  request: Request,
+  request: HubRequest,
   use?: (token: string | undefined) => void,
 ): Promise<Response> {
   const attempt = () => {
@@ -58,7 +59,7 @@ export async function send(
 
 /** Sends a request once, and returns the JSON of its answer. Rejects with a HubError if the hub refuses it. */
 // biome-ignore lint/suspicious/noExplicitAny: the caller knows the type of the answer.
-export async function ask(hub: Connected, path: string, request: Request = {}): Promise<any> {
+export async function ask(hub: Connected, path: string, request: HubRequest = {}): Promise<any> {
   const response = await send(hub, path, request);
   if (response.status !== 200) throw await errorOf(response);
   return response.json();
