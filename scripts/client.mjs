@@ -10,16 +10,18 @@ import { fromPackage, installPackages, node, root, run, say } from "./install.mj
 const SOURCES = join(root, "client", "src");
 const PACKAGE = join(root, "build", "client");
 const PUBLIC = join(root, "public");
-const SERVED = join(PUBLIC, "client.js");
+const CLIENT = join(PUBLIC, "client.js");
+/** The modules that a hub serves. */
+const SERVED = [CLIENT, join(PUBLIC, "client-tabs.js")];
 
 /**
- * What the modules of the package import from other packages. They contain the parser, because package.json can have no
+ * The packages that the modules of the package import. The modules contain the parser, because package.json can have no
  * dependencies (see scripts/prepack.mjs).
  */
 const OTHER_PACKAGES = ["react"];
-/** The license of the parser asks for its text beside every copy. */
+/** The license of the parser. It requires its text beside every copy of the parser. */
 const PARSER_LICENSE = "LICENSE-eventsource-parser";
-/** The name of the author and of the licence, for the module that a hub serves. */
+/** Names the author and the license of the parser at the end of the module that a hub serves. */
 const NOTICE = "// eventsource-parser: MIT License, © Espen Hovlandsdal";
 /** The oldest JavaScript that the client runs on. */
 const TARGET = "es2022";
@@ -65,8 +67,8 @@ const SHORT_NAMES = {
 };
 
 /**
- * Bundles modules into a folder. `names` has their names, and those of their files. They import the module for tabs by
- * the name of its file.
+ * Bundles modules into a folder. `names` maps the name of each module to the name of its file. The bundles import the
+ * module for tabs by the name of its file.
  */
 async function bundle(names, outdir, options) {
   // The package may have been installed just now.
@@ -86,7 +88,7 @@ async function minify({ outputFiles }) {
   const { minify } = await import("terser");
   for (const { path, text } of outputFiles) {
     const { code } = await minify(text, { module: true, ecma: 2020, compress: { passes: 3 } });
-    writeFileSync(path, path === SERVED ? `${code}\n${NOTICE}\n` : `${code}\n`);
+    writeFileSync(path, path === CLIENT ? `${code}\n${NOTICE}\n` : `${code}\n`);
   }
 }
 
@@ -94,7 +96,7 @@ async function minify({ outputFiles }) {
 export async function buildClient() {
   const stamp = join(PACKAGE, ".made-from");
   const sources = hashSources();
-  if (existsSync(SERVED) && existsSync(stamp) && readFileSync(stamp, "utf8") === sources) return;
+  if (SERVED.every(existsSync) && existsSync(stamp) && readFileSync(stamp, "utf8") === sources) return;
   await installPackages();
   say("building the client ...");
   rmSync(PACKAGE, { recursive: true, force: true });

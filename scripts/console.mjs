@@ -15,7 +15,7 @@ const PLACES = {
   style: '<link rel="stylesheet" href="style/main.css">',
   script: '<script type="module" src="main.ts"></script>',
 };
-/** The oldest browsers that the console supports have what it uses: light-dark() and AbortSignal.any(). */
+/** The oldest browsers that the console supports: the first ones with light-dark() and AbortSignal.any(). */
 const BROWSERS = ["chrome123", "firefox124", "safari17.5"];
 
 /** Returns the bundle of a file in console/ as a text. */
@@ -37,7 +37,7 @@ async function bundle(file) {
 
 const hashOf = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
-/** Replaces the text that holds the place of another text. */
+/** Replaces a placeholder, which has to be in the page once. */
 function replace(html, place, text) {
   if (html.split(place).length !== 2) throw new Error(`console/index.html has to have ${place} once`);
   return html.replace(place, () => text);

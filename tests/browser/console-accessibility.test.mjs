@@ -49,7 +49,7 @@ function publishTwice() {
 }
 
 /**
- * Opens the views one after the other, and returns what is wrong with them.
+ * Opens the views one after the other, and returns the findings in them.
  * @param {(url: string) => Promise<{ run: (script: string) => Promise<unknown>, valueOf: (script: string) => Promise<any>, close: () => Promise<unknown> }>} open
  */
 async function findings(open) {

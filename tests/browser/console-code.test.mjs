@@ -23,7 +23,7 @@ const environment = { ...process.env, TOKEN: token };
 /** Text that a shell, JavaScript and Python would change if it was not quoted. */
 const TEXT = 'it\'s "7:3" $HOME `x` \\n\nשלום @file';
 
-/** What runs a program of each language. The packages are found in the folder of the program. */
+/** The command that runs a program of each language. The program finds its packages in its own folder. */
 const RUNNERS = {
   curl: ["bash", "snippet.sh"],
   client: [process.execPath, "snippet.mjs"],

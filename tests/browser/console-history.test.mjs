@@ -57,17 +57,21 @@ test("the history has pages of 50 events, oldest first, forwards and backwards",
   await page.close();
 });
 
-test("the history is that of the chosen channel, with types, and says that a channel has ended", minute, async () => {
-  await hub.channel("one").publish("1");
-  await fetch(`${hub.channel("two").url}/end?event=result`, { method: "POST", body: '{"home":7}' });
-  const page = await browser.newPage();
-  await page.goto(`${hub.origin}/?channel=one,two`);
-  await waitForStatus(page, "subscribed to");
-  await click(page, "History");
-  assert.deepEqual(await pageOf(page, "Page 1: 1 event."), ["1"]);
-  await page.getByRole("combobox", { name: "History of" }).selectOption("two");
-  assert.deepEqual(await pageOf(page, "Page 1: 1 event. The channel has ended."), ['{\n  "home": 7\n}']);
-  assert.equal(await page.locator("#page-rows .type").textContent(), "result");
-  assert.ok(await page.getByRole("button", { name: "Next" }).isDisabled());
-  await page.close();
-});
+test(
+  "the view shows the history of the chosen channel, with types, and says that a channel has ended",
+  minute,
+  async () => {
+    await hub.channel("one").publish("1");
+    await fetch(`${hub.channel("two").url}/end?event=result`, { method: "POST", body: '{"home":7}' });
+    const page = await browser.newPage();
+    await page.goto(`${hub.origin}/?channel=one,two`);
+    await waitForStatus(page, "subscribed to");
+    await click(page, "History");
+    assert.deepEqual(await pageOf(page, "Page 1: 1 event."), ["1"]);
+    await page.getByRole("combobox", { name: "History of" }).selectOption("two");
+    assert.deepEqual(await pageOf(page, "Page 1: 1 event. The channel has ended."), ['{\n  "home": 7\n}']);
+    assert.equal(await page.locator("#page-rows .type").textContent(), "result");
+    assert.ok(await page.getByRole("button", { name: "Next" }).isDisabled());
+    await page.close();
+  },
+);

@@ -18,7 +18,7 @@ import { startWebsite } from "../support/website.mjs";
 const site = await startWebsite();
 
 test(
-  "a console of an allowed origin works, and that of another origin can neither subscribe nor publish",
+  "a console of an allowed origin works, and a console of another origin can neither subscribe nor publish",
   minute,
   async () => {
     const strict = await startConsole({ ALLOWED_ORIGINS: `https://a.example, ${site}` });

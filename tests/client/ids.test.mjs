@@ -16,7 +16,7 @@ test("the client accepts one channel id and lists of different ones", () => {
   }
 });
 
-test("the client refuses what is no channel id with an error that says what is one", () => {
+test("the client refuses an invalid channel id with an error that names the allowed characters", () => {
   for (const wrong of ["", ".", "..", "a/b", "a,b", "a b", "é", "a%2Cb", "x".repeat(129), [], ["a", "a"], ["a", ""]]) {
     assert.throws(() => listOf(wrong), { name: "TypeError", message: /expected 1 to 128 of/ }, `${wrong}`);
   }

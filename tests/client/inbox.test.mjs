@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createInbox, MAX_WAITING } from "../../client/src/inbox.ts";
 
-/** Takes what waits. Returns the events, and the calls in between. */
+/** Takes `count` events, and adds them to the log. */
 async function take(inbox, count, log) {
   for (let n = 0; n < count; n++) log.push((await inbox.next()).value);
   return log;
 }
 
-test("events and notices are given in their order, and the position is that of the last one that was given", async () => {
+test("events and notices are given in their order, and the position is the id of the last one that was given", async () => {
   const inbox = createInbox("0", undefined);
   const log = [];
   inbox.put("1", "a");

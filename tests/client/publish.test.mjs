@@ -24,7 +24,7 @@ test("a string is published as it is, and anything else as JSON", minute, async 
   );
 });
 
-test("the receipt is that of the hub, for one channel and for several", minute, async () => {
+test("publish returns the receipt of the hub, for one channel and for several", minute, async () => {
   const one = await hub.publish("receipt", "1");
   assert.deepEqual(one, { id: one.id, events: 1, subscribers: 0, dropped: 0 });
   const { channels } = await hub.publish(["receipt", "other"], "2");
@@ -161,7 +161,7 @@ test("a signal ends a publish that is repeated, with its reason", minute, async 
   await assert.rejects(publisher.publish("foo", "1", { signal: AbortSignal.abort(new Error("why")) }), /why/);
 });
 
-test("what cannot be published is a TypeError that says what is expected", minute, async () => {
+test("data that cannot be published is a TypeError that says what is expected", minute, async () => {
   await assert.rejects(hub.publish("foo", undefined), { name: "TypeError", message: /data: expected/ });
   await assert.rejects(
     hub.publish("foo", () => {}),

@@ -1,4 +1,4 @@
-// The client in Node comes back after everything that can happen to a stream, and gives every event once.
+// The client in Node resumes after each way in which a stream can break, and gives every event once.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { startLine } from "../support/line.mjs";
@@ -202,17 +202,21 @@ describe("the client in Node", { concurrency: true }, () => {
     },
   );
 
-  test("an end while it was away of a channel of which it has everything is an end, too", twoMinutes, async () => {
-    const { line, channel, client } = await start();
-    await channel.publish("last");
-    await client.has(1);
-    line.cut();
-    await subscribers(channel, 0);
-    await channel.end();
-    await line.mend();
-    await client.subscription.done;
-    assert.deepEqual(client.received.at(-1), ["end", "foo"]);
-  });
+  test(
+    "if the channel ends while the client is away with all its events, the subscription ends",
+    twoMinutes,
+    async () => {
+      const { line, channel, client } = await start();
+      await channel.publish("last");
+      await client.has(1);
+      line.cut();
+      await subscribers(channel, 0);
+      await channel.end();
+      await line.mend();
+      await client.subscription.done;
+      assert.deepEqual(client.received.at(-1), ["end", "foo"]);
+    },
+  );
 
   test("it comes back after a proxy has answered 502 for six seconds", twoMinutes, async () => {
     const { line, channel, client } = await start();

@@ -1,4 +1,4 @@
-// What a subscription of the client gives its user, with a hub that is there all the time.
+// The events and calls that a subscription of the client gives its user, while the hub stays available.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect, HubError } from "../../build/client/index.js";
@@ -7,7 +7,7 @@ import { FULL_ACCESS, mint, SECRET } from "../support/tokens.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 
-// The hub then notices soon that a client has left.
+// With this setting, the hub notices within a second that a client has left.
 const server = await startWorkerd({ HEARTBEAT_SECONDS: "1" }, { withConsole: true });
 const hub = connectTo(server.origin);
 const minute = { timeout: 60_000 };
@@ -79,21 +79,25 @@ test("parse gives JSON, and data that is not JSON goes to onError while the stre
   assert.deepEqual(client.notices(), [["error", { channel: "parse", detail: `the data of event ${id} is not JSON` }]]);
 });
 
-test("onGap gets the events that are not stored any more, and those that the hub does not know", minute, async () => {
-  const small = await startWorkerd({ HISTORY_EVENTS: "3", BUFFER_EVENTS: "3" });
-  const channel = small.channel("gap");
-  const first = await channel.publish("0");
-  for (let n = 1; n < 10; n++) await channel.publish(`${n}`);
-  const [epoch] = first.id.split("-");
-  const client = follow(connectTo(small.origin), "gap", { lastEventId: first.id });
-  await client.has(3);
-  assert.deepEqual(client.received[0], ["gap", { channel: "gap", count: 6, from: `${epoch}-2`, to: `${epoch}-7` }]);
-  assert.deepEqual(client.data(), ["7", "8", "9"]);
-  const unknown = follow(connectTo(small.origin), "gap", { lastEventId: "1000000000000-5" });
-  await unknown.has(3);
-  assert.deepEqual(unknown.received[0], ["gap", { channel: "gap", count: null, from: null, to: `${epoch}-7` }]);
-  assert.deepEqual(unknown.data(), ["7", "8", "9"]);
-});
+test(
+  "onGap gets the range of the events that are not stored any more, and no range after an unknown id",
+  minute,
+  async () => {
+    const small = await startWorkerd({ HISTORY_EVENTS: "3", BUFFER_EVENTS: "3" });
+    const channel = small.channel("gap");
+    const first = await channel.publish("0");
+    for (let n = 1; n < 10; n++) await channel.publish(`${n}`);
+    const [epoch] = first.id.split("-");
+    const client = follow(connectTo(small.origin), "gap", { lastEventId: first.id });
+    await client.has(3);
+    assert.deepEqual(client.received[0], ["gap", { channel: "gap", count: 6, from: `${epoch}-2`, to: `${epoch}-7` }]);
+    assert.deepEqual(client.data(), ["7", "8", "9"]);
+    const unknown = follow(connectTo(small.origin), "gap", { lastEventId: "1000000000000-5" });
+    await unknown.has(3);
+    assert.deepEqual(unknown.received[0], ["gap", { channel: "gap", count: null, from: null, to: `${epoch}-7` }]);
+    assert.deepEqual(unknown.data(), ["7", "8", "9"]);
+  },
+);
 
 test(
   "a signal, close and the close of the hub end a subscription, and nothing is given after that",
@@ -200,7 +204,7 @@ test(
   },
 );
 
-test("a channel that had ended before is an end, not an error", minute, async () => {
+test("subscribing to a channel that has ended is an end, not an error", minute, async () => {
   await server.channel("gone").end();
   const client = follow(hub, "gone");
   await client.subscription.done;

@@ -74,14 +74,14 @@ test("while the early renewal of a token fails, the token is still used", async 
   assert.notEqual(await tokens.get(), first);
 });
 
-test("a token whose time the clock of this machine does not allow is not asked for again and again", async () => {
+test("a token that has expired by the clock of this machine does not cause a call for each request", async () => {
   const issue = issuer(() => ({ exp: inSeconds(-60) }));
   const tokens = createTokens(issue);
   for (let n = 0; n < 5; n++) await tokens.get();
   assert.equal(issue.calls, 1);
 });
 
-test("what is not a token is an error that says so, and white space around a token is removed", async () => {
+test("a value that is not a token is an error that says so, and white space around a token is removed", async () => {
   for (const wrong of ["", " ", "a b", "{\n}", "ключ"]) {
     assert.throws(() => createTokens(wrong), /token: expected a JWT/);
   }
@@ -92,7 +92,7 @@ test("what is not a token is an error that says so, and white space around a tok
   assert.equal(await createTokens(undefined).get(), undefined);
 });
 
-test("two tokens of one user have the same identity, and those of others and with other rights do not", async () => {
+test("two tokens of one user have the same identity, and tokens of other users or with other rights have others", async () => {
   const of = async (claims) => identityOf(await mint(claims));
   const mine = { subscribe: ["foo"], sub: "Jürgen" };
   assert.equal(await of({ ...mine, jti: "1", iat: 1 }), await of({ ...mine, exp: inSeconds(600), nbf: 1 }));
