@@ -198,6 +198,7 @@ function start() {
     return {
       target,
       history: Number(history.value),
+      catchUp: catchUp.checked,
       hasToken: Boolean(tokenFor(target.server)),
       draft: currentDraft(),
     };

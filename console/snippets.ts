@@ -6,6 +6,7 @@ import { type Target, targetOf } from "./target.ts";
 export interface PageRequest {
   target: Target;
   history: number;
+  catchUp: boolean;
   /** Whether the hub gets a token. */
   hasToken: boolean;
   draft: Draft;
@@ -22,21 +23,25 @@ export const NOTES: Record<Language, string> = {
   python: "Python 3. Subscribing needs pip install httpx-sse; publishing needs no package.",
 };
 
-export function subscribeWith(language: Language, { target, history, hasToken }: PageRequest): string {
+/** Returns a program that subscribes as the page does. */
+export function subscribeWith(language: Language, { target, history, catchUp, hasToken }: PageRequest): string {
   const { url, server, channels } = target;
-  const query = history > 0 ? `?history=${history}` : "";
+  const parameters = [history > 0 ? `history=${history}` : "", catchUp ? "catch_up=1" : ""].filter(Boolean);
+  const query = parameters.length > 0 ? `?${parameters.join("&")}` : "";
   switch (language) {
     case "curl":
       return `curl -N ${hasToken ? '-H "Authorization: Bearer $TOKEN" ' : ""}${shell(url + query)}\n`;
-    case "client":
+    case "client": {
+      const options = [history > 0 && `history: ${history}`, catchUp && "catchUp: true"].filter(Boolean);
       return `import { connect } from "sse-broadcaster";
 
 const hub = connect(${js(server)}${hasToken ? ", { token: TOKEN }" : ""});
-const stream = hub.subscribe(${js(channels.length > 1 ? channels : channels[0])}${history > 0 ? `, { history: ${history} }` : ""});
+const stream = hub.subscribe(${js(channels.length > 1 ? channels : channels[0])}${options.length > 0 ? `, { ${options.join(", ")} }` : ""});
 for await (const { channel, id, type, data } of stream) {
   console.log(channel, id, type, data);
 }
 `;
+    }
     case "eventsource": {
       const token = hasToken ? ` + "${query ? "&" : "?"}token=" + TOKEN` : "";
       return `const source = new EventSource(${js(url + query)}${token});
@@ -61,7 +66,11 @@ with httpx.Client(timeout=60) as client:  # a heartbeat arrives every 15 seconds
   }
 }
 
-export function publishWith(language: Language, { target, hasToken, draft }: PageRequest): string {
+/** Returns a program that publishes the draft of the page. */
+export function publishWith(
+  language: Language,
+  { target, hasToken, draft }: Omit<PageRequest, "history" | "catchUp">,
+): string {
   const { url, server, channels } = targetOf(target.server, draft.channels);
   const isBatch = draft.format === "batch";
   const type = isBatch ? "" : draft.type;
@@ -76,7 +85,7 @@ export function publishWith(language: Language, { target, hasToken, draft }: Pag
       return `curl --fail-with-body ${all.join(" ")} --data-raw ${shell(body)} ${shell(address)}\n`;
     }
     case "client": {
-      if (isBatch) return publishWith("eventsource", { target, hasToken, draft, history: 0 });
+      if (isBatch) return publishWith("eventsource", { target, hasToken, draft });
       const options = [type && `type: ${js(type)}`, draft.key && `idempotencyKey: ${js(draft.key)}`].filter(Boolean);
       return `import { connect } from "sse-broadcaster";
 

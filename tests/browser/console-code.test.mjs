@@ -92,12 +92,14 @@ for (const language of Object.keys(RUNNERS)) {
     },
   );
 
-  test(`the copied program (${language}) subscribes with the history of the page`, minute, async () => {
+  test(`the copied program (${language}) subscribes with the history and catch_up of the page`, minute, async () => {
     const id = `from-${language}`;
     const channel = authorized(hub.channel(id), token);
     await channel.publish("stored");
-    const page = await openConsole(id, "&history=1");
-    const { command, args } = commandOf(language, await codeOf(page, "subscribe", language));
+    const page = await openConsole(id, "&history=1&catch_up=1");
+    const code = await codeOf(page, "subscribe", language);
+    assert.match(code, /catch_up=1|catchUp: true/);
+    const { command, args } = commandOf(language, code);
     const child = spawn(command, args, { env: environment, stdio: ["ignore", "pipe", "inherit"], detached: true });
     const kill = () => {
       try {
