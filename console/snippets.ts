@@ -46,7 +46,7 @@ for await (const { channel, id, type, data } of stream) {
       const token = hasToken ? ` + "${query ? "&" : "?"}token=" + TOKEN` : "";
       return `const source = new EventSource(${js(url + query)}${token});
 source.addEventListener("message", ({ data, lastEventId }) => console.log(lastEventId, data));
-source.addEventListener("hub.end", () => source.close());
+${channels.length > 1 ? "// When all channels have ended, the hub answers 204, and the source closes itself." : 'source.addEventListener("hub.end", () => source.close());'}
 `;
     }
     case "python":
@@ -59,9 +59,7 @@ headers = ${hasToken ? `{"Authorization": f"Bearer {os.environ['TOKEN']}"}` : "{
 with httpx.Client(timeout=60) as client:  # a heartbeat arrives every 15 seconds
     with connect_sse(client, "GET", ${js(url + query)}, headers=headers) as source:
         for message in source.iter_sse():
-            if message.event == "hub.end":
-                break
-            print(message.id, message.event, message.data, flush=True)
+${channels.length > 1 ? "" : '            if message.event == "hub.end":\n                break\n'}            print(message.id, message.event, message.data, flush=True)
 `;
   }
 }
