@@ -22,7 +22,7 @@ const OTHER_PACKAGES = ["react"];
 /** The license of the parser. It requires its text beside every copy of the parser. */
 const PARSER_LICENSE = "LICENSE-eventsource-parser";
 /** Names the author and the license of the parser at the end of the module that a hub serves. */
-const NOTICE = "// eventsource-parser: MIT License, © Espen Hovlandsdal";
+const NOTICE = "// eventsource-parser: MIT, © Espen Hovlandsdal";
 /** The oldest JavaScript that the client runs on. */
 const TARGET = "es2022";
 /**
@@ -59,7 +59,7 @@ function renameImports() {
  */
 const INTERNAL = [
   ...["setStatus", "isFull", "receive", "finish", "room", "renewIn", "tokens", "touch", "beat", "position"],
-  ...["drop", "put", "use", "check", "start", "stop", "run", "last"],
+  ...["drop", "put", "use", "check", "start", "stop", "run", "last", "path", "clear"],
 ];
 const SHORT_NAMES = {
   mangleProps: new RegExp(`^(${INTERNAL.join("|")})$`),

@@ -40,6 +40,9 @@ export async function send(
       ...(request as RequestInit),
       headers: { ...request.headers, ...(token && { Authorization: `Bearer ${token}` }) },
       redirect: token || request.method ? "manual" : "follow",
+      // For a URL that another tab is reading, the cache of Firefox would wait until that stream ends. Workers of
+      // Cloudflare with an older compatibility date refuse this option.
+      ...(globalThis.document && { cache: "no-store" }),
     });
   };
   let token = await tokens.get();

@@ -48,7 +48,8 @@ export function createTokens(source: string | (() => string | Promise<string>) |
 
   return {
     async get() {
-      if (!ask || (current && !(Date.now() > renewAt))) return current;
+      // A timer may fire some milliseconds early.
+      if (!ask || (current && !(renewAt - Date.now() < 9))) return current;
       pending ??= renew(ask).finally(() => {
         pending = undefined;
       });
