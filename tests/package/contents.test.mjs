@@ -20,7 +20,8 @@ test("the package has the built hub, the commands, the console and the documenta
   for (const path of ["build/index.js", "build/index_bg.wasm", "src/entry.mjs", "src/worker.mjs", "wrangler.toml"]) {
     assert.ok(files.includes(path), path);
   }
-  for (const path of [...filesBelow("examples/own-worker", ""), ...filesBelow("examples/self-hosting", "")]) {
+  // The sources of a program in Rust are only in the repository.
+  for (const path of filesBelow("examples", "").filter((path) => !path.startsWith("examples/publishers/rust/"))) {
     assert.ok(files.includes(path), path);
   }
   for (const path of [...filesBelow("cli", ".mjs"), ...filesBelow("docs", ".md"), "README.md", "LICENSE-MIT"]) {
