@@ -161,18 +161,16 @@ test("an error of the runtime is logged on one line and without the query of its
   const settings = { ACCESS: "open", LOG_LEVEL: "warn" };
   const token = await mint();
   const query = `?channel=foo&token=${token}`;
-  // Without the binding for files, the runtime fails each request for one.
-  const without = await outputOf({ settings }, async ({ origin }) => {
+  const fixture = (name) => [{ name: `tests/fixtures/${name}`, path: join(root, "tests", "fixtures", name) }];
+  const withoutFiles = await outputOf({ more: fixture("failing-files.mjs"), settings }, async ({ origin }) => {
     const response = await fetch(`${origin}/index.html${query}`);
     assert.equal(response.status, 500);
     await response.text();
   });
-  assert.match(without, /^request failed: error=/m);
-  assertShowsNone(without, [token]);
+  assert.match(withoutFiles, /^request failed: error=/m);
+  assertShowsNone(withoutFiles, [token]);
   // This object fails with an error that quotes its request, as errors of the runtime may.
-  const more = [
-    { name: "tests/fixtures/quoting-channel.mjs", path: join(root, "tests", "fixtures", "quoting-channel.mjs") },
-  ];
+  const more = fixture("quoting-channel.mjs");
   const failing = await outputOf({ more, settings }, async ({ origin }) => {
     const response = await fetch(`${origin}/channels/foo/events${query.replace("channel=foo", "limit=7")}`);
     assert.equal(response.status, 503);

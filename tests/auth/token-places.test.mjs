@@ -273,7 +273,7 @@ test("an EventSource with a token in its URL subscribes, and does not reconnect 
 });
 
 test("a channel's URL in the address bar redirects to the console with the channel and the token", async () => {
-  const hub = await startTokenHub({ JWT_SECRET: SECRET });
+  const hub = await startTokenHub({ JWT_SECRET: SECRET }, { withConsole: true });
   const redirect = async (query) => {
     const headers = { "Sec-Fetch-Dest": "document" };
     const response = await fetch(hub.origin + PATH + query, { headers, redirect: "manual" });
