@@ -1,4 +1,4 @@
-// What the user can do in a situation, with a command to copy if there is one.
+// Advice for the user in each situation, with a command to copy if there is one.
 import { copyFrom } from "./clipboard.ts";
 import { byId, find, setText } from "./dom.ts";
 import type { Situation } from "./situation.ts";

@@ -8,7 +8,7 @@ import { Transport } from "./transport.ts";
 
 /** The client repeats a publish for this time if the hub or a proxy answers that it may succeed later. */
 const LIMIT_MS = 15_000;
-/** What the user can do if the hub has not answered within that time. */
+/** The advice for the user if the hub has not answered within that time. */
 const UNKNOWN =
   ", so it is not known whether it was published. Press Broadcast again: the key is the same, so it is published once";
 

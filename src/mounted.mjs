@@ -1,4 +1,4 @@
-// What a hub that is mounted in a Worker gets: its bindings, and the paths of the calls of the Worker's own code.
+// The bindings of a mounted hub, and the paths for calls of the Worker's own code.
 
 /** The binding of the object class. */
 const BINDING = "CHANNEL";

@@ -1,5 +1,8 @@
 // The types of "sse-broadcaster/worker".
 import { DurableObject } from "cloudflare:workers";
+import type { DeleteReceipt, Receipt, SeveralReceipts, Stats } from "../build/client/index.js";
+
+export type { DeleteReceipt, Receipt, SeveralReceipts, Stats };
 
 /**
  * The Durable Object of a channel. Your Worker exports it, binds it as CHANNEL, and names it in a migration under
@@ -15,49 +18,6 @@ export interface HubBindings {
 /** The part of the context of an invocation that the hub uses. */
 export interface HubContext {
   waitUntil(promise: Promise<unknown>): void;
-}
-
-/** The receipt of a publish. */
-export interface Receipt {
-  /** The id of the last event that was published. */
-  id: string;
-  /** How many events were published. */
-  events: number;
-  /** How many streams are open. */
-  subscribers: number;
-  /** How many deliveries were lost because of this publish. */
-  dropped: number;
-}
-
-/** The receipts of a publish to several channels, in the order of the request. */
-export interface SeveralReceipts {
-  channels: (Receipt & { channel: string; replayed: boolean })[];
-}
-
-/** The receipt of a delete. */
-export interface DeleteReceipt {
-  /** The id of the last event that was deleted. */
-  id: string;
-  subscribers: number;
-  dropped: number;
-}
-
-/** The counters of a channel; docs/api.md explains them. */
-export interface Stats {
-  channel: string;
-  epoch: string;
-  seq: number;
-  subscribers: number;
-  feeds: number;
-  busy: number;
-  published: number;
-  dropped: number;
-  connected: number;
-  /** Milliseconds since 1970. */
-  awake_since: number;
-  uptime_seconds: number;
-  ended: boolean;
-  history: { oldest: string | null; events: number; bytes: number; rows_written: number };
 }
 
 export interface PublishOptions {

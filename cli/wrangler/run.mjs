@@ -29,7 +29,7 @@ export async function runWrangler(wrangler, args, { isServer = false } = {}) {
 }
 
 /**
- * Splits arguments at the first `--`. What follows is for wrangler.
+ * Splits arguments at the first `--`. The arguments after it are for wrangler.
  * @param {string[]} args
  * @returns {[own: string[], forWrangler: string[]]}
  */

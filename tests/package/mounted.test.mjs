@@ -1,4 +1,4 @@
-// What a hub that is mounted in a Worker gets: src/mounted.mjs.
+// The bindings of a mounted hub, and the paths for calls of own code (src/mounted.mjs).
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { objectBindings, pathOf, requestBindings } from "../../src/mounted.mjs";

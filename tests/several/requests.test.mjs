@@ -1,4 +1,4 @@
-// Which requests for a stream of several channels are accepted, and with which problems the others are refused.
+// The hub accepts valid requests for a stream of several channels, and refuses the others with a problem.
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
