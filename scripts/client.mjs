@@ -59,7 +59,7 @@ function renameImports() {
  */
 const INTERNAL = [
   ...["setStatus", "isFull", "receive", "finish", "room", "renewIn", "tokens", "touch", "beat", "position"],
-  ...["drop", "put", "use", "check", "start", "stop", "run", "last", "path", "clear"],
+  ...["drop", "put", "use", "check", "start", "stop", "run", "last", "path", "clear", "call"],
 ];
 const SHORT_NAMES = {
   mangleProps: new RegExp(`^(${INTERNAL.join("|")})$`),

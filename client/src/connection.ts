@@ -84,7 +84,7 @@ export async function keepOpen(hub: Connected, reader: Reader, signal: AbortSign
     try {
       watch();
       const position = reader.position();
-      const request = { headers: position ? { "Last-Event-ID": position } : {}, signal: call.signal };
+      const request = { headers: position && { "Last-Event-ID": position }, signal: call.signal };
       const response = await send(hub, reader.path, request as object, reader.use);
       const { body, headers, status } = response;
       if (status === 204) return reader.finish();

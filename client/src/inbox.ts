@@ -20,16 +20,16 @@ export interface Inbox<E> {
   /** Resolves when there is room, or after the end. */
   room(): Promise<void>;
   /** No entry is added after this. When the user has taken all entries, the iteration ends, or throws `error`. */
-  end(error: Error | undefined): void;
+  stop(error: Error | undefined): void;
   /** Discards the entries that wait. */
   clear(): void;
   next(): Promise<IteratorResult<E, undefined>>;
 }
 
 /** Calls a function of the user. If it throws, the error is reported as uncaught, and the stream goes on. */
-export function callUser<A>(call: ((argument: A) => void) | undefined, argument: A): void {
+export function callUser<A = void>(call: ((argument: A) => void) | undefined, argument?: A): void {
   try {
-    call?.(argument);
+    call?.(argument as A);
   } catch (error) {
     queueMicrotask(() => {
       throw error;
@@ -53,7 +53,7 @@ export function createInbox<E>(position: string, onEvent: ((event: E) => void) |
   const isFull = () => waiting.length >= MAX_WAITING;
   const give = (entry: Entry<E>) => {
     position = entry.position;
-    callUser(entry.call, undefined);
+    callUser(entry.call);
   };
   return {
     position: () => position,
@@ -71,7 +71,7 @@ export function createInbox<E>(position: string, onEvent: ((event: E) => void) |
     async room() {
       while (isFull() && !ended) await changed();
     },
-    end(error) {
+    stop(error) {
       ended = true;
       failure = error;
       change();

@@ -8,16 +8,14 @@ import { childOf, sleep, waitMs } from "./timing.ts";
 /** How long an attempt may take, in milliseconds. */
 const ATTEMPT_MS = 60_000;
 
-/** Returns a random key. `crypto.randomUUID` exists on pages with https only. */
-const randomKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
-
 /** Publishes to the endpoint until the hub has answered with a receipt or a refusal. */
 export async function publish(
   hub: Connected,
   channels: string | readonly string[],
   endpoint: "/broadcast" | "/end",
   data: unknown,
-  { type, idempotencyKey = randomKey(), signal }: PublishOptions = {},
+  // On a page without https, there is no `crypto.randomUUID`.
+  { type, idempotencyKey = crypto.getRandomValues(new Uint32Array(4)).join("-"), signal }: PublishOptions = {},
   // biome-ignore lint/suspicious/noExplicitAny: the number of channels decides which type the receipt has.
 ): Promise<any> {
   const body = typeof data === "string" ? data : JSON.stringify(data);

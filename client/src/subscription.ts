@@ -40,7 +40,7 @@ export function subscribe<T>(
   const done = new Promise<void>((resolve, reject) => {
     closing.signal.addEventListener("abort", () => {
       const { error } = status as { error?: HubError };
-      inbox.end(error);
+      inbox.stop(error);
       error ? reject(error) : resolve();
     });
   });

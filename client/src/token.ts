@@ -1,7 +1,10 @@
 // The token of a hub. A function that returns tokens is called for all streams together, and never twice at once.
+import { sleep } from "./timing.ts";
 
 /** A token is renewed this long before it expires, or when half of its life is over if that is later. */
 const EARLY_MS = 30_000;
+/** How long a function may take to return a token, in milliseconds. After that, its answer is ignored. */
+const TOKEN_MS = 20_000;
 
 /** Returns the claims of a JWT. Throws an error if the token is not a JWT. The hub verifies the token, not this code. */
 export function claimsOf(token: string): Record<string, unknown> {
@@ -22,26 +25,33 @@ export interface Tokens {
 function check(token: unknown): string {
   const text = `${token ?? ""}`.trim();
   if (/^[!-~]+$/.test(text)) return text;
-  throw new TypeError("token: expected a JWT, or a function that returns one");
+  throw new TypeError("token: expected a JWT, from a function within 20 s");
 }
 
 /** Throws a TypeError if `source` is neither a token nor a function. */
 export function createTokens(source: string | (() => string | Promise<string>) | undefined): Tokens {
   const ask = typeof source === "function" && source;
   let current = ask || source === undefined ? undefined : check(source);
-  let renewAt = Number.NaN;
+  /** When to renew the token, in milliseconds since 1970, if that is known. */
+  let renewAt: number | undefined;
   let pending: Promise<string> | undefined;
 
+  const renewIn = () => (renewAt as number) - Date.now();
+
   async function renew(ask: () => string | Promise<string>) {
+    const answered = new AbortController();
     try {
-      current = check(await ask());
-      renewAt = Number.NaN;
-      const life = Number(claimsOf(current).exp) * 1_000 - Date.now();
+      current = check(await Promise.race([ask(), sleep(TOKEN_MS, answered.signal)]));
+      renewAt = undefined;
+      const expiry = (claimsOf(current).exp as number) * 1_000;
+      const life = expiry - Date.now();
       // If the clock of this machine is wrong, the hub says when a token has expired.
-      if (life > 0) renewAt = Date.now() + life - Math.min(EARLY_MS, life / 2);
+      if (life > 0) renewAt = expiry - Math.min(EARLY_MS, life / 2);
     } catch (error) {
       // A token that is renewed early is still good. Only the hub knows whether a token that is no JWT is good.
       if (!current) throw error;
+    } finally {
+      answered.abort();
     }
     return current;
   }
@@ -49,7 +59,7 @@ export function createTokens(source: string | (() => string | Promise<string>) |
   return {
     async get() {
       // A timer may fire some milliseconds early.
-      if (!ask || (current && !(renewAt - Date.now() < 9))) return current;
+      if (!ask || (current && !(renewIn() < 9))) return current;
       pending ??= renew(ask).finally(() => {
         pending = undefined;
       });
@@ -58,6 +68,6 @@ export function createTokens(source: string | (() => string | Promise<string>) |
     drop(token) {
       if (ask && current === token) current = undefined;
     },
-    renewIn: () => renewAt - Date.now(),
+    renewIn,
   };
 }

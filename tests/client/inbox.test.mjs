@@ -61,7 +61,7 @@ test("an iteration that waits gets the next event, and ends or fails after the e
   const [first, second, third] = [inbox.next(), inbox.next(), inbox.next()];
   inbox.put("1", "a");
   inbox.put("2", "b");
-  inbox.end(undefined);
+  inbox.stop(undefined);
   assert.deepEqual(
     [await first, await second],
     [
@@ -78,7 +78,7 @@ test("an iteration that waits gets the next event, and ends or fails after the e
   );
   const refused = createInbox("0", undefined);
   refused.put("1", "a");
-  refused.end(new Error("refused"));
+  refused.stop(new Error("refused"));
   assert.equal((await refused.next()).value, "a");
   await assert.rejects(refused.next(), /refused/);
 });
@@ -87,6 +87,6 @@ test("room is no longer waited for after the end", async () => {
   const inbox = createInbox("0", undefined);
   for (let n = 0; n < MAX_WAITING; n++) inbox.put(`${n}`, { n });
   const room = inbox.room();
-  inbox.end(undefined);
+  inbox.stop(undefined);
   await room;
 });

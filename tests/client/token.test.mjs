@@ -93,6 +93,31 @@ test("a value that is not a token is an error that says so, and white space arou
   assert.equal(await createTokens(undefined).get(), undefined);
 });
 
+test("a function that does not answer is called again after 20 s, and its late answer is ignored", async (t) => {
+  t.mock.timers.enable({ apis: ["Date", "setTimeout"], now: 1_800_000_000_000 });
+  const answers = [];
+  const tokens = createTokens(() => new Promise((resolve) => answers.push(resolve)));
+  const silent = tokens.get();
+  t.mock.timers.tick(19_999);
+  const alsoSilent = tokens.get();
+  t.mock.timers.tick(1);
+  await assert.rejects(silent, /token: expected a JWT, from a function within 20 s/);
+  await assert.rejects(alsoSilent, /within 20 s/);
+  const next = tokens.get();
+  assert.equal(answers.length, 2);
+  answers[0]("late");
+  const token = await mint({ subscribe: ["foo"], exp: inSeconds(60) });
+  answers[1](token);
+  assert.equal(await next, token);
+  assert.equal(await tokens.get(), token);
+  // The early renewal gets no answer either. The token is still good.
+  t.mock.timers.tick(40_000);
+  const renewal = tokens.get();
+  assert.equal(answers.length, 3);
+  t.mock.timers.tick(20_000);
+  assert.equal(await renewal, token);
+});
+
 test("two tokens of one user have the same identity, and tokens of other users or with other rights have others", async () => {
   const of = async (claims) => identityOf(await mint(claims));
   const mine = { subscribe: ["foo"], sub: "Jürgen" };
