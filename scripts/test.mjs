@@ -15,7 +15,7 @@ import { findTests, importsOf, select } from "../tests/support/files.mjs";
 import { packageFolder } from "../tests/support/package-folder.mjs";
 import { pythonPath } from "../tests/support/python.mjs";
 import { build } from "./build.mjs";
-import { fail, installPackages, installToolchain, node, root, run, say } from "./install.mjs";
+import { attempt, fail, installPackages, installToolchain, node, root, run, say } from "./install.mjs";
 
 /** How many files run side by side. Most of them wait most of the time. */
 const SIDE_BY_SIDE = 4;
@@ -65,14 +65,22 @@ say("testing the Worker on the real runtime ...");
 /** The folders whose tests run with both ways to hold streams. */
 const RUN_TWICE = ["delivery", "storage", "auth", "browser"];
 
-/** Runs test files, `concurrency` of them at a time. */
+/** The ways to run test files in which a test has failed. */
+const failed = [];
+
+/** Runs test files, `concurrency` of them at a time. A failure does not keep the other files from running. */
 async function runTests(files, concurrency, holdStreams = process.env.HOLD_STREAMS || "object") {
   if (files.length === 0) return;
   const fileMs = files.some(({ byHand }) => byHand) ? BY_HAND_FILE_MS : FILE_MS;
   const options = [`--test-concurrency=${concurrency}`, `--test-timeout=${fileMs}`];
   const paths = files.map(({ path }) => join("tests", path));
   const env = { ...process.env, HOLD_STREAMS: holdStreams };
-  await run(node, ["--test", "--test-force-exit", "--test-reporter=spec", ...options, ...paths], { env });
+  const outcome = await attempt(
+    node,
+    ["--test", "--test-force-exit", "--test-reporter=spec", ...options, ...paths],
+    env,
+  );
+  if (!outcome.succeeded) failed.push(`${concurrency} at a time with HOLD_STREAMS=${holdStreams}`);
 }
 
 /** Runs test files, those in `RUN_TWICE` in both ways unless the environment chooses one. */
@@ -91,3 +99,8 @@ await runInBothWays(
   chosen.filter(({ alone }) => alone),
   1,
 );
+if (failed.length > 0) {
+  fail(
+    `tests have failed among those that ran ${failed.join(", and among those that ran ")}; see "failing tests" above.`,
+  );
+}
