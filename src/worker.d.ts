@@ -1,8 +1,8 @@
 // The types of "sse-broadcaster/worker".
 import { DurableObject } from "cloudflare:workers";
-import type { DeleteReceipt, Receipt, SeveralReceipts, Stats } from "../build/client/index.js";
+import { type DeleteReceipt, HubError, type Receipt, type SeveralReceipts, type Stats } from "../build/client/index.js";
 
-export type { DeleteReceipt, Receipt, SeveralReceipts, Stats };
+export { type DeleteReceipt, HubError, type Receipt, type SeveralReceipts, type Stats };
 
 /**
  * The Durable Object of a channel. Your Worker exports it, binds it as CHANNEL, and names it in a migration under
@@ -25,18 +25,6 @@ export interface PublishOptions {
   type?: string;
   /** Repeats with the same key publish once; each channel remembers the key for IDEMPOTENCY_SECONDS. */
   idempotencyKey?: string;
-}
-
-/** A refusal of the hub, with the members of its problem (RFC 9457). */
-export class HubError extends Error {
-  readonly status: number;
-  readonly type: string;
-  readonly title: string;
-  readonly detail: string;
-  /** In how many seconds a repeat may succeed, if it may. */
-  readonly retryAfter: number | undefined;
-  /** The result of each channel, if a publish to several channels has failed for some of them. */
-  readonly channels: unknown;
 }
 
 export interface MountedHub {

@@ -1,8 +1,11 @@
 // The package's module "sse-broadcaster/worker": mounts the hub in a Worker of the user. src/worker.d.ts describes it
 // for users.
 import { waitUntil } from "cloudflare:workers";
+import { HubError } from "../build/client/index.js";
 import { answerClient, answerOwnCode, Channel as HubChannel } from "./hub.mjs";
 import { objectBindings, pathOf, requestBindings } from "./mounted.mjs";
+
+export { HubError };
 
 /** The address of requests of the Worker's own code. Nothing sends them through the network. */
 const OWN_ORIGIN = "https://hub";
@@ -14,21 +17,6 @@ const CONTEXT = { waitUntil };
 export class Channel extends HubChannel {
   constructor(state, env) {
     super(state, objectBindings(env));
-  }
-}
-
-/** A refusal of the hub. Its members are those of the problem (RFC 9457). */
-export class HubError extends Error {
-  name = "HubError";
-
-  constructor({ status, type, title, detail, channels }, retryAfter) {
-    super(`${title}: ${detail}`);
-    this.status = status;
-    this.type = type;
-    this.title = title;
-    this.detail = detail;
-    this.retryAfter = retryAfter;
-    this.channels = channels;
   }
 }
 
@@ -54,7 +42,8 @@ async function ask(env, method, path, { query = {}, body, headers = {} } = {}) {
   const answer = await response.json();
   if (response.ok) return answer;
   const seconds = response.headers.get("Retry-After");
-  throw new HubError(answer, seconds === null ? undefined : Number(seconds));
+  const retryAfter = seconds === null ? undefined : Number(seconds);
+  throw new HubError({ ...answer, name: "HubError", status: response.status, retryAfter });
 }
 
 /** Returns `data` as the text of an event. */
