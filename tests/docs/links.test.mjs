@@ -4,23 +4,8 @@ import { existsSync, statSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
 import { root } from "../../scripts/install.mjs";
-import { filesBelow } from "../support/markdown.mjs";
+import { filesBelow, targetsOf } from "../support/markdown.mjs";
 import { read } from "../support/sources.mjs";
-
-/** Returns a page's text without its code, which has no links. */
-const proseOf = (page) =>
-  read(page)
-    .replace(/^```.*?^```$/gms, "")
-    .replace(/`[^`\n]*`/g, "`code`");
-
-/** Returns the targets of the links and pictures of a page. */
-function targetsOf(page) {
-  const prose = proseOf(page);
-  const inline = [...prose.matchAll(/\]\(<?([^)\s>]+)>?(?:\s+"[^"]*")?\)/g)];
-  const references = [...prose.matchAll(/^\[[^\]]+\]:\s*(\S+)/gm)];
-  const html = [...prose.matchAll(/\b(?:href|src|srcset)="([^"]+)"/g)];
-  return [...inline, ...references, ...html].map(([, target]) => target);
-}
 
 /** Returns the anchors of a page, as GitHub makes them from headings. */
 function anchorsOf(page) {

@@ -1,11 +1,11 @@
 // What the tarball of the package contains.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { VERSIONS } from "../../cli/tools/versions.mjs";
 import { fromPackage, node } from "../../scripts/install.mjs";
-import { filesBelow } from "../support/markdown.mjs";
+import { filesBelow, targetsOf } from "../support/markdown.mjs";
 import { execute, installPackage } from "../support/package.mjs";
 import { read } from "../support/sources.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
@@ -27,13 +27,24 @@ test("the package has the built hub, the commands, the console and the documenta
   for (const path of [...filesBelow("cli", ".mjs"), ...filesBelow("docs", ".md"), "README.md", "LICENSE-MIT"]) {
     assert.ok(files.includes(path), path);
   }
-  const allowed = /^(build|cli|docs|examples|public|src)\/|^[A-Z-]+(\.md)?$|^(package\.json|wrangler\.toml)$/;
+  const allowed = /^(bench|build|cli|docs|examples|public|src)\/|^[A-Z-]+(\.md)?$|^(package\.json|wrangler\.toml)$/;
   assert.deepEqual(
     files.filter((path) => !allowed.test(path) || /\.(rs|lock)$|\.(test|map)\.|^scripts|^build\/worker/.test(path)),
     [],
   );
   const packed = files.reduce((sum, path) => sum + statSync(join(project.package, path)).size, 0);
   assert.ok(packed < 3_000_000, `${packed} bytes`);
+});
+
+test("the links of the documentation lead to files of the package, if they do not lead to sources", () => {
+  for (const page of files.filter((path) => path.endsWith(".md"))) {
+    for (const target of targetsOf(page).filter((target) => !/^(https?:|mailto:|#)/.test(target))) {
+      const path = join(dirname(page), target.split("#")[0]);
+      const isSource = /^(ARCHITECTURE|bench\/README)\.md$/.test(page) && /\.(m?js|rs)$/.test(path);
+      const isThere = files.some((file) => file === path || file.startsWith(`${path.replace(/\/$/, "")}/`));
+      assert.ok(isThere || isSource, `${page}: ${target}`);
+    }
+  }
 });
 
 test("every module that the package exports is in the package, with its types", () => {

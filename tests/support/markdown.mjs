@@ -72,6 +72,21 @@ export function namedBlock(name) {
   return found[0].text;
 }
 
+/** Returns a page's text without its code, which has no links. */
+const proseOf = (page) =>
+  read(page)
+    .replace(/^```.*?^```$/gms, "")
+    .replace(/`[^`\n]*`/g, "`code`");
+
+/** Returns the targets of the links and pictures of a page. */
+export function targetsOf(page) {
+  const prose = proseOf(page);
+  const inline = [...prose.matchAll(/\]\(<?([^)\s>]+)>?(?:\s+"[^"]*")?\)/g)];
+  const references = [...prose.matchAll(/^\[[^\]]+\]:\s*(\S+)/gm)];
+  const html = [...prose.matchAll(/\b(?:href|src|srcset)="([^"]+)"/g)];
+  return [...inline, ...references, ...html].map(([, target]) => target);
+}
+
 /** Returns the rows of the table of a page whose header row begins with `first`, as lists of cells, the header row first. */
 export function tableOf(page, first) {
   const rows = [];
