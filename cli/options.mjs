@@ -1,10 +1,9 @@
 // Reads the options of a command, and refuses unknown ones.
 import { parseArgs } from "node:util";
 import { refuse } from "./messages.mjs";
+import { isPort, PORT_RULE } from "./port.mjs";
 import { meant } from "./serve/setting-typos.mjs";
 import { SETTINGS } from "./serve/settings.mjs";
-
-const MAX_PORT = 65_535;
 
 /** Settings that must not be options, because other users of a machine can read the command lines of processes. */
 const SECRETS = ["JWT_SECRET"];
@@ -41,8 +40,7 @@ export function readOptions(args, options, command, help = "") {
  * @param {string} command the command in messages
  */
 export function checkPortOption(port, command) {
-  if (port === undefined || (/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= MAX_PORT)) return;
-  refuse(`--port is "${port}": it has to be a whole number from 1 to ${MAX_PORT}.`, command);
+  if (port !== undefined && !isPort(port)) refuse(`--port is "${port}": ${PORT_RULE}.`, command);
 }
 
 /**

@@ -44,7 +44,7 @@ function replace(html, place, text) {
 }
 
 /** Returns the text of the page. */
-export async function consolePage() {
+async function consolePage() {
   const [script, style] = await Promise.all([bundle("main.ts"), bundle("style/main.css")]);
   for (const [name, text] of Object.entries({ script, style })) {
     // The hub finds the texts to hash between these tags, and so does a browser.

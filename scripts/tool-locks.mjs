@@ -42,7 +42,7 @@ function reachable({ packages }, name, withOptional) {
  * @param {string} name
  * @returns {Record<string, any>}
  */
-export function entriesFor(lock, name) {
+function entriesFor(lock, name) {
   const required = reachable(lock, name, false);
   const entries = [...reachable(lock, name, true)].sort().map((path) => {
     // These flags say why the root of the whole lock file needs the package.

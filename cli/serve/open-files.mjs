@@ -25,7 +25,7 @@ export function openFilesLimit() {
 }
 
 /** Returns how many connections the limit allows if no channel is active. */
-export function connectionsThatFit(limit) {
+function connectionsThatFit(limit) {
   return Math.max(0, Math.floor((limit - PROCESS_FILES) / CONNECTION_FILES));
 }
 

@@ -7,6 +7,7 @@ import { totalmem } from "node:os";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fail } from "../messages.mjs";
+import { isPort, PORT_RULE } from "../port.mjs";
 import { OBJECT_FILES, openFilesLimit } from "./open-files.mjs";
 import { settingsIn } from "./settings.mjs";
 
@@ -14,7 +15,6 @@ const { HOST: hostVariable, PORT: portVariable, STATE_DIR: folderVariable } = pr
 export const HOST = hostVariable || "127.0.0.1";
 const PORT = portVariable || "8080";
 
-const MAX_PORT = 65_535;
 /** How long to wait for the port, in milliseconds: a workerd that was just killed may still use it. */
 const PORT_PATIENCE_MS = 2_000;
 
@@ -31,9 +31,7 @@ const SHARE_OF_MEMORY = 1 / 32;
 
 /** Returns the number of the port. */
 export function checkPort() {
-  const port = /^\d+$/.test(PORT) ? Number(PORT) : 0;
-  if (port >= 1 && port <= MAX_PORT) return port;
-  return fail(`PORT is "${PORT}": it has to be a whole number from 1 to ${MAX_PORT}`);
+  return isPort(PORT) ? Number(PORT) : fail(`PORT is "${PORT}": ${PORT_RULE}`);
 }
 
 /** Checks that this process can listen on the port, by doing so for a moment. */

@@ -46,7 +46,7 @@ export function hubModules(folder = join(root, "build")) {
  * Lists the modules of this project's Worker with the entrypoint of the admin socket. The first is the entry module.
  * @returns {Module[]}
  */
-export function adminModules() {
+function adminModules() {
   return [{ name: "src/admin.mjs", path: join(root, "src/admin.mjs") }, ...hubModules()];
 }
 
