@@ -24,7 +24,7 @@ export class Filters {
       clearTimeout(timer);
       timer = setTimeout(() => this.#change(), TYPING_MS);
     });
-    for (const type of selected.split(",").map((part) => part.trim())) {
+    for (const type of selected.split(",").map(decodeType)) {
       if (!type) continue;
       this.#selected.add(type);
       this.note(type);
@@ -47,7 +47,7 @@ export class Filters {
   #toggle(type: string, button: HTMLButtonElement) {
     if (!this.#selected.delete(type)) this.#selected.add(type);
     button.ariaPressed = String(this.#selected.has(type));
-    setParameters({ types: [...this.#selected].join(",") });
+    setParameters({ types: [...this.#selected].map(encodeType).join(",") });
     this.#change();
   }
 
@@ -57,6 +57,10 @@ export class Filters {
     this.#apply((entry) => hasType(entry, selected) && hasText(entry, words));
   }
 }
+
+/** A type may contain the comma that separates types in the address. */
+const encodeType = (type: string) => type.replaceAll("%", "%25").replaceAll(",", "%2C");
+const decodeType = (text: string) => text.trim().replaceAll("%2C", ",").replaceAll("%25", "%");
 
 /** Notices and changes of the connection are about all types. */
 const hasType = ({ kind, type }: Entry, selected: Set<string>) =>

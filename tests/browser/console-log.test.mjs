@@ -184,3 +184,19 @@ test(
     await page.context().close();
   },
 );
+
+test("the address keeps a selected type that contains a comma", minute, async () => {
+  const { page, channel } = await openLog("commas");
+  const type = "a,100%2C";
+  await fetch(`${channel.url}/broadcast?event=${encodeURIComponent(type)}`, { method: "POST", body: "1" });
+  await channel.publish("2");
+  await waitForItem(page, "message: 2");
+  await click(page, type);
+  await eventually(async () => (await data(page)).length === 1);
+  await page.goto(`${page.url()}&history=2`);
+  await waitForItem(page, `${type}: 1`);
+  await page.locator("#types [aria-pressed=true]", { hasText: type }).waitFor();
+  assert.equal(await page.locator("#types [aria-pressed=true]").count(), 1);
+  assert.deepEqual(await data(page), ["1"]);
+  await page.context().close();
+});
