@@ -10,7 +10,7 @@ headers = { "Authorization" => "Bearer #{ENV["TOKEN"]}", "Idempotency-Key" => Se
     response = Net::HTTP.post(uri, "foo=bar", headers)
     break puts response.body if response.is_a?(Net::HTTPOK)
     refused = response.code != "429" && response.code < "500"
-  rescue SystemCallError, SocketError, IOError, Timeout::Error => error
+  rescue SystemCallError, SocketError, IOError, Timeout::Error, OpenSSL::SSL::SSLError, Net::HTTPBadResponse => error
     response = nil
   end
   abort(response&.body || error.message) if refused || attempt == 5
