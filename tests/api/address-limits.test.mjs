@@ -17,7 +17,7 @@ function startLimited(limits, variables = {}) {
 }
 
 /** Waits for the next period if less than `ms` milliseconds of this one are left. */
-async function enoughTime(ms = 4_000) {
+async function enoughTime(ms = 8_000) {
   const left = PERIOD * 1_000 - (Date.now() % (PERIOD * 1_000));
   if (left < ms) await sleep(left + 100);
 }

@@ -12,7 +12,7 @@ const CONNECTIONS = 200;
 const SECONDS = 12;
 const SUBSCRIBERS = 100;
 const PUBLISHES_PER_SECOND = 8;
-const MAX_MS = 1_000;
+const MAX_MS = 3_000;
 /**
  * The number of requests before the memory is measured. V8's heap grows from 110 to 350 MB during the first 90,000
  * requests, and varies by 14 MB after that.

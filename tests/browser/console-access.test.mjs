@@ -9,13 +9,13 @@ import {
   field,
   hub,
   itemTexts,
-  minute,
   newPage,
   notices,
   openChannel,
   receipts,
   setCookie,
   startConsole,
+  threeMinutes,
   waitForItem,
   waitForReceipt,
   waitForStatus,
@@ -30,7 +30,7 @@ const brief = (/** @type {number} */ ms, /** @type {object} */ claims = FULL_ACC
 const expired = (/** @type {object} */ claims = FULL_ACCESS) => brief(-1000, claims);
 
 describe("the console with a token", { concurrency: 4 }, () => {
-  test("a token in the console's URL moves to the field, and appears nowhere else", minute, async () => {
+  test("a token in the console's URL moves to the field, and appears nowhere else", threeMinutes, async () => {
     const channel = await openChannel("query");
     const token = await mint({ publish: ["query"], subscribe: ["query"] });
     const page = await newPage();
@@ -76,7 +76,7 @@ describe("the console with a token", { concurrency: 4 }, () => {
 
   test(
     "a channel's URL in the address bar opens the console with its token, which leaves the address",
-    minute,
+    threeMinutes,
     async () => {
       const token = await mint({ subscribe: ["bar"] });
       const page = await newPage();
@@ -87,22 +87,26 @@ describe("the console with a token", { concurrency: 4 }, () => {
     },
   );
 
-  test("without a token in its field the console subscribes with the cookie, and cannot publish", minute, async () => {
-    const channel = await openChannel("cookie");
-    const page = await newPage(await mint());
-    await page.goto(`${hub.origin}/?channel=cookie`);
-    await waitForStatus(page, `subscribed to ${channel.url}`);
-    await channel.publish("by token");
-    await waitForItem(page, "message: by token");
-    await clickBroadcast(page, "not by cookie");
-    await waitForReceipt(page, "not sent: ");
-    assert.equal((await itemTexts(page)).length, 1);
-    const { id } = await channel.publish("next");
-    assert.match(id, /-2$/);
-    await page.context().close();
-  });
+  test(
+    "without a token in its field the console subscribes with the cookie, and cannot publish",
+    threeMinutes,
+    async () => {
+      const channel = await openChannel("cookie");
+      const page = await newPage(await mint());
+      await page.goto(`${hub.origin}/?channel=cookie`);
+      await waitForStatus(page, `subscribed to ${channel.url}`);
+      await channel.publish("by token");
+      await waitForItem(page, "message: by token");
+      await clickBroadcast(page, "not by cookie");
+      await waitForReceipt(page, "not sent: ");
+      assert.equal((await itemTexts(page)).length, 1);
+      const { id } = await channel.publish("next");
+      assert.match(id, /-2$/);
+      await page.context().close();
+    },
+  );
 
-  test("the console shows why the hub refuses a token, and subscribes with the next one", minute, async () => {
+  test("the console shows why the hub refuses a token, and subscribes with the next one", threeMinutes, async () => {
     const channel = await openChannel("refused");
     const wrong = (await mint()).replace(/.{4}$/, "AAAA");
     for (const token of ["", await expired(), wrong]) {
@@ -131,13 +135,13 @@ describe("the console with a token", { concurrency: 4 }, () => {
   })) {
     test(
       `after an expired token the next one delivers the missed events once (${id === "renewed" ? "publisher" : "subscriber"})`,
-      minute,
+      threeMinutes,
       async () => {
         const channel = await openChannel(id);
         await channel.publish("0");
         const page = await newPage();
         const streams = countStreams(page, channel.url);
-        await page.goto(`${hub.origin}/?channel=${id}&history=1&token=${await brief(5_000, claims)}`);
+        await page.goto(`${hub.origin}/?channel=${id}&history=1&token=${await brief(15_000, claims)}`);
         await waitForItem(page, "message: 0");
         await channel.publish("1");
         await waitForItem(page, "message: 1");
@@ -170,11 +174,11 @@ describe("the console with a token", { concurrency: 4 }, () => {
     );
   }
 
-  test("a console that has received no event resumes with the next token after hub.expired", minute, async () => {
+  test("a console that has received no event resumes with the next token after hub.expired", threeMinutes, async () => {
     const channel = await openChannel("silent");
     const claims = { subscribe: ["silent"] };
     const page = await newPage();
-    await page.goto(`${hub.origin}/?channel=silent&token=${await brief(5_000, claims)}`);
+    await page.goto(`${hub.origin}/?channel=silent&token=${await brief(15_000, claims)}`);
     await waitForStatus(page, "the token has expired");
     await channel.publish("missed");
     await clickSubscribe(page, await mint(claims));
@@ -191,14 +195,14 @@ describe("the console with a token", { concurrency: 4 }, () => {
     await page.context().close();
   });
 
-  test("the console resumes by itself with a renewed cookie, and receives every event once", minute, async () => {
+  test("the console resumes by itself with a renewed cookie, and receives every event once", threeMinutes, async () => {
     const channel = await openChannel("cookie-renewed");
-    const page = await newPage(await brief(5_000));
+    const page = await newPage(await brief(15_000));
     await page.goto(`${hub.origin}/?channel=cookie-renewed`);
     await waitForStatus(page, `subscribed to ${channel.url}`);
     await channel.publish("1");
     await waitForItem(page, "message: 1");
-    await setCookie(page.context(), await brief(12_000));
+    await setCookie(page.context(), await brief(25_000));
     await waitForItem(page, "hub.expired: the token has expired");
     await waitForStatus(page, `subscribed to ${channel.url}`);
     await channel.publish("2");
@@ -217,7 +221,7 @@ describe("the console with a token", { concurrency: 4 }, () => {
 
   test(
     "a token for subscribing subscribes, and the console shows why the hub refuses everything else",
-    minute,
+    threeMinutes,
     async () => {
       const channel = await openChannel("subscriber");
       const page = await newPage();
@@ -239,7 +243,7 @@ describe("the console with a token", { concurrency: 4 }, () => {
 
   test(
     "the console with a token resumes after a restart of the hub, and receives every event once",
-    minute,
+    threeMinutes,
     async () => {
       const own = await startConsole();
       const channel = await openChannel("restart", own);
@@ -248,8 +252,9 @@ describe("the console with a token", { concurrency: 4 }, () => {
       await waitForStatus(page, `subscribed to ${channel.url}`);
       await channel.publish("1");
       await waitForItem(page, "message: 1");
-      await own.restart();
+      await own.kill();
       await waitForStatus(page, `connection lost; reconnecting to ${channel.url}`);
+      await own.start();
       await channel.publish("2");
       await waitForStatus(page, `subscribed to ${channel.url}`);
       await channel.publish("3");
@@ -259,7 +264,7 @@ describe("the console with a token", { concurrency: 4 }, () => {
     },
   );
 
-  test("the console with a token waits for a full channel as long as the hub says", minute, async () => {
+  test("the console with a token waits for a full channel as long as the hub says", threeMinutes, async () => {
     const full = await startConsole({ MAX_SUBSCRIBERS: "1", HEARTBEAT_SECONDS: "1" });
     const channel = await openChannel("full", full);
     const first = await subscribe(channel, { headers: channel.headers });
@@ -270,7 +275,8 @@ describe("the console with a token", { concurrency: 4 }, () => {
     first.close();
     await waitForStatus(page, `subscribed to ${channel.url}`);
     assert.equal(streams.length, 2);
-    assert.ok(streams[1] - streams[0] >= 5_000);
+    // The hub says 5 to 15 seconds, and the client would wait for one. A busy browser reports a request late.
+    assert.ok(streams[1] - streams[0] >= 3_000, `${streams[1] - streams[0]} ms`);
     await page.context().close();
   });
 });

@@ -4,10 +4,10 @@ import { test } from "node:test";
 import {
   clickBroadcast,
   itemTexts,
-  minute,
   newPage,
   openChannel,
   startConsole,
+  threeMinutes,
   waitForItem,
   waitForReceipt,
   waitForStatus,
@@ -19,7 +19,7 @@ const site = await startWebsite();
 
 test(
   "a console of an allowed origin works, and a console of another origin can neither subscribe nor publish",
-  minute,
+  threeMinutes,
   async () => {
     const strict = await startConsole({ ALLOWED_ORIGINS: `https://a.example, ${site}` });
     const channel = await openChannel("origins", strict);
@@ -85,7 +85,7 @@ async function subscribeFrom(origin, channel, { cookie, withCredentials, query =
 
 test(
   "a page of an allowed origin subscribes with its cookie, and a page of another origin does not",
-  minute,
+  threeMinutes,
   async () => {
     const strict = await startConsole({ ALLOWED_ORIGINS: site });
     const channel = await openChannel("credentials", strict);

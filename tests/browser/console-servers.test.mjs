@@ -8,9 +8,9 @@ import {
   connectionState,
   field,
   hub,
-  minute,
   newPage,
   openChannel,
+  threeMinutes,
   waitForReceipt,
   waitForStatus,
 } from "../support/console.mjs";
@@ -48,7 +48,7 @@ const SERVERS = {
   "a fragment": `http://${host}/#f`,
 };
 for (const [what, server] of Object.entries(SERVERS)) {
-  test(`the console refuses a server with ${what} and sends it no request`, minute, async () => {
+  test(`the console refuses a server with ${what} and sends it no request`, threeMinutes, async () => {
     const page = await newPage();
     const requests = [];
     page.on("request", (request) => requests.push(request.url()));
@@ -79,7 +79,7 @@ for (const [what, server] of Object.entries(SERVERS)) {
   });
 }
 
-test("the console removes a token when the server changes, and does not restore it", minute, async () => {
+test("the console removes a token when the server changes, and does not restore it", threeMinutes, async () => {
   const channel = await openChannel("servers");
   const token = await newToken();
   const page = await newPage();
@@ -122,7 +122,7 @@ test("the console removes a token when the server changes, and does not restore 
   await page.context().close();
 });
 
-test("the console does not publish to the previous server with a token for the next one", minute, async () => {
+test("the console does not publish to the previous server with a token for the next one", threeMinutes, async () => {
   const token = await newToken();
   const page = await newPage();
   await page.goto(`${hub.origin}/?server=${other.origin}&channel=servers`);
@@ -138,7 +138,7 @@ test("the console does not publish to the previous server with a token for the n
   await page.context().close();
 });
 
-test("a token stays if the server is changed and changed back, and not if its path changes", minute, async () => {
+test("a token stays if the server is changed and changed back, and not if its path changes", threeMinutes, async () => {
   const page = await newPage();
   await page.goto(`${hub.origin}/?channel=servers&token=${await newToken()}`);
   await waitForStatus(page, "subscribed to");
@@ -155,7 +155,7 @@ test("a token stays if the server is changed and changed back, and not if its pa
   await page.context().close();
 });
 
-test("a token in the console's URL goes only to the server in the same URL", minute, async () => {
+test("a token in the console's URL goes only to the server in the same URL", threeMinutes, async () => {
   const token = await newToken();
   const before = other.requests.length;
   const page = await newPage();
@@ -180,7 +180,7 @@ test("a token in the console's URL goes only to the server in the same URL", min
   await page.context().close();
 });
 
-test("a reload or step back restores neither a token nor a server without a subscription", minute, async () => {
+test("a reload or step back restores neither a token nor a server without a subscription", threeMinutes, async () => {
   const page = await newPage();
   await page.goto(`${hub.origin}/?channel=servers`);
   await waitForStatus(page, "was refused: ");
@@ -210,7 +210,7 @@ test("a reload or step back restores neither a token nor a server without a subs
 
 for (const all of [false, true]) {
   const what = all ? "everything" : "everything but preflight requests";
-  test(`a server that redirects ${what} passes no token to another server`, minute, async () => {
+  test(`a server that redirects ${what} passes no token to another server`, threeMinutes, async () => {
     const token = await newToken();
     const redirecting = await startRecorder(redirectTo(other.origin));
     if (all) redirecting.preflight = redirecting.answer;
@@ -243,7 +243,7 @@ const MOVING = {
   },
 };
 for (const [when, answer] of Object.entries(MOVING)) {
-  test(`a server that redirects ${when} passes no token to another server`, minute, async () => {
+  test(`a server that redirects ${when} passes no token to another server`, threeMinutes, async () => {
     const token = await newToken();
     const moving = await startRecorder(answer);
     const before = other.requests.length;

@@ -17,7 +17,7 @@ import { authorized, mint, SECRET } from "../support/tokens.mjs";
 import { eventually } from "../support/wait.mjs";
 import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 
-const minute = { timeout: 60_000 };
+const threeMinutes = { timeout: 180_000 };
 const browser = await openBrowser();
 const hub = await startWorkerd({}, { withConsole: true });
 
@@ -43,7 +43,7 @@ const lines = (page) =>
 const validationMessage = (locator) =>
   locator.evaluate((/** @type {HTMLInputElement} */ input) => input.validationMessage);
 
-test("the console names the channel of each event, and counts the events of each channel", minute, async () => {
+test("the console names the channel of each event, and counts the events of each channel", threeMinutes, async () => {
   const [foo, bar] = [hub.channel("n-foo"), hub.channel("n-bar")];
   const page = await openConsole("/?channel=n-foo,n-bar", ["n-foo", "n-bar"]);
   const first = await foo.publish("1");
@@ -70,7 +70,7 @@ for (const [name, path] of [
 ]) {
   test(
     `an address of several channels ${name} opens the console, which subscribes to all of them`,
-    minute,
+    threeMinutes,
     async () => {
       const page = await openConsole(path, ["a-foo", "a-bar"]);
       assert.equal(new URL(page.url()).searchParams.get("channel"), "a-foo,a-bar");
@@ -81,7 +81,7 @@ for (const [name, path] of [
 
 test(
   "the console subscribes to a list with spaces, and refuses a list with an empty or a repeated id",
-  minute,
+  threeMinutes,
   async () => {
     const page = await openConsole("/?channel=s-foo,s-bar", ["s-foo", "s-bar"]);
     const channelField = field(page, "Channel");
@@ -98,7 +98,7 @@ test(
   },
 );
 
-test("the console shows no channel beside the events of a single channel", minute, async () => {
+test("the console shows no channel beside the events of a single channel", threeMinutes, async () => {
   const channel = hub.channel("single");
   const page = await browser.newPage();
   await page.goto(`${hub.origin}/?channel=single`);
@@ -116,7 +116,7 @@ test("the console shows no channel beside the events of a single channel", minut
   await page.close();
 });
 
-test("the console publishes to all channels, and shows the receipt of each", minute, async () => {
+test("the console publishes to all channels, and shows the receipt of each", threeMinutes, async () => {
   const page = await openConsole("/?channel=p-foo,p-bar", ["p-foo", "p-bar"]);
   await clickBroadcast(page, "to both");
   await eventually(async () => (await items(page)).length === 2 && (await receipts(page)).length === 2);
@@ -141,7 +141,7 @@ test("the console publishes to all channels, and shows the receipt of each", min
 
 test(
   "when one channel is over its limit, the console repeats the publish, which takes effect once in each",
-  minute,
+  threeMinutes,
   async () => {
     const limited = await startWorkerd({ PUBLISH_PER_SECOND: "1" }, { withConsole: true });
     const page = await openConsole("/?channel=foo,bar", ["foo", "bar"], limited);
@@ -171,16 +171,15 @@ test(
 
 test(
   "when one channel has refused a publish, the console shows why, and keeps the message and its key",
-  minute,
+  threeMinutes,
   async () => {
     const page = await openConsole("/?channel=k-foo,k-bar", ["k-foo", "k-bar"]);
     const [foo, bar] = [hub.channel("k-foo"), hub.channel("k-bar")];
     await bar.publish("before", { headers: { "Idempotency-Key": "mine" } });
     await field(page, "Idempotency key").fill("mine");
-    for (const replayed of ["", ", by an earlier attempt"]) {
+    for (const [attempt, replayed] of ["", ", by an earlier attempt"].entries()) {
       await clickBroadcast(page, "x");
-      await waitForReceipt(page, "not sent: ");
-      await eventually(async () => (await receipts(page)).length % 2 === 0);
+      await eventually(async () => (await receipts(page)).length === 2 * (attempt + 1));
       const [sent, refused] = (await receipts(page)).slice(-2);
       assert.deepEqual([sent[0], sent[1]], ["k-foo", `sent: to 1 stream, 0 dropped${replayed}`]);
       assert.deepEqual([refused[0], refused[2]], ["k-bar", undefined]);
@@ -194,7 +193,7 @@ test(
   },
 );
 
-test("the console shows the end of one channel, and that the others go on", minute, async () => {
+test("the console shows the end of one channel, and that the others go on", threeMinutes, async () => {
   const [foo, bar] = [hub.channel("e-foo"), hub.channel("e-bar")];
   await bar.publish("0");
   const page = await openConsole("/?channel=e-foo,e-bar", ["e-foo", "e-bar"]);
@@ -213,7 +212,7 @@ test("the console shows the end of one channel, and that the others go on", minu
 
 test(
   "the console shows which channel is full, and does not report that when the connection is lost later",
-  minute,
+  threeMinutes,
   async () => {
     const small = await startWorkerd({ MAX_SUBSCRIBERS: "1" }, { withConsole: true });
     const full = await fetch(small.channel("full").url);
@@ -235,11 +234,11 @@ test(
   },
 );
 
-test("the console resumes every channel with the next token after hub.expired", minute, async () => {
+test("the console resumes every channel with the next token after hub.expired", threeMinutes, async () => {
   const locked = await startTokenHub({ JWT_SECRET: SECRET }, { withConsole: true });
   const token = await mint();
   const [foo, bar] = ["foo", "bar"].map((id) => authorized(locked.channel(id), token));
-  const brief = await mint({ subscribe: ["*"], exp: (Date.now() + 5_000) / 1000 });
+  const brief = await mint({ subscribe: ["*"], exp: (Date.now() + 15_000) / 1000 });
   const page = await openConsole(`/?channel=foo,bar&token=${brief}`, ["foo", "bar"], locked);
   await foo.publish("1");
   await waitForItem(page, "message: 1");
@@ -264,7 +263,7 @@ test("the console resumes every channel with the next token after hub.expired", 
 });
 
 test("the console resumes every channel after a restart of the hub, and shows each event once", {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const other = await startWorkerd({}, { withConsole: true });
   const page = await openConsole("/?channel=foo,bar", ["foo", "bar"], other);

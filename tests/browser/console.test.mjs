@@ -20,7 +20,7 @@ async function openConsole(hub, channel, query = "") {
 const items = async (page) => (await allItems(page)).map(([, text, id]) => [text, id]);
 
 test("the console shows ids, and resumes after a restart of the hub without a missing event", {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const hub = await startWorkerd({}, { withConsole: true });
   const channel = hub.channel("restart");
@@ -40,7 +40,7 @@ test("the console shows ids, and resumes after a restart of the hub without a mi
 
 for (const before of [["1"], []]) {
   const when = before.length > 0 ? "after an event" : "before its first event";
-  test(`the console resumes ${when} although a proxy has answered with 502`, { timeout: 60_000 }, async () => {
+  test(`the console resumes ${when} although a proxy has answered with 502`, { timeout: 180_000 }, async () => {
     const hub = await startWorkerd({}, { withConsole: true });
     const channel = hub.channel("proxied");
     const page = await openConsole(hub, channel);
@@ -50,8 +50,9 @@ for (const before of [["1"], []]) {
     }
     // An EventSource does not reconnect after a status other than 200.
     await page.route(`${channel.url}**`, (route) => route.fulfill({ status: 502, body: "no hub" }));
-    await hub.restart();
+    await hub.kill();
     await waitForStatus(page, `connection lost; reconnecting to ${channel.url}`);
+    await hub.start();
     const missed = ["2", "3"];
     for (const data of missed) await channel.publish(data);
     await page.waitForResponse((response) => response.status() === 502);
@@ -63,15 +64,17 @@ for (const before of [["1"], []]) {
   });
 }
 
-test("the console starts with the history of its URL, and shows a gap", { timeout: 60_000 }, async () => {
+test("the console starts with the history of its URL, and shows a gap", { timeout: 180_000 }, async () => {
   const hub = await startWorkerd({ HISTORY_EVENTS: "5" }, { withConsole: true });
   const channel = hub.channel("gap");
   await channel.publishBatch(["1", "2", "3"]);
   const page = await openConsole(hub, channel, "&history=2");
   await waitForItem(page, "message: 3");
-  await hub.kill();
-  await hub.start();
+  // The page must not be back before all events are published.
+  await page.context().setOffline(true);
+  await hub.restart();
   const { id } = await channel.publishBatch(Array.from({ length: 10 }, (_, n) => String(n + 4)));
+  await page.context().setOffline(false);
   await waitForItem(page, "message: 13");
   const [epoch] = id.split("-");
   assert.deepEqual((await items(page)).slice(0, 4), [

@@ -21,9 +21,9 @@ describe("heartbeats", { concurrency: true }, () => {
     assert.match(subscriber.text.slice(opening), /^(:\n)+$/);
     for (let beat = 1; beat < times.length; beat++) {
       const gap = times[beat] - times[beat - 1];
-      assert.ok(gap < HEARTBEAT_MS + 500, `${gap} ms`);
+      assert.ok(gap < 2 * HEARTBEAT_MS, `${gap} ms`);
       // The first heartbeat may come at any time within a period.
-      assert.ok(beat === 1 || gap > HEARTBEAT_MS / 2, `${gap} ms`);
+      assert.ok(beat === 1 || gap > HEARTBEAT_MS / 4, `${gap} ms`);
     }
   });
 
@@ -31,9 +31,9 @@ describe("heartbeats", { concurrency: true }, () => {
     const channel = hub.channel("lively");
     const subscriber = await subscribe(channel);
     const count = subscriber.comments.length;
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 60; i++) {
       await channel.publish("x");
-      await sleep(150);
+      await sleep(50);
     }
     assert.equal(subscriber.comments.length, count);
   });
@@ -46,7 +46,7 @@ describe("heartbeats", { concurrency: true }, () => {
       assert.equal((await channel.stats()).subscribers, 2);
       if (how === "closed") leaves.close();
       else leaves.reset();
-      await eventually(async () => (await channel.stats()).subscribers === 1, 2 * HEARTBEAT_MS);
+      await eventually(async () => (await channel.stats()).subscribers === 1, 3 * HEARTBEAT_MS);
       await eventually(() => hub.logLines().includes(`listener left: id=dead-${how} conn=2`));
       const { id } = await channel.publish("x");
       await stays.untilId(id);
@@ -61,5 +61,5 @@ test("the hub removes the streams of 100 connections that were closed at once wi
     if (i % 2) subscriber.close();
     else subscriber.reset();
   }
-  await eventually(async () => (await channel.stats()).subscribers === 0, 2 * HEARTBEAT_MS);
+  await eventually(async () => (await channel.stats()).subscribers === 0, 3 * HEARTBEAT_MS);
 });

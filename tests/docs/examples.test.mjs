@@ -32,7 +32,7 @@ test("the hub.expired notice of docs/access.md ends a stream after event 4", { t
   const channel = authorized(hub.channel("foo"), await mint());
   let id = "";
   for (let n = 1; n <= 4; n++) ({ id } = await channel.publish(String(n)));
-  const token = await mint({ subscribe: ["foo"], exp: Math.floor(Date.now() / 1_000) + 2 });
+  const token = await mint({ subscribe: ["foo"], exp: Math.floor(Date.now() / 1_000) + 5 });
   const stream = await subscribe(channel, { headers: bearer(token) });
   await stream.until(() => stream.ended, "the end of the stream");
   assert.ok(stream.text.endsWith(`\n\n${withEpoch(namedBlock("expired notice"), id)}\n`), stream.text);

@@ -23,7 +23,10 @@ async function startWithOneChannel() {
 /** Makes the object of "broken" fail. Returns a function that repairs it. */
 async function breakObject(hub, path) {
   await abort(hub, "broken");
-  return breakDatabase(path);
+  const repair = breakDatabase(path);
+  // The Worker may have opened the feed, and so the database, again before that.
+  while ((await fetch(`${hub.channel("broken").url}/stats`)).ok) await abort(hub, "broken");
+  return repair;
 }
 
 describe("objects that cannot be reached", { concurrency: true }, () => {

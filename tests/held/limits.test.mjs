@@ -84,12 +84,12 @@ describe("bounds of held streams", { concurrency: true }, () => {
   test("a stream of several channels whose client takes nothing for STALL_SECONDS ends", {
     timeout: 60_000,
   }, async () => {
-    const hub = await startWorkerd({ ...WORKER, STALL_SECONDS: "1", HEARTBEAT_SECONDS: "1" });
+    const hub = await startWorkerd({ ...WORKER, STALL_SECONDS: "4", HEARTBEAT_SECONDS: "1" });
     const ids = ["busy", "quiet"];
     const healthy = await subscribeToSeveral(hub, ids, { query: "?catch_up=1" });
     await openStalled(hub, ids.join(","), 3);
     for (const id of ids) await eventually(async () => (await hub.channel(id).stats()).subscribers === 4);
-    const until = Date.now() + 10_000;
+    const until = Date.now() + 25_000;
     let receipt;
     // The buffers of the kernel have to be full first.
     do receipt = await hub.channel("busy").publishBatch(BATCH);
@@ -149,5 +149,5 @@ test("clients that do not read cost the Worker at most a window for each of thei
     `# ${STREAMS} streams of 2 channels dropped 54 MB of each; the process grew by ${Math.round(grown / 1e6)} MB`,
   );
   // Without a bound, the process would grow by 3.2 GB.
-  assert.ok(grown < 64e6, `the process grew by ${grown} bytes`);
+  assert.ok(grown < 128e6, `the process grew by ${grown} bytes`);
 });

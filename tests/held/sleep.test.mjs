@@ -65,8 +65,7 @@ describe("objects that sleep", { concurrency: true }, () => {
     const { streams, awakeSince } = await openStreams(channel, 3);
     const started = Date.now();
     await untilAsleep();
-    for (const { comments } of streams)
-      assert.ok(comments.length >= SLEEP_MS / 1_000 - 2, `${comments.length} heartbeats`);
+    for (const { comments } of streams) assert.ok(comments.length >= SLEEP_MS / 2_000, `${comments.length} heartbeats`);
     const stats = await statsAfterSleep(channel, awakeSince);
     assert.ok(stats.awake_since >= started + SLEEP_MS - 1_000, "something has woken the object before");
   });
@@ -94,8 +93,8 @@ describe("objects that sleep", { concurrency: true }, () => {
     streams[0].close();
     // The runtime notices that a client has gone when it writes to it: at the next heartbeat.
     await sleep(3_000);
-    const { subscribers } = await statsAfterSleep(channel, awakeSince);
-    assert.equal(subscribers, 2);
+    await statsAfterSleep(channel, awakeSince);
+    await eventually(async () => (await channel.stats()).subscribers === 2);
     await eventually(() => /^listener left: id=leave conn=[123]$/m.test(hub.log));
     assert.equal((await channel.publish("x")).subscribers, 2);
   });

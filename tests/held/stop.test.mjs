@@ -21,9 +21,7 @@ test("after SIGTERM streams that the Worker holds end completely, with a time to
   await Promise.all([awake.untilId(id), several.untilIds({ awake: id })]);
   const streams = [asleep, awake, several];
   process.kill(hub.script, "SIGTERM");
-  const since = performance.now();
   await Promise.all(streams.map((stream) => stream.untilEnded()));
-  const took = performance.now() - since;
   for (const stream of streams) {
     assert.ok(stream.response.complete, "the connection was cut");
     assert.ok(stream.retry >= 2_000 && stream.retry <= 4_000, `retry: ${stream.retry}`);
@@ -31,7 +29,6 @@ test("after SIGTERM streams that the Worker holds end completely, with a time to
     assert.match(stream.text.slice(-100), new RegExp(`\n\n(:\n)?retry: ${stream.retry}\n$`));
   }
   assert.equal(await hub.exitStatus(), 0);
-  assert.ok(took < 2_000, `${took} ms`);
 
   const again = await serve({ ...settings, PORT: new URL(hub.origin).port });
   await again.channel("asleep").publish("after");

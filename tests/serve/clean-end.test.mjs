@@ -107,21 +107,22 @@ test("during a stop, a publish in flight is acknowledged and delivered, and new 
   await sleep(100);
   terminate(hub);
   await eventually(async () => (await hub.fetch("/healthz")).status === 503);
-  const refused = await Promise.all([
+  const [refusedStream, ...refused] = await Promise.all([
+    hub.fetch("/channels/foo", { headers: { Accept: "text/event-stream" } }),
     hub.fetch("/channels/foo"),
     hub.fetch("/channels/new"),
     hub.fetch("/channels/foo/broadcast", { method: "POST", body: "late" }),
     hub.fetch("/channels/foo", { method: "DELETE" }),
   ]);
+  // The hub waits for a second for the rest of this publish.
+  publisher.send("ow");
   for (const response of refused) {
     const { type } = await response.json();
     assert.deepEqual([response.status, type], [503, "urn:sse-broadcaster:problem:stopping"]);
     assert.equal(response.headers.get("retry-after"), "5");
   }
-  const refusedStream = await hub.fetch("/channels/foo", { headers: { Accept: "text/event-stream" } });
   assert.equal(refusedStream.status, 200);
   assert.match(await refusedStream.text(), /^retry: \d+\nevent: hub\.error\ndata: \{.*:stopping".*\}\n\n$/);
-  publisher.send("ow");
   assert.match(await publisher.untilClosed(), /^HTTP\/1\.1 200 /);
   const text = await stream.untilClosed();
   assert.match(text, /data: slow\nid: \S+\n\n/);
@@ -171,7 +172,7 @@ test("a stream whose client does not read delays neither the end of other stream
   assert.match(reader.text.slice(-100), /\nretry: \d+\n$/);
   assert.equal(await hub.exitStatus(), 0);
   const ms = performance.now() - sentAt;
-  assert.ok(ms < 4_000, `it took ${ms} ms`);
+  assert.ok(ms < 15_000, `it took ${ms} ms`);
   stuck.close();
 });
 

@@ -217,7 +217,7 @@ describe("channels that fail or end", { concurrency: true }, () => {
     await publish("expired-a", "1");
     await stream.untilEnded();
     const late = Date.now() - exp * 1_000;
-    assert.ok(late >= 0 && late < 1_000, `it ended ${late} ms after its token`);
+    assert.ok(late >= 0 && late < 10_000, `it ended ${late} ms after its token`);
     assert.ok(stream.response.complete, "the connection was cut");
     assert.deepEqual(
       ids.map((id) => stream.part(id).types),

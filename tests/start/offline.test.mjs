@@ -7,7 +7,8 @@ import { temporaryFolder } from "../support/folder.mjs";
 import { freePort } from "../support/port.mjs";
 import { copyProject, Started } from "../support/start.mjs";
 
-const refused = await freePort();
+/** No program listens on this port, which is reserved. */
+const refused = 1;
 const proxy = { HTTPS_PROXY: `http://user:secret@127.0.0.1:${refused}` };
 const through = `through the proxy 127.0.0.1:${refused} (HTTPS_PROXY)`;
 const advice = "Check the network and its settings, and start again.";
@@ -31,7 +32,7 @@ async function lineOf(variables, { command = ["npm", "start"], ...options } = {}
 }
 
 describe("npm start without network:", { concurrency: true }, () => {
-  test("npm start names the host from which npm could not install packages", { timeout: 60_000 }, async () => {
+  test("npm start names the host from which npm could not install packages", { timeout: 180_000 }, async () => {
     const registry = `http://127.0.0.1:${refused}`;
     const variables = { npm_config_registry: registry, npm_config_cache: temporaryFolder() };
     const { line, output } = await lineOf(variables, { packages: false });
@@ -39,20 +40,20 @@ describe("npm start without network:", { concurrency: true }, () => {
     assert.match(output, /npm error code ECONNREFUSED/);
   });
 
-  test("npm start names the setting that forbids npm to use the network", { timeout: 60_000 }, async () => {
+  test("npm start names the setting that forbids npm to use the network", { timeout: 180_000 }, async () => {
     const variables = { npm_config_offline: "true", npm_config_cache: temporaryFolder() };
     const { line } = await lineOf(variables, { packages: false });
     assert.equal(line, "npm may not use the network, because of the setting offline of npm (npm_config_offline)");
   });
 
-  test("npm start names the host from which rustup could not install Rust", { timeout: 60_000 }, async () => {
+  test("npm start names the host from which rustup could not install Rust", { timeout: 180_000 }, async () => {
     const { line, output } = await lineOf({ ...proxy, RUSTUP_HOME: temporaryFolder(), RUSTUP_TOOLCHAIN: undefined });
     assert.match(line, /^rustup could not reach [\w.-]+ /);
     assert.ok(line.endsWith(through), line);
     assert.match(output, /error: could not download file/);
   });
 
-  test("npm start names the host from which cargo could not get the build tools", { timeout: 60_000 }, async () => {
+  test("npm start names the host from which cargo could not get the build tools", { timeout: 180_000 }, async () => {
     const { line, output } = await lineOf({
       ...proxy,
       CARGO_HOME: temporaryFolder(),
@@ -63,13 +64,13 @@ describe("npm start without network:", { concurrency: true }, () => {
     assert.match(output, /error: .*\n\nCaused by:/);
   });
 
-  test("npm start names the host from which worker-build could not get crates", { timeout: 60_000 }, async () => {
+  test("npm start names the host from which worker-build could not get crates", { timeout: 180_000 }, async () => {
     const { line } = await lineOf({ ...proxy, CARGO_HOME: temporaryFolder() });
     assert.match(line, /^worker-build could not reach [\w.-]+ /);
     assert.ok(line.endsWith(through), line);
   });
 
-  test("npm start names the setting that forbids cargo to use the network", { timeout: 60_000 }, async () => {
+  test("npm start names the setting that forbids cargo to use the network", { timeout: 180_000 }, async () => {
     const empty = { CARGO_NET_OFFLINE: "true", CARGO_HOME: temporaryFolder() };
     const setting = "may not use the network, because of the setting net.offline of cargo (CARGO_NET_OFFLINE)";
     const crates = await lineOf(empty);

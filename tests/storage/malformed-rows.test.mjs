@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseId } from "../support/subscriber.mjs";
+import { eventually } from "../support/wait.mjs";
 import { editStorage, startWorkerd } from "../support/workerd.mjs";
 
 const DAMAGE = {
@@ -37,13 +38,11 @@ for (const [damage, [statement, table]] of Object.entries(DAMAGE)) {
         new RegExp(`malformed row in the table ${table} .*DELETE the channel: that removes the database`),
       );
     }
-    assert.match(
-      hub.log,
-      new RegExp(`storage failed: id=malformed file=\\S+ error=malformed row in the table ${table}`),
-    );
+    const failure = new RegExp(`storage failed: id=malformed file=\\S+ error=malformed row in the table ${table}`);
+    await eventually(() => failure.test(hub.log));
 
     await channel.delete();
-    assert.match(hub.log, /all rows are removed, because some are malformed: id=malformed file=\S+/);
+    await eventually(() => /all rows are removed, because some are malformed: id=malformed file=\S+/.test(hub.log));
     const { id } = await channel.publish("3");
     assert.equal(parseId(id).seq, 1);
     await hub.restart();

@@ -83,7 +83,7 @@ test("HISTORY_SECONDS bounds the history of a channel in use, whose epoch and se
 });
 
 test("a channel that is no longer in use is cleared, also of its epoch", { timeout: 60_000 }, async () => {
-  const hub = await startWorkerd({ HISTORY_SECONDS: "2", IDEMPOTENCY_SECONDS: "1", LOG_LEVEL: "error" });
+  const hub = await startWorkerd({ HISTORY_SECONDS: "5", IDEMPOTENCY_SECONDS: "1", LOG_LEVEL: "error" });
   const channel = hub.channel("quiet");
   const { id } = await channel.publish("x", { headers: { "Idempotency-Key": "a" } });
   await hub.restart();
@@ -92,7 +92,7 @@ test("a channel that is no longer in use is cleared, also of its epoch", { timeo
   await eventually(async () => {
     await hub.restart();
     return (await channel.stats()).epoch !== parseId(id).epoch;
-  });
+  }, 30_000);
   const next = await channel.publish("y");
   assert.ok(parseId(next.id).epoch > parseId(id).epoch && parseId(next.id).seq === 1);
   const stream = await resume(channel, id);

@@ -195,7 +195,7 @@ test("an object that cannot read its storage ends the streams that it holds, and
   // The object notices this at its next heartbeat, as an object does that the platform has replaced.
   editStorage(other, (database) => database.exec("ALTER TABLE channel RENAME TO hidden"));
   await stream.untilEnded();
-  assert.ok(performance.now() - since < 3_000);
+  assert.ok(performance.now() - since < 15_000);
   editStorage(other, (database) => database.exec("ALTER TABLE hidden RENAME TO channel"));
   const late = await resume(channel, stream.lastEventId);
   const next = await channel.publish("y");

@@ -10,6 +10,7 @@ import { chromiumPath } from "./chromium.mjs";
 export async function openBrowser(flags = []) {
   const browser = await chromium.launch({
     executablePath: chromiumPath(),
+    timeout: 120_000,
     args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", ...flags],
   });
   after(() => browser.close());

@@ -61,6 +61,14 @@ export class ClientPage {
     return this.page.evaluate("window.subscription?.status.state ?? null");
   }
 
+  /**
+   * Returns when the next attempt begins, in milliseconds since 1970, or 0 if it has begun.
+   * @returns {Promise<number>}
+   */
+  retryAt() {
+    return this.page.evaluate("window.subscription?.status.retryAt ?? 0");
+  }
+
   /** @returns {Promise<[string, any][]>} */
   received() {
     return this.page.evaluate("window.received");

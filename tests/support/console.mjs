@@ -8,7 +8,7 @@ export * from "./console-page.mjs";
 const browser = await openBrowser();
 
 export const hub = await startConsole();
-export const minute = { timeout: 60_000 };
+export const threeMinutes = { timeout: 180_000 };
 
 /**
  * Starts a hub that serves the console and needs tokens.

@@ -36,7 +36,7 @@ export async function openFirefox({ colorScheme = "light" } = {}) {
   child.stderr.on("data", (data) => {
     output += data;
   });
-  await eventually(() => LISTENING.test(output), 30_000, "Firefox listens");
+  await eventually(() => LISTENING.test(output), 120_000, "Firefox listens");
   const socket = new WebSocket(`${output.match(LISTENING)[1]}/session`);
   await once(socket, "open");
   const firefox = new Firefox(socket);

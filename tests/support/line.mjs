@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { after } from "node:test";
-import { portOf } from "./port.mjs";
+import { freePort } from "./port.mjs";
 
 const REQUEST_LINE = /^(?:GET|HEAD|POST|OPTIONS) (\S+) HTTP\/1\.1\r$/gm;
 
@@ -11,7 +11,7 @@ const REQUEST_LINE = /^(?:GET|HEAD|POST|OPTIONS) (\S+) HTTP\/1\.1\r$/gm;
  * @param {{ origin: string }} hub
  */
 export async function startLine(hub) {
-  const line = new Line(hub.origin);
+  const line = new Line(hub.origin, await freePort());
   await line.mend();
   after(() => line.cut());
   return line;
@@ -22,7 +22,7 @@ class Line {
   #server;
   /** @type {Set<import("node:net").Socket>} */
   #sockets = new Set();
-  #port = 0;
+  #port;
   #upstream;
   /** @type {string | undefined} */
   #answer;
@@ -31,8 +31,9 @@ class Line {
   /** @type {URL[]} the addresses of all requests, in order */
   requests = [];
 
-  constructor(upstream) {
+  constructor(upstream, port) {
     this.#upstream = new URL(upstream);
+    this.#port = port;
   }
 
   get origin() {
@@ -57,7 +58,6 @@ class Line {
     if (this.#server?.listening) return;
     this.#server = createServer((socket) => this.#accept(socket)).listen(this.#port, "127.0.0.1");
     await once(this.#server, "listening");
-    this.#port = portOf(this.#server);
   }
 
   /** Breaks all connections, and then answers every request itself, as a proxy does that cannot reach its server. */

@@ -63,14 +63,14 @@ export async function runPublisher(language, variables) {
   return stdout;
 }
 
-/** Defines the `curl` of the blocks: it fails at an error, and reads a stream (-N) for only a second. */
+/** Defines the `curl` of the blocks: it fails at an error, and reads a stream (-N) for only three seconds. */
 const PRELUDE = `
 set -euo pipefail
 curl() {
   local status=0 limit=10
-  case " $* " in *" -N "*) limit=1 ;; esac
+  case " $* " in *" -N "*) limit=3 ;; esac
   command curl -sS -m $limit "\${CURL_FAIL[@]}" "$@" || status=$?
-  if [ $status = 28 ] && [ $limit = 1 ]; then return 0; fi
+  if [ $status = 28 ] && [ $limit = 3 ]; then return 0; fi
   return $status
 }
 `;

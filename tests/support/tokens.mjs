@@ -65,14 +65,14 @@ export function withoutKid(key) {
 }
 
 /**
- * Returns a token that jose signs. It is valid for a minute unless `claims` have another `exp`.
+ * Returns a token that jose signs. It is valid for an hour unless `claims` have another `exp`.
  * @param {Record<string, any>} claims
  * @param {Key} key
  * @param {object} header members of the header besides `alg` and `kid`
  */
 export function mint(claims = FULL_ACCESS, key = secretKey(), header = {}) {
   const { alg, kid } = key;
-  return new SignJWT({ exp: now() + 60, ...claims }).setProtectedHeader({ alg, kid, ...header }).sign(key.key);
+  return new SignJWT({ exp: now() + 3_600, ...claims }).setProtectedHeader({ alg, kid, ...header }).sign(key.key);
 }
 
 /** Returns a part of a token: the base64url of a text, of bytes, or of JSON. */

@@ -8,10 +8,13 @@ export { sleep };
  * @param {number} [ms]
  * @param {string} [description] the condition in words, for the error
  */
-export async function eventually(condition, ms = 10_000, description = condition.toString()) {
+export async function eventually(condition, ms = 20_000, description = condition.toString()) {
   const end = Date.now() + ms;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${description}`);
+  for (;;) {
+    // The condition counts once more after the end, because this process may have stood still until then.
+    const isLast = Date.now() > end;
+    if (await condition()) return;
+    if (isLast) throw new Error(`not within ${ms} ms: ${description}`);
     await sleep(20);
   }
 }

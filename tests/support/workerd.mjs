@@ -9,6 +9,7 @@ import { root } from "../../scripts/install.mjs";
 import { atExit } from "./cleanup.mjs";
 import { temporaryFolder } from "./folder.mjs";
 import { Channel, openByDefault } from "./hub.mjs";
+import { freePort } from "./port.mjs";
 
 /** @typedef {import("./hub.mjs").Settings} Settings */
 
@@ -37,7 +38,7 @@ export async function startWorkerd(settings = {}, options = {}) {
   hub.stateDir = makeStateDir();
   const publicDir = withConsole ? join(root, "public") : undefined;
   const output = withLog ? { stdout: "pipe", stderr: "pipe" } : { stdout: "ignore" };
-  const usual = { publicDir, stateDir: hub.stateDir, ...output };
+  const usual = { publicDir, stateDir: hub.stateDir, port: await freePort(), ...output };
   hub.options = { settings: openByDefault(settings), through, worker, ...usual };
   await hub.start();
   return hub;
@@ -95,7 +96,6 @@ class Hub {
         this.log += data;
       });
     }
-    this.options.port = this.workerd.port;
     this.origin = this.workerd.origin;
   }
 
