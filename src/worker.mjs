@@ -43,7 +43,7 @@ async function ask(env, method, path, { query = {}, body, headers = {} } = {}) {
   if (response.ok) return answer;
   const seconds = response.headers.get("Retry-After");
   const retryAfter = seconds === null ? undefined : Number(seconds);
-  throw new HubError({ ...answer, name: "HubError", status: response.status, retryAfter });
+  throw new HubError({ ...answer, status: response.status, retryAfter });
 }
 
 /** Returns `data` as the text of an event. */

@@ -5,8 +5,8 @@ import type { HubError } from "./problem.ts";
 export interface ConnectOptions {
   /**
    * A token, or a function that returns one, for example from the server of the page. The client calls the function
-   * once for all streams and requests, again before `exp` and after a 401, and never twice at the same time. After 20 s
-   * without an answer, it counts as failed.
+   * once for all streams and requests, and again before `exp` and after a 401. A call without an answer after 20 s
+   * counts as failed, and the next call may begin while it still runs.
    */
   token?: string | (() => string | Promise<string>) | undefined;
   /** One connection for all tabs of this origin that subscribe to the same channels with equal rights. */

@@ -11,7 +11,7 @@ import { createTokens } from "./token.ts";
 function urlOf(text: string | URL): string {
   const { href } = new URL(text, globalThis.location?.href);
   if (/^https?:\/\/[^@?#]+$/.test(href)) return href.replace(/\/+$/, "");
-  throw new TypeError(`url "${text}": expected that of a hub, such as https://hub.example`);
+  throw new TypeError(`url "${text}": expected one such as https://hub.example`);
 }
 
 /** Connects to a hub. Opens nothing until the first subscribe or request. Throws a TypeError for a bad URL or option. */

@@ -81,14 +81,18 @@ export async function keepOpen(hub: Connected, reader: Reader, signal: AbortSign
     let wait: number | undefined;
     let renewal: ReturnType<typeof setTimeout> | undefined;
     const watch = () => watchdog.start(() => call.abort(new Error("the hub is silent")));
+    // The time in which a token is fetched does not count: the function for it has a limit of its own.
+    const get = () => {
+      watchdog.stop();
+      return tokens.get().finally(watch);
+    };
     try {
-      watch();
       const position = reader.position();
       const request = { headers: position && { "Last-Event-ID": position }, signal: call.signal };
-      const response = await send(hub, reader.path, request as object, reader.use);
+      const response = await send({ ...hub, tokens: { ...tokens, get } }, reader.path, request as object, reader.use);
       const { body, headers, status } = response;
       if (status === 204) return reader.finish();
-      if (status !== 200 || !body || !/^text\/event-stream/.test(headers.get("Content-Type") as string)) {
+      if (status !== 200 || !body || !headers.get("Content-Type")?.startsWith("text/event-stream")) {
         const error = await errorOf(response);
         if (isTemporary(error)) throw error;
         return reader.finish(error);
@@ -121,7 +125,7 @@ export async function keepOpen(hub: Connected, reader: Reader, signal: AbortSign
           reader.beat?.();
         },
         onRetry(ms) {
-          retry = Math.max(ms, MIN_RETRY_MS);
+          retry = ms;
         },
       });
       const decoder = new TextDecoder();
@@ -153,7 +157,7 @@ export async function keepOpen(hub: Connected, reader: Reader, signal: AbortSign
     if (openedAt) attempt = failures = 0;
     else failures++;
     const again = expired && Date.now() - openedAt > LIVED_MS;
-    const ms = again ? 0 : waitMs(failures, Math.max(retry, (wait ?? 0) * 1_000));
+    const ms = again ? 0 : waitMs(failures, Math.max(MIN_RETRY_MS, retry, (wait ?? 0) * 1_000));
     reader.setStatus("reconnecting", reason, attempt + 1, { retryAt: Date.now() + ms });
     await sleep(ms, signal, (finish) => {
       // The user cannot shorten a wait that the server asks for.

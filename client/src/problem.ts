@@ -19,6 +19,7 @@ export class HubError extends Error {
 
   constructor(problem: { detail: string } & Record<string, unknown>) {
     super(problem.detail);
+    this.name = "HubError";
     Object.assign(this, problem);
   }
 }
@@ -36,5 +37,5 @@ export async function errorOf(response: Response): Promise<HubError> {
         ? ["the hub redirects: connect to its other URL"]
         : [`the answer has the status ${status}`, await response.json().catch(() => {})];
   const wait = retryAfter(headers.get("Retry-After"));
-  return new HubError({ name: "HubError", type: "about:blank", title, detail, ...problem, status, retryAfter: wait });
+  return new HubError({ type: "about:blank", title, detail, ...problem, status, retryAfter: wait });
 }

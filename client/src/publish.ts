@@ -19,7 +19,7 @@ export async function publish(
   // biome-ignore lint/suspicious/noExplicitAny: the number of channels decides which type the receipt has.
 ): Promise<any> {
   const body = typeof data === "string" ? data : JSON.stringify(data);
-  if (body === undefined) throw new TypeError("data: expected a string, or a value for JSON");
+  if (body === undefined) throw new TypeError("data: expected a string or a JSON value");
   if (!/^[ -~]{1,128}$/.test(idempotencyKey)) throw new TypeError("idempotencyKey: expected 1 to 128 of ASCII");
   const headers = {
     "Idempotency-Key": idempotencyKey,

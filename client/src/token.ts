@@ -1,4 +1,5 @@
-// The token of a hub. A function that returns tokens is called for all streams together, and never twice at once.
+// The token of a hub. A function that returns tokens is called for all streams together, and not again while the client
+// waits for its answer.
 import { sleep } from "./timing.ts";
 
 /** A token is renewed this long before it expires, or when half of its life is over if that is later. */
@@ -25,7 +26,7 @@ export interface Tokens {
 function check(token: unknown): string {
   const text = `${token ?? ""}`.trim();
   if (/^[!-~]+$/.test(text)) return text;
-  throw new TypeError("token: expected a JWT, from a function within 20 s");
+  throw new TypeError("token: expected a JWT (a function has 20 s)");
 }
 
 /** Throws a TypeError if `source` is neither a token nor a function. */

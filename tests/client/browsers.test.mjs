@@ -196,7 +196,7 @@ describe("the client in pages that were away", { concurrency: true }, () => {
     );
   });
 
-  test("a page that comes back into view reconnects at once, in Chromium", { timeout: 60_000 }, async () => {
+  test("a page whose network returns reconnects at once, in Chromium", { timeout: 180_000 }, async () => {
     const hub = await startWorkerd({ HEARTBEAT_SECONDS: "1" }, files);
     const line = await startLine(hub);
     const page = await openInChromium(chromium, hub.origin);
@@ -210,6 +210,6 @@ describe("the client in pages that were away", { concurrency: true }, () => {
     await line.mend();
     await context.setOffline(false);
     await page.isOpen();
-    assert.ok(Date.now() < retryAt, `${Date.now() - retryAt} ms after the attempt without the event "online"`);
+    assert.ok(Date.now() < retryAt, `it came back ${Date.now() - retryAt} ms after its next attempt was due`);
   });
 });

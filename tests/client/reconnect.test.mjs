@@ -258,6 +258,25 @@ describe("the client in Node", { concurrency: true }, () => {
     },
   );
 
+  test("it waits longer for a token than for a silent hub", twoMinutes, async () => {
+    const hub = await startTokenHub({ JWT_SECRET: SECRET, HEARTBEAT_SECONDS: "1" });
+    const line = await startLine(hub);
+    let calls = 0;
+    const token = async () => {
+      if (++calls > 1) await sleep(6_000);
+      return mint({ subscribe: ["foo"], jti: String(calls) });
+    };
+    const client = follow(connectTo(line.origin, { token }), "foo");
+    await client.isOpen();
+    // The client learns that a silence of two seconds is too long.
+    await sleep(3_500);
+    await line.answerWith(401);
+    await eventually(() => calls === 2, 20_000);
+    await line.mend();
+    await client.isOpen();
+    assert.deepEqual(client.states(), ["connecting", "open", "reconnecting", "connecting", "open"]);
+  });
+
   test("it waits as long as Retry-After says after 429 and 503", twoMinutes, async () => {
     for (const status of [429, 503]) {
       const { line, channel, client } = await start();
@@ -300,20 +319,23 @@ describe("the client in Node", { concurrency: true }, () => {
     assert.deepEqual(client.states(), ["connecting", "open"]);
   });
 
-  test("it notices within two heartbeats and a second that nothing arrives any more", twoMinutes, async () => {
-    const { hub, line, channel, client } = await start();
-    await sleep(3_500);
-    line.freeze();
-    const frozenAt = Date.now();
-    await channel.publish("missed");
-    await eventually(() => client.subscription.status.reason === "the hub is silent", 20_000);
-    assert.ok(Date.now() - frozenAt < 15_000, `${Date.now() - frozenAt} ms`);
-    line.cut();
-    await line.mend();
-    await client.has(1);
-    assert.deepEqual(client.data(), ["missed"]);
-    assert.ok(hub.origin);
-  });
+  test(
+    "it learns the time between heartbeats, and notices soon that nothing arrives any more",
+    twoMinutes,
+    async () => {
+      const { hub, line, channel, client } = await start();
+      await sleep(3_500);
+      line.freeze();
+      await channel.publish("missed");
+      // If it had measured no heartbeats, it would wait for 31 s.
+      await eventually(() => client.subscription.status.reason === "the hub is silent", 15_000);
+      line.cut();
+      await line.mend();
+      await client.has(1);
+      assert.deepEqual(client.data(), ["missed"]);
+      assert.ok(hub.origin);
+    },
+  );
 
   test("streams that the Worker ends now and then are resumed without an error", twoMinutes, async () => {
     const hub = await startWorkerd({ HOLD_STREAMS: "worker", HELD_STREAM_MESSAGES: "5", HEARTBEAT_SECONDS: "1" });

@@ -46,6 +46,7 @@ function otherWorker(file, source) {
 
 /** A Worker that calls the function of the hub that the path names, with the arguments in the body. */
 const CALLER = `
+import { HubError as ClientHubError } from "sse-broadcaster";
 import { HubError, hub } from "sse-broadcaster/worker";
 export { Channel } from "sse-broadcaster/worker";
 export default {
@@ -62,6 +63,7 @@ export default {
       return Response.json(await hub[pathname.split("/")[2]](bindings, ...(await request.json())));
     } catch (error) {
       const members = { ...error, name: error.name, message: error.message, isHubError: error instanceof HubError };
+      if (HubError !== ClientHubError) throw new Error("the client and the mounted hub have different classes");
       return Response.json(members, { status: 500 });
     }
   },
