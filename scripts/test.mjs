@@ -65,7 +65,7 @@ say("testing the Worker on the real runtime ...");
 /** The folders whose tests run with both ways to hold streams. */
 const RUN_TWICE = ["delivery", "storage", "auth", "browser"];
 
-/** The ways to run test files in which a test has failed. */
+/** The runs in which tests have failed, in words. */
 const failed = [];
 
 /** Runs test files, `concurrency` of them at a time. A failure does not keep the other files from running. */
@@ -80,7 +80,7 @@ async function runTests(files, concurrency, holdStreams = process.env.HOLD_STREA
     ["--test", "--test-force-exit", "--test-reporter=spec", ...options, ...paths],
     env,
   );
-  if (!outcome.succeeded) failed.push(`${concurrency} at a time with HOLD_STREAMS=${holdStreams}`);
+  if (!outcome.succeeded) failed.push(`${concurrency} files at a time, HOLD_STREAMS=${holdStreams}`);
 }
 
 /** Runs test files, those in `RUN_TWICE` in both ways unless the environment chooses one. */
@@ -99,8 +99,4 @@ await runInBothWays(
   chosen.filter(({ alone }) => alone),
   1,
 );
-if (failed.length > 0) {
-  fail(
-    `tests have failed among those that ran ${failed.join(", and among those that ran ")}; see "failing tests" above.`,
-  );
-}
+if (failed.length > 0) fail(`tests have failed (${failed.join("; ")}). The reasons are above.`);

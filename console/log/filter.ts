@@ -16,7 +16,7 @@ export class Filters {
   #text = byId<HTMLInputElement>("filter");
   #apply: (filter: Filter) => void;
 
-  /** @param selected types with commas between them: the parameter of the address */
+  /** @param selected the parameter of the address: encoded types with commas between them */
   constructor(selected: string, apply: (filter: Filter) => void) {
     this.#apply = apply;
     let timer: ReturnType<typeof setTimeout>;
@@ -58,7 +58,7 @@ export class Filters {
   }
 }
 
-/** A type may contain the comma that separates types in the address. */
+// Commas separate the types in the address, so a comma within a type is encoded.
 const encodeType = (type: string) => type.replaceAll("%", "%25").replaceAll(",", "%2C");
 const decodeType = (text: string) => text.trim().replaceAll("%2C", ",").replaceAll("%25", "%");
 

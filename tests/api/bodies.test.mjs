@@ -56,6 +56,7 @@ for (const { type, setting, bytes } of [
       while (!connection.received().includes(setting) && !connection.socket.closed && sent < 20e6) {
         connection.send(chunk);
         sent += 8_192;
+        // While the socket takes nothing, more chunks would only fill the buffer of this process.
         await sleep(connection.socket.writableLength > 0 ? 20 : 1);
       }
       // The buffers of the sockets take some megabytes, too.

@@ -12,7 +12,8 @@ const CONNECTIONS = 200;
 const SECONDS = 12;
 const SUBSCRIBERS = 100;
 const PUBLISHES_PER_SECOND = 8;
-const MAX_MS = 3_000;
+const MAX_P50_MS = 1_000;
+const MAX_P99_MS = 3_000;
 /**
  * The number of requests before the memory is measured. V8's heap grows from 110 to 350 MB during the first 90,000
  * requests, and varies by 14 MB after that.
@@ -111,7 +112,7 @@ async function warmUp() {
 
 before(warmUp, { timeout: 300_000 });
 
-test("a flood of invalid tokens delays no valid publish and does not increase the memory", {
+test("a flood of invalid tokens delays no valid publish by a second, and does not increase the memory", {
   timeout: 120_000,
 }, async () => {
   const channel = hub.channel("good");
@@ -130,8 +131,7 @@ test("a flood of invalid tokens delays no valid publish and does not increase th
   assert.deepEqual(Object.keys(answers), ["401"], JSON.stringify(answers));
   assert.ok(answers[401] > CONNECTIONS * SECONDS, `only ${answers[401]} invalid requests`);
   assert.equal(flooded.deliveries, SUBSCRIBERS * SECONDS * PUBLISHES_PER_SECOND);
-  assert.ok(flooded.publish.p99 < MAX_MS, `p99 of publishing: ${flooded.publish.p99} ms`);
-  assert.ok(flooded.delivery.p99 < MAX_MS, `p99 of delivering: ${flooded.delivery.p99} ms`);
+  for (const { p50, p99 } of [flooded.publish, flooded.delivery]) assert.ok(p50 < MAX_P50_MS && p99 < MAX_P99_MS);
   const grown = median(flooded.memory.slice(-5)) - median(flooded.memory.slice(0, 5));
   assert.ok(grown < MAX_GROWTH, `it grew by ${grown / 1e6} MB`);
 });

@@ -12,10 +12,9 @@ import { field, waitForStatus } from "../support/console-page.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { pythonPath } from "../support/python.mjs";
 import { authorized, mint, SECRET } from "../support/tokens.mjs";
-import { eventually } from "../support/wait.mjs";
+import { eventually, threeMinutes } from "../support/wait.mjs";
 import { startTokenHub } from "../support/workerd.mjs";
 
-const threeMinutes = { timeout: 180_000 };
 const browser = await openBrowser();
 const hub = await startTokenHub({ JWT_SECRET: SECRET }, { withConsole: true });
 const token = await mint({ publish: ["*"], subscribe: ["*"], exp: Math.floor(Date.now() / 1_000) + 600 });

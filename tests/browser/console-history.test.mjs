@@ -3,10 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";
 import { field, waitForStatus } from "../support/console-page.mjs";
-import { eventually } from "../support/wait.mjs";
+import { eventually, threeMinutes } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
-const threeMinutes = { timeout: 180_000 };
 const browser = await openBrowser();
 const hub = await startWorkerd({ HISTORY_EVENTS: "110" }, { withConsole: true });
 const batch = (first, count) => Array.from({ length: count }, (_, n) => String(first + n));

@@ -3,10 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";
 import { clickBroadcast, field, itemTexts, waitForItem, waitForStatus } from "../support/console-page.mjs";
-import { eventually } from "../support/wait.mjs";
+import { eventually, threeMinutes } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
-const threeMinutes = { timeout: 180_000 };
 const browser = await openBrowser();
 const hub = await startWorkerd({}, { withConsole: true });
 
@@ -55,9 +54,8 @@ test(
     assert.equal(await row.locator(".data").textContent(), printed.join("\n"));
     await row.getByRole("button", { name: "Show less" }).click();
     assert.equal(await row.locator(".data").textContent(), printed.slice(0, 8).join("\n"));
-    const said = row.getByText("Copied").waitFor();
-    await row.getByRole("button", { name: /^Copy the data of / }).click();
-    await said;
+    const copy = row.getByRole("button", { name: /^Copy the data of / });
+    await Promise.all([row.getByText("Copied").waitFor(), copy.click()]);
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), text);
     await page.context().close();
   },

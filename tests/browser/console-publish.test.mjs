@@ -11,10 +11,9 @@ import {
   waitForReceipt,
   waitForStatus,
 } from "../support/console-page.mjs";
-import { eventually } from "../support/wait.mjs";
+import { eventually, threeMinutes } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
-const threeMinutes = { timeout: 180_000 };
 const browser = await openBrowser();
 // The hub notices at a heartbeat that a client has left.
 const hub = await startWorkerd({ HEARTBEAT_SECONDS: "1" }, { withConsole: true });

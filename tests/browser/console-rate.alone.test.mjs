@@ -4,10 +4,9 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openBrowser } from "../support/browser.mjs";
 import { waitForStatus } from "../support/console-page.mjs";
-import { eventually } from "../support/wait.mjs";
+import { eventually, threeMinutes } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
-const threeMinutes = { timeout: 180_000 };
 const browser = await openBrowser();
 const hub = await startWorkerd({ HISTORY_EVENTS: "10000" }, { withConsole: true });
 

@@ -14,10 +14,9 @@ import {
   waitForStatus,
 } from "../support/console-page.mjs";
 import { authorized, mint, SECRET } from "../support/tokens.mjs";
-import { eventually } from "../support/wait.mjs";
+import { eventually, threeMinutes } from "../support/wait.mjs";
 import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 
-const threeMinutes = { timeout: 180_000 };
 const browser = await openBrowser();
 const hub = await startWorkerd({}, { withConsole: true });
 

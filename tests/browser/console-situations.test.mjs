@@ -7,11 +7,10 @@ import { openFirefox } from "../support/firefox.mjs";
 import { freePort } from "../support/port.mjs";
 import { missingTool } from "../support/snippets.mjs";
 import { mint, SECRET } from "../support/tokens.mjs";
-import { eventually } from "../support/wait.mjs";
+import { eventually, threeMinutes } from "../support/wait.mjs";
 import { startWebsite } from "../support/website.mjs";
 import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 
-const threeMinutes = { timeout: 180_000 };
 const browser = await openBrowser();
 const hub = await startWorkerd({}, { withConsole: true });
 const closed = await startTokenHub({ JWT_SECRET: SECRET }, { withConsole: true });
@@ -39,9 +38,8 @@ test(
     await waitForStatus(page, /has never answered, or pages of .* may not read its answers; .*, attempt [2-9]/);
     assert.equal(await connectionState(page), "unreachable");
     await help(page).getByText("Is the hub running").waitFor();
-    const said = help(page).getByText("Copied").waitFor();
-    await help(page).getByRole("button", { name: "Copy command" }).click();
-    await said;
+    const copy = help(page).getByRole("button", { name: "Copy command" });
+    await Promise.all([help(page).getByText("Copied").waitFor(), copy.click()]);
     assert.equal(await copied(page), "ACCESS=open npx sse-broadcaster serve");
     const unreachable = await color(page);
 
@@ -182,9 +180,8 @@ test("the console asks for the counters only with a token that permits it", thre
 test("the link to share has the parameters and no token, and opens the same view", threeMinutes, async () => {
   const page = await open(`?channel=foo,bar&history=3&types=score&token=${await mint()}`, closed);
   await waitForStatus(page, "subscribed to");
-  const said = page.getByRole("button", { name: "Copied" }).waitFor();
-  await page.getByRole("button", { name: "Copy link" }).click();
-  await said;
+  const copy = page.getByRole("button", { name: "Copy link" });
+  await Promise.all([page.getByRole("button", { name: "Copied" }).waitFor(), copy.click()]);
   assert.equal(await copied(page), `${closed.origin}/?channel=foo%2Cbar&history=3&types=score`);
   await page.context().close();
 });

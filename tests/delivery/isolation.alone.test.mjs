@@ -1,4 +1,5 @@
-// Requests that cost the hub more than their sender: they delay no publish to another channel, and need little memory.
+// Requests that cost the hub more than their sender: they delay no publish to another channel by more than a second, and
+// need little memory.
 // These tests run on bare workerd with the settings of `npm run serve`.
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,10 +10,11 @@ import { subscribe } from "../support/subscriber.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
 const MEMORY_BYTES = String(2 ** 27);
-const MAX_P99_MS = 1_000;
-// This load leaves time for 30 publishes only, and single turns of the event loop read from all of its connections.
+/** The limit of the 99th percentile. Some loads leave time for 40 publishes only, and it is the slowest of these. */
+const MAX_DELAY_MS = 1_000;
+// This load leaves time for 30 publishes only, and single turns of the event loop read from all of its connections. So
+// the limit is that of the 90th percentile.
 const MANY_CONNECTIONS = "publishes in chunks of one byte over 2,000 connections";
-const MAX_P90_MS = 1_000;
 const MAX_MS = 4_000;
 const MAX_PEAK_BYTES = 1e9;
 const MS = 5_000;
@@ -38,8 +40,8 @@ async function assertNoDelay(hub, name, load) {
   const peak = hub.peakBytes();
   const figures = `p50 ${p50} ms, p90 ${p90} ms, p99 ${p99} ms, maximum ${max} ms, peak ${Math.round(peak / 1e6)} MB`;
   console.log(`# ${name}: ${JSON.stringify(result) ?? "done"}; ${count} other publishes: ${figures}`);
-  if (name === MANY_CONNECTIONS) assert.ok(p90 < MAX_P90_MS && max < MAX_MS, figures);
-  else assert.ok(p99 < MAX_P99_MS, figures);
+  if (name === MANY_CONNECTIONS) assert.ok(p90 < MAX_DELAY_MS && max < MAX_MS, figures);
+  else assert.ok(p99 < MAX_DELAY_MS, figures);
   assert.ok(peak < MAX_PEAK_BYTES, figures);
   await subscriber.untilEvents(count);
   assert.equal(subscriber.account().events.length, count);

@@ -114,7 +114,7 @@ test("during a stop, a publish in flight is acknowledged and delivered, and new 
     hub.fetch("/channels/foo/broadcast", { method: "POST", body: "late" }),
     hub.fetch("/channels/foo", { method: "DELETE" }),
   ]);
-  // The hub waits for a second for the rest of this publish.
+  // The hub waits one second for the rest of this publish.
   publisher.send("ow");
   for (const response of refused) {
     const { type } = await response.json();

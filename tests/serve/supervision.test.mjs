@@ -1,7 +1,8 @@
 // `npm run serve` starts workerd again when it has ended, and streams resume without a missing event.
 import assert from "node:assert/strict";
+import { Readable } from "node:stream";
 import { test } from "node:test";
-import { Backoff } from "../../cli/serve/supervisor.mjs";
+import { Backoff, Supervisor } from "../../cli/serve/supervisor.mjs";
 import { temporaryFolder } from "../support/folder.mjs";
 import { idleConnections } from "../support/idle.mjs";
 import { ReconnectingSubscriber } from "../support/reconnecting.mjs";
@@ -143,9 +144,32 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
     process.kill(hub.child.pid, signal);
     assert.equal(await hub.exitStatus(), 0);
     const again = hub.lines().filter((line) => line === "sse-broadcaster: serving again");
-    assert.equal(again.length, 5, "the hub has waited for the pause");
+    assert.equal(again.length, 5, "workerd was started again");
   });
 }
+
+test("a stop ends the pause before a restart", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const said = [];
+  const startWorkerd = async (spawned) => {
+    spawned({ stderr: Readable.from([]) });
+    return { ended: Promise.resolve("status 1"), stop: async () => {} };
+  };
+  const supervisor = new Supervisor(startWorkerd, (text) => said.push(text));
+  await supervisor.start();
+  const running = supervisor.keepRunning();
+  // The first restart comes at once, as soon as the time of the mock passes. The second one waits.
+  while (!said.some((text) => text.endsWith("in 0.25 s"))) {
+    t.mock.timers.tick(0);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await supervisor.stop();
+  await running;
+  assert.deepEqual(
+    said.map((text) => text.replace(/^.*\. /, "")),
+    ["Starting it again at once", "serving again", "Starting it again in 0.25 s"],
+  );
+});
 
 test("the pauses before a restart grow up to a bound, and start again after workerd has served for a minute", () => {
   const backoff = new Backoff();

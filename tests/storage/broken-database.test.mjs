@@ -94,7 +94,7 @@ for (const name of Object.keys(BREAK)) {
     await checkRefused(await fetch(`${url}/broadcast`, { method: "POST", body: "x", headers }), "publish with a key");
     const named = () =>
       hub.log.split("\n").filter((line) => line.includes("id=broken") && line.includes(`file=${file}`));
-    await eventually(() => named().length >= 5);
+    await eventually(() => named().length >= 5).catch(() => assert.fail(hub.log));
     const browser = await subscribe(channel, { headers: { Accept: "text/event-stream" } });
     assert.deepEqual([browser.status, browser.events[0]?.event], [200, "hub.error"]);
 

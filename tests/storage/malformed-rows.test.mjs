@@ -39,10 +39,11 @@ for (const [damage, [statement, table]] of Object.entries(DAMAGE)) {
       );
     }
     const failure = new RegExp(`storage failed: id=malformed file=\\S+ error=malformed row in the table ${table}`);
-    await eventually(() => failure.test(hub.log));
+    await eventually(() => failure.test(hub.log)).catch(() => assert.match(hub.log, failure));
 
     await channel.delete();
-    await eventually(() => /all rows are removed, because some are malformed: id=malformed file=\S+/.test(hub.log));
+    const removal = /all rows are removed, because some are malformed: id=malformed file=\S+/;
+    await eventually(() => removal.test(hub.log)).catch(() => assert.match(hub.log, removal));
     const { id } = await channel.publish("3");
     assert.equal(parseId(id).seq, 1);
     await hub.restart();

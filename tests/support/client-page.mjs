@@ -25,7 +25,7 @@ const script = (client) => `
 `;
 
 /** A page in Chromium or Firefox. Both have `evaluate` for a script as text. */
-export class ClientPage {
+class ClientPage {
   /**
    * @param {any} page of Playwright, or of firefox.mjs
    * @param {string} client

@@ -8,7 +8,7 @@ export * from "./console-page.mjs";
 const browser = await openBrowser();
 
 export const hub = await startConsole();
-export const threeMinutes = { timeout: 180_000 };
+export { threeMinutes } from "./wait.mjs";
 
 /**
  * Starts a hub that serves the console and needs tokens.

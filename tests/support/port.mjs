@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-// Linux takes the ports from 32768 on for connections and servers that ask for no particular port. Browsers connect to
-// no server on port 10080.
+// Linux gives the ports from 32768 on to connections and to servers that ask for no particular port, so `freePort`
+// returns lower ones. They are above 10080, the highest port that browsers refuse.
 const FIRST_PORT = 11_000;
 const LAST_PORT = 32_767;
-/** Test files are processes of their own. Each begins at another port, and none returns a port twice. */
+/** A test file is a process, and begins at a port that depends on its pid, so that files side by side rarely meet. */
 let next = FIRST_PORT + (process.pid % 400) * 50;
 
 /** Returns a port that no program uses, and that nothing takes by chance before the test uses it. */

@@ -95,7 +95,7 @@ export class ServeProcess {
 
   /** Waits until it serves. */
   async ready() {
-    await eventually(() => this.lines().includes(`sse-broadcaster: serving ${this.origin}`), 60_000, "it serves");
+    await eventually(() => this.lines().includes(`sse-broadcaster: serving ${this.origin}`), 25_000, "it serves");
     this.readyMs = performance.now() - this.startedAt;
     this.findProcesses();
     return this;

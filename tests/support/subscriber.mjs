@@ -5,7 +5,7 @@ import { after } from "node:test";
 import { createParser } from "eventsource-parser";
 import { heldByWorker } from "./hub.mjs";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 25_000;
 /** The characters of an epoch: Crockford's base32. */
 export const EPOCH = "[0-9A-HJKMNP-TV-Z]{13}";
 /** Notices after which a stream ends. */

@@ -2,6 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export { sleep };
 
+/** The options of a test that waits for real time beside other tests. */
+export const threeMinutes = { timeout: 180_000 };
+
 /**
  * Repeats `condition` until it is true, for at most `ms` milliseconds.
  * @param {() => unknown} condition
@@ -11,7 +14,7 @@ export { sleep };
 export async function eventually(condition, ms = 20_000, description = condition.toString()) {
   const end = Date.now() + ms;
   for (;;) {
-    // The condition counts once more after the end, because this process may have stood still until then.
+    // Check the condition once more after the end, because this process may not have run until then.
     const isLast = Date.now() > end;
     if (await condition()) return;
     if (isLast) throw new Error(`not within ${ms} ms: ${description}`);

@@ -10,6 +10,7 @@ import { atExit } from "./cleanup.mjs";
 import { temporaryFolder } from "./folder.mjs";
 import { Channel, openByDefault } from "./hub.mjs";
 import { freePort } from "./port.mjs";
+import { eventually } from "./wait.mjs";
 
 /** @typedef {import("./hub.mjs").Settings} Settings */
 
@@ -76,6 +77,21 @@ export function editStorage(hub, edit) {
   } finally {
     database.close();
   }
+}
+
+/**
+ * Waits until the alarm of a channel has cleared its storage, also of the epoch of `id`.
+ * @param {{ restart(): Promise<void> }} hub
+ * @param {Channel} channel
+ * @param {string} id an event of the channel
+ */
+export async function untilCleared(hub, channel, id) {
+  const [epoch] = id.split("-");
+  await eventually(async () => {
+    // A request for stats stores nothing, and the restart shows what is stored.
+    await hub.restart();
+    return (await channel.stats()).epoch !== epoch;
+  }, 30_000);
 }
 
 class Hub {
