@@ -112,7 +112,7 @@ async function warmUp() {
 
 before(warmUp, { timeout: 300_000 });
 
-test("a flood of invalid tokens delays no valid publish by a second, and does not increase the memory", {
+test("beside a flood of invalid tokens, half of the valid publishes take less than a second, and the memory does not grow", {
   timeout: 120_000,
 }, async () => {
   const channel = hub.channel("good");
@@ -131,7 +131,8 @@ test("a flood of invalid tokens delays no valid publish by a second, and does no
   assert.deepEqual(Object.keys(answers), ["401"], JSON.stringify(answers));
   assert.ok(answers[401] > CONNECTIONS * SECONDS, `only ${answers[401]} invalid requests`);
   assert.equal(flooded.deliveries, SUBSCRIBERS * SECONDS * PUBLISHES_PER_SECOND);
-  for (const { p50, p99 } of [flooded.publish, flooded.delivery]) assert.ok(p50 < MAX_P50_MS && p99 < MAX_P99_MS);
+  for (const { p50, p99 } of [flooded.publish, flooded.delivery])
+    assert.ok(p50 < MAX_P50_MS && p99 < MAX_P99_MS, text(flooded));
   const grown = median(flooded.memory.slice(-5)) - median(flooded.memory.slice(0, 5));
   assert.ok(grown < MAX_GROWTH, `it grew by ${grown / 1e6} MB`);
 });
