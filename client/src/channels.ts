@@ -7,7 +7,7 @@ export function listOf(channels: string | readonly string[]): string[] {
   const list = typeof channels === "string" ? [channels] : [...channels];
   const wrong = list.length ? list.find((id, at) => !CHANNEL.test(id) || list.indexOf(id) < at) : "";
   if (wrong === undefined) return list;
-  throw new TypeError(`channel "${wrong}": expected 1 to 128 of A-Z a-z 0-9 . _ ~ : @ -, each channel once`);
+  throw new TypeError(`channel "${wrong}": expected 1 to 128 of A-Z a-z 0-9 . _ ~ : @ -, each once`);
 }
 
 /** Returns the path of an endpoint, with the parameters that are defined. */

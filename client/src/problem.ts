@@ -34,7 +34,7 @@ export async function errorOf(response: Response): Promise<HubError> {
     status === 200
       ? ["the answer is not from a hub"]
       : status < 400
-        ? ["the hub redirects: connect to its other URL"]
+        ? ["the hub redirects: connect to that URL"]
         : [`the answer has the status ${status}`, await response.json().catch(() => {})];
   const wait = retryAfter(headers.get("Retry-After"));
   return new HubError({ type: "about:blank", title, detail, ...problem, status, retryAfter: wait });
