@@ -1,6 +1,7 @@
 // A stream ends when its token expires, with the notice hub.expired, and the client can resume it with a new token.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { subscribeToSeveral } from "../support/several.mjs";
 import { parseId, subscribe } from "../support/subscriber.mjs";
 import { authorized, bearer, mint, now, PLACES, SECRET } from "../support/tokens.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
@@ -22,9 +23,14 @@ const until = async (exp) => bearer(await mint({ subscribe: ["*"], exp }));
 /** Waits for the end of a stream, and checks that it came within a second after `exp`. */
 async function assertEndsWith(subscriber, exp) {
   await subscriber.untilEnded();
+  assertInTime(exp);
+  assertExpired(subscriber);
+}
+
+/** Checks that a token that expires at `exp` has expired less than a second ago. */
+function assertInTime(exp) {
   const late = Date.now() - exp * 1_000;
   assert.ok(late >= 0 && late < WITHIN_MS, `it ended ${late} ms after its token`);
-  assertExpired(subscriber);
 }
 
 /** Checks that a stream has ended completely and with hub.expired. Returns what `account` returns. */
@@ -59,6 +65,14 @@ describe("streams that expire", { concurrency: true }, () => {
       assert.ok(!other.ended);
     });
   }
+
+  test("a stream of several channels ends within a second after exp", async () => {
+    const exp = now() + 3;
+    const stream = await subscribeToSeveral(hub, ["several-a", "several-b"], { headers: await until(exp) });
+    await stream.untilEnded();
+    assertInTime(exp);
+    assert.ok(stream.response.complete, "the connection was cut");
+  });
 
   test("a stream ends in time if exp has a fraction of a second", async () => {
     const exp = Date.now() / 1_000 + 2.5;

@@ -6,6 +6,8 @@ import { subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 
 const HEARTBEAT_MS = 1_000;
+/** The bound that docs/self-hosting.md promises, and the time of the requests that check it. */
+const GONE_MS = 2 * HEARTBEAT_MS + 500;
 const hub = await startHub({ HEARTBEAT_SECONDS: "1" });
 
 describe("heartbeats", { concurrency: true }, () => {
@@ -26,7 +28,7 @@ describe("heartbeats", { concurrency: true }, () => {
       assert.ok(beat === 1 || gap > HEARTBEAT_MS / 4, `${gap} ms`);
     }
     const mean = (times.at(-1) - times[1]) / (times.length - 2);
-    assert.ok(mean > 0.75 * HEARTBEAT_MS && mean < 1.5 * HEARTBEAT_MS, `${mean} ms`);
+    assert.ok(mean > 0.8 * HEARTBEAT_MS && mean < 1.2 * HEARTBEAT_MS, `${mean} ms`);
   });
 
   test("a stream that gets events gets no heartbeat", async () => {
@@ -41,14 +43,14 @@ describe("heartbeats", { concurrency: true }, () => {
   });
 
   for (const how of ["closed", "reset"]) {
-    test(`the hub removes the stream of a connection that was ${how} within three heartbeats`, async () => {
+    test(`the hub removes the stream of a connection that was ${how} within two heartbeats`, async () => {
       const channel = hub.channel(`dead-${how}`);
       const stays = await subscribe(channel);
       const leaves = await subscribe(channel);
       assert.equal((await channel.stats()).subscribers, 2);
       if (how === "closed") leaves.close();
       else leaves.reset();
-      await eventually(async () => (await channel.stats()).subscribers === 1, 3 * HEARTBEAT_MS);
+      await eventually(async () => (await channel.stats()).subscribers === 1, GONE_MS);
       await eventually(() => hub.logLines().includes(`listener left: id=dead-${how} conn=2`));
       const { id } = await channel.publish("x");
       await stays.untilId(id);
@@ -56,12 +58,12 @@ describe("heartbeats", { concurrency: true }, () => {
   }
 });
 
-test("the hub removes the streams of 100 connections that were closed at once within three heartbeats", async () => {
+test("the hub removes the streams of 100 connections that were closed at once within two heartbeats", async () => {
   const channel = hub.channel("dead-100");
   const subscribers = await Promise.all(Array.from({ length: 100 }, () => subscribe(channel)));
   for (const [i, subscriber] of subscribers.entries()) {
     if (i % 2) subscriber.close();
     else subscriber.reset();
   }
-  await eventually(async () => (await channel.stats()).subscribers === 0, 3 * HEARTBEAT_MS);
+  await eventually(async () => (await channel.stats()).subscribers === 0, GONE_MS);
 });
