@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";
-import { clickBroadcast, field, itemTexts, waitForItem, waitForStatus } from "../support/console-page.mjs";
+import {
+  clickBroadcast,
+  eventData,
+  field,
+  itemTexts,
+  logRows,
+  waitForItem,
+  waitForStatus,
+} from "../support/console-page.mjs";
 import { eventually, threeMinutes } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -19,10 +27,7 @@ async function openLog(id, query = "") {
   return { page, channel };
 }
 
-const rows = (page) => page.locator("#rows .row");
 const click = (page, name) => page.getByRole("button", { name, exact: true }).click();
-/** @returns {Promise<string[]>} */
-const data = (page) => page.locator("#rows .row[data-kind=event] .data").allTextContents();
 const batch = (first, count) => Array.from({ length: count }, (_, n) => String(first + n));
 
 test(
@@ -47,7 +52,7 @@ test(
       '  "empty": {}',
       "}",
     ];
-    const row = rows(page).first();
+    const row = logRows(page).first();
     await row.getByRole("button", { name: "Show all 13 lines" }).waitFor();
     assert.equal(await row.locator(".data").textContent(), printed.slice(0, 8).join("\n"));
     await row.getByRole("button", { name: "Show all 13 lines" }).click();
@@ -71,8 +76,8 @@ test(
     for (const text of [broken, "שלום", lines, "x".repeat(5_000), `${"[".repeat(40)}${"]".repeat(40)}`]) {
       await channel.publish(text);
     }
-    await eventually(async () => (await data(page)).length === 5);
-    const [nested, long, nine, right, plain] = await data(page);
+    await eventually(async () => (await eventData(page)).length === 5);
+    const [nested, long, nine, right, plain] = await eventData(page);
     assert.deepEqual([plain, right, nine], [broken, "שלום", batch(1, 8).join("\n")]);
     assert.equal(long, `${"x".repeat(1_000)}…`);
     assert.equal(nested, `${"[".repeat(40)}${"]".repeat(40)}`, "deep JSON is not indented");
@@ -80,8 +85,8 @@ test(
       .locator("#rows .data")
       .evaluateAll((all) => all.map((one) => getComputedStyle(one).direction));
     assert.deepEqual(directions, ["ltr", "ltr", "ltr", "rtl", "ltr"]);
-    await rows(page).nth(1).getByRole("button", { name: "Show all of it" }).click();
-    assert.equal((await data(page))[1].length, 5_000);
+    await logRows(page).nth(1).getByRole("button", { name: "Show all of it" }).click();
+    assert.equal((await eventData(page))[1].length, 5_000);
     await page.context().close();
   },
 );
@@ -91,7 +96,7 @@ test("each row has the time, the type and the id of its event, and the bar count
   const before = Date.now();
   const { id } = await channel.publish("1");
   await waitForItem(page, "message: 1");
-  const row = rows(page).first();
+  const row = logRows(page).first();
   const time = Date.parse(await row.locator("time").getAttribute("datetime"));
   assert.ok(time >= before - 1 && time <= Date.now() + 1);
   assert.match(await row.locator("time").textContent(), /^\d\d:\d\d:\d\d\.\d{3}$/);
@@ -111,14 +116,14 @@ test("Pause holds the log while events are counted, and then shows all of them",
   assert.equal(await page.locator("#log").getAttribute("aria-live"), "off");
   await channel.publishBatch(["low", "slow", "hello"]);
   await page.getByText("Paused. 3 new rows waiting.").waitFor();
-  assert.deepEqual(await data(page), ["out"]);
+  assert.deepEqual(await eventData(page), ["out"]);
   // A filter does not show events that wait. No id matches this one, because the base32 of ids has no "l" and no "o".
   await page.getByLabel("Filter by text").fill("hello");
   await page.getByText("Paused. 1 new row waiting.").waitFor();
-  assert.deepEqual(await data(page), []);
+  assert.deepEqual(await eventData(page), []);
   await page.getByLabel("Filter by text").fill("");
   await page.getByText("Paused. 3 new rows waiting.").waitFor();
-  assert.deepEqual(await data(page), ["out"]);
+  assert.deepEqual(await eventData(page), ["out"]);
   await eventually(async () => (await page.locator("#received").textContent()) === "4");
   await click(page, "Go on");
   await waitForItem(page, "message: hello");
@@ -134,7 +139,7 @@ test("while the user reads further down, rows do not move, and a button shows th
   await page.waitForTimeout(200);
   await channel.publishBatch(["81", "82"]);
   await page.getByRole("button", { name: "2 new rows above" }).waitFor();
-  assert.equal((await data(page))[0], "80");
+  assert.equal((await eventData(page))[0], "80");
   assert.equal(await page.locator("#log").evaluate((list) => list.scrollTop), 600);
   await click(page, "2 new rows above");
   await waitForItem(page, "message: 82");
@@ -166,7 +171,7 @@ test(
     await publish("score", "away 3");
     await waitForItem(page, "score: away 3");
     await field(page, "Filter by text").fill("HOME");
-    await eventually(async () => (await data(page)).length === 2);
+    await eventually(async () => (await eventData(page)).length === 2);
     await click(page, "score");
     assert.deepEqual(await itemTexts(page), ["score: Home 1"]);
     assert.equal(new URL(page.url()).searchParams.get("types"), "score");
@@ -178,7 +183,7 @@ test(
     await page.getByText("No event matches the filter.").waitFor();
     await field(page, "Filter by text").fill("");
     await click(page, "score");
-    await eventually(async () => (await data(page)).length === 5);
+    await eventually(async () => (await eventData(page)).length === 5);
     assert.equal(new URL(page.url()).searchParams.has("types"), false);
 
     await page.goto(`${hub.origin}/?channel=filters&history=5&types=tick`);
@@ -195,11 +200,11 @@ test("the address keeps a selected type that contains a comma", threeMinutes, as
   await channel.publish("2");
   await waitForItem(page, "message: 2");
   await click(page, type);
-  await eventually(async () => (await data(page)).length === 1);
+  await eventually(async () => (await eventData(page)).length === 1);
   await page.goto(`${page.url()}&history=2`);
   await waitForItem(page, `${type}: 1`);
   await page.locator("#types [aria-pressed=true]", { hasText: type }).waitFor();
   assert.equal(await page.locator("#types [aria-pressed=true]").count(), 1);
-  assert.deepEqual(await data(page), ["1"]);
+  assert.deepEqual(await eventData(page), ["1"]);
   await page.context().close();
 });

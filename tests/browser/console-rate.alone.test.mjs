@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openBrowser } from "../support/browser.mjs";
-import { waitForStatus } from "../support/console-page.mjs";
+import { eventData, logRows, waitForStatus } from "../support/console-page.mjs";
 import { eventually, threeMinutes } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -19,9 +19,6 @@ async function openLog(id) {
   return { page, channel };
 }
 
-const rows = (page) => page.locator("#rows .row");
-/** @returns {Promise<string[]>} */
-const data = (page) => page.locator("#rows .row[data-kind=event] .data").allTextContents();
 const batch = (first, count) => Array.from({ length: count }, (_, n) => String(first + n));
 
 test(
@@ -31,14 +28,14 @@ test(
     const { page, channel } = await openLog("many");
     for (let n = 0; n < 52; n++) await channel.publishBatch(batch(n * 100, 100));
     await eventually(async () => (await page.locator("#received").textContent()) === "5,200", 30_000);
-    await eventually(async () => (await data(page))[0] === "5199");
-    assert.ok((await rows(page).count()) <= 200, "the page has rows only for the newest events");
+    await eventually(async () => (await eventData(page))[0] === "5199");
+    assert.ok((await logRows(page).count()) <= 200, "the page has rows only for the newest events");
     const log = page.locator("#log");
-    for (const end = Date.now() + 40_000; Date.now() < end && (await rows(page).count()) < 5_000; ) {
+    for (const end = Date.now() + 40_000; Date.now() < end && (await logRows(page).count()) < 5_000; ) {
       await log.evaluate((list) => list.scrollTo(0, list.scrollHeight));
       await page.waitForTimeout(50);
     }
-    const all = await data(page);
+    const all = await eventData(page);
     assert.deepEqual([all.length, all[0], all.at(-1)], [5_000, "5199", "200"]);
     const words = "The page keeps the newest 5,000 rows and 16 MiB of data; 200 older rows removed.";
     assert.equal(await page.locator("#older").textContent(), words);

@@ -73,6 +73,16 @@ export function receipts(page) {
 }
 
 /** @param {Page} page */
+export const logRows = (page) => page.locator("#rows .row");
+
+/**
+ * Returns the data of the events in the log, the newest first.
+ * @param {Page} page
+ * @returns {Promise<string[]>}
+ */
+export const eventData = (page) => page.locator("#rows .row[data-kind=event] .data").allTextContents();
+
+/** @param {Page} page */
 export const notices = (page) => page.locator("#rows .row[data-kind=notice]");
 
 /**
