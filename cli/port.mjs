@@ -2,7 +2,7 @@
 
 const MAX_PORT = 65_535;
 
-/** What a port has to be, in messages. */
+/** The rule for ports, as messages state it. */
 export const PORT_RULE = `it has to be a whole number from 1 to ${MAX_PORT}`;
 
 /**

@@ -21,7 +21,7 @@ const EVENTS = [
   ["", "half-time"],
   ["score", '{"home":7,"away":3}'],
 ];
-/** What the pages publish, one after the other. */
+/** The messages that the pages publish, one each. */
 const BROADCASTS = ["The second half starts at 16:05.", "kick-off", "corner for Home", "full-time"];
 /** How many short events are published in each second before those, so that the sparkline has a shape. */
 const TICKS = [3, 5, 2, 8, 12, 7, 4, 9, 15, 11, 6, 3, 5, 10, 4, 2, 6, 8, 3, 1, 4, 7, 12, 9, 5, 3, 6, 10, 7, 4];

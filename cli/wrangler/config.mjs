@@ -1,7 +1,8 @@
 // Makes the configuration with which wrangler runs and deploys the hub of this package.
 //
 // The user's configuration has the decisions of the user: the name, settings, routes, environments. This module adds the
-// members that belong to the hub: its code, objects and files. So an update of the package needs no change of the user's file.
+// members that belong to the hub: its code, objects and files. So an update of the package needs no change of the
+// user's file.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
