@@ -6,7 +6,7 @@ import { buildSync } from "esbuild";
 import { root } from "../../scripts/install.mjs";
 import { openBrowser } from "../support/browser.mjs";
 import { read } from "../support/sources.mjs";
-import { eventually } from "../support/wait.mjs";
+import { eventually, untilSubscribers } from "../support/wait.mjs";
 import { startWebsite } from "../support/website.mjs";
 import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 
@@ -38,8 +38,6 @@ async function open(hub) {
     status: (text) => eventually(async () => (await page.textContent("#status"))?.startsWith(text), 20_000, text),
   };
 }
-const subscribers = (channel, count) =>
-  eventually(async () => (await channel.stats()).subscribers === count, 20_000, `${count} subscribers`);
 
 test("the tests use React 19, and the package works with React 18 and later", () => {
   const { devDependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(read("package.json"));
@@ -53,7 +51,7 @@ test("useChannel renders the events, the newest one and the status, with one str
   const { errors, items, page, show, status } = await open(hub);
   await show({ channels: "foo", options: { parse: true, keep: 3 } });
   await status("open");
-  await subscribers(channel, 1);
+  await untilSubscribers(channel, 1);
   for (let n = 1; n <= 5; n++) await channel.publish(`{"n":${n}}`);
   await eventually(async () => (await page.textContent("#last")) === '{"n":5}');
   assert.deepEqual(await items(), ['foo {"n":3}', 'foo {"n":4}', 'foo {"n":5}']);
@@ -84,14 +82,14 @@ test(
     await two.publish("3");
     await eventually(async () => (await items()).length === 1);
     assert.deepEqual(await items(), ['two "3"']);
-    await subscribers(one, 1);
+    await untilSubscribers(one, 1);
     await show({ channels: [] });
     await status("ended: no channel is named");
-    await subscribers(one, 0);
+    await untilSubscribers(one, 0);
     await show({ channels: "two", options: { history: 1 } });
     await eventually(async () => (await items()).length === 1);
     await show(null);
-    await subscribers(two, 0);
+    await untilSubscribers(two, 0);
     assert.equal(await page.locator("#status").count(), 0);
     assert.deepEqual(errors, []);
   },

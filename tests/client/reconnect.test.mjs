@@ -5,13 +5,11 @@ import { startLine } from "../support/line.mjs";
 import { connectTo, follow } from "../support/package-client.mjs";
 import { publishWithRetries } from "../support/publisher.mjs";
 import { subscribe } from "../support/subscriber.mjs";
-import { eventually, sleep } from "../support/wait.mjs";
+import { eventually, sleep, untilSubscribers } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
 const twoMinutes = { timeout: 120_000 };
 const numbers = (count) => Array.from({ length: count }, (_, n) => String(n + 1));
-const subscribers = (channel, count) =>
-  eventually(async () => (await channel.stats()).subscribers === count, 40_000, `${count} subscribers`);
 
 /** Starts a hub without tokens, and a client that follows its channel foo through a line. */
 async function start(settings = {}, options = {}) {
@@ -52,7 +50,7 @@ describe("the client in Node", { concurrency: true }, () => {
       for await (const { channel, data } of subscription) got[channel].push(data);
     })();
     await eventually(() => subscription.status.state === "open");
-    await subscribers(two, 1);
+    await untilSubscribers(two, 1);
     let restart;
     for (const data of numbers(500)) {
       if (data === "250") restart = hub.restart();
@@ -83,7 +81,7 @@ describe("the client in Node", { concurrency: true }, () => {
     async () => {
       const { line, channel, client } = await start();
       line.cut();
-      await subscribers(channel, 0);
+      await untilSubscribers(channel, 0);
       await channel.publish("progress");
       await channel.end("result");
       await line.mend();
@@ -105,7 +103,7 @@ describe("the client in Node", { concurrency: true }, () => {
       await channel.publish("last");
       await client.has(1);
       line.cut();
-      await subscribers(channel, 0);
+      await untilSubscribers(channel, 0);
       await channel.end();
       await line.mend();
       await client.subscription.done;

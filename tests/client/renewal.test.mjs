@@ -5,7 +5,7 @@ import { startLine } from "../support/line.mjs";
 import { connectTo, follow } from "../support/package-client.mjs";
 import { Issuer } from "../support/token-site.mjs";
 import { authorized, FULL_ACCESS, mint, OTHER_SECRET, SECRET, secretKey } from "../support/tokens.mjs";
-import { eventually, sleep } from "../support/wait.mjs";
+import { eventually, sleep, untilSubscribers } from "../support/wait.mjs";
 import { startTokenHub } from "../support/workerd.mjs";
 
 const twoMinutes = { timeout: 120_000 };
@@ -23,7 +23,7 @@ describe("tokens of the client in Node", { concurrency: true }, () => {
       const client = follow(connectTo(line.origin, { token: issuer.issue }), "foo");
       await client.isOpen();
       line.cut();
-      await eventually(async () => (await channel.stats()).subscribers === 0, 40_000);
+      await untilSubscribers(channel, 0);
       for (const data of numbers(3)) await channel.publish(data);
       await sleep(issuer.remaining);
       await line.mend();

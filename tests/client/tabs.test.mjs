@@ -10,7 +10,7 @@ import { portOf } from "../support/port.mjs";
 import { publishWithRetries } from "../support/publisher.mjs";
 import { missingTool } from "../support/snippets.mjs";
 import { authorized, FULL_ACCESS, mint, now, SECRET } from "../support/tokens.mjs";
-import { eventually, sleep } from "../support/wait.mjs";
+import { eventually, sleep, untilSubscribers } from "../support/wait.mjs";
 import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 
 const skipFirefox = missingTool("firefox-esr", "firefox-esr");
@@ -20,9 +20,6 @@ const SETTINGS = { HEARTBEAT_SECONDS: "1", HISTORY_EVENTS: "5000" };
 const shared = { shareTabs: true };
 const numbers = (count, first = 1) => Array.from({ length: count }, (_, n) => String(n + first));
 const twoMinutes = { timeout: 120_000 };
-
-const subscribers = (channel, count, ms = 20_000) =>
-  eventually(async () => (await channel.stats()).subscribers === count, ms, `${count} subscribers`);
 
 /** Publishes numbers until it is stopped. `stop` returns how many. */
 function publishNumbers(channel, pause = 5) {
@@ -62,7 +59,7 @@ describe("tabs in Chromium", { concurrency: 3 }, () => {
       pages.push(await openInChromium(context, hub.origin));
       await pages[n].follow(hub.origin, "foo", shared);
     }
-    await subscribers(channel, 1);
+    await untilSubscribers(channel, 1);
     for (const data of numbers(300)) await channel.publish(data);
     for (const page of pages) await checkNumbers(page, 300);
     await channel.end("301");
@@ -89,7 +86,7 @@ describe("tabs in Chromium", { concurrency: 3 }, () => {
         await page.follow(hub.origin, "foo", shared);
         followers.push(page);
       }
-      await subscribers(channel, 1);
+      await untilSubscribers(channel, 1);
       const publisher = publishNumbers(channel);
       await eventually(() => publisher.count() > 50, 40_000);
       const crash = leader.page.waitForEvent("crash");
@@ -99,7 +96,7 @@ describe("tabs in Chromium", { concurrency: 3 }, () => {
       await sleep(3_000);
       const last = await publisher.stop();
       for (const page of followers) await checkNumbers(page, last);
-      await subscribers(channel, 1);
+      await untilSubscribers(channel, 1);
     },
   );
 
@@ -112,7 +109,7 @@ describe("tabs in Chromium", { concurrency: 3 }, () => {
       pages.push(await openInChromium(context, hub.origin));
       await pages[n].follow(hub.origin, "foo", shared);
     }
-    await subscribers(channel, 1);
+    await untilSubscribers(channel, 1);
     const publisher = publishNumbers(channel);
     for (let n = 0; n < 3; n++) {
       await sleep(1_000);
@@ -122,7 +119,7 @@ describe("tabs in Chromium", { concurrency: 3 }, () => {
     await sleep(1_000);
     const last = await publisher.stop();
     await checkNumbers(pages[3], last);
-    await subscribers(channel, 1);
+    await untilSubscribers(channel, 1);
   });
 
   test(
@@ -137,7 +134,7 @@ describe("tabs in Chromium", { concurrency: 3 }, () => {
         pages.push(await openInChromium(context, hub.origin));
         await pages[n].follow(hub.origin, ["one", "two"], shared);
       }
-      await subscribers(two, 1);
+      await untilSubscribers(two, 1);
       const publishers = [publishNumbers(one), publishNumbers(two)];
       await sleep(1_000);
       await pages[0].page.close();
@@ -170,7 +167,7 @@ describe("tabs in Chromium", { concurrency: 3 }, () => {
       await live.follow(hub.origin, "foo", shared);
       const all = await openInChromium(context, hub.origin);
       await all.follow(hub.origin, "foo", shared, { history: 5_000 });
-      await subscribers(channel, 1);
+      await untilSubscribers(channel, 1);
       await sleep(1_000);
       const last = await publisher.stop();
       await checkNumbers(leader, last);
@@ -194,7 +191,7 @@ describe("tabs in Chromium", { concurrency: 3 }, () => {
       const [leader, follower] = [await openInChromium(context, hub.origin), await openInChromium(context, hub.origin)];
       await leader.follow(hub.origin, "foo", shared);
       await follower.follow(hub.origin, "foo", shared);
-      await subscribers(channel, 1);
+      await untilSubscribers(channel, 1);
       await channel.publish("1");
       await follower.has(1);
       // The thread of the page waits for an answer until the server closes the connection.
@@ -213,7 +210,7 @@ describe("tabs in Chromium", { concurrency: 3 }, () => {
       for (const data of numbers(50, 52)) await channel.publish(data);
       await checkNumbers(leader, 101);
       await checkNumbers(follower, 101);
-      await subscribers(channel, 1, 40_000);
+      await untilSubscribers(channel, 1);
     },
   );
 
@@ -237,9 +234,9 @@ describe("tabs in Chromium", { concurrency: 3 }, () => {
       await page.follow(hub.origin, channels, options);
       pages.push(page);
     }
-    await subscribers(channel, 4);
+    await untilSubscribers(channel, 4);
     await sleep(3_000);
-    await subscribers(channel, 4);
+    await untilSubscribers(channel, 4);
     await channel.publish("1");
     for (const page of pages) {
       await page.has(1);
@@ -262,13 +259,13 @@ describe("tabs in Chromium", { concurrency: 3 }, () => {
       await page.isOpen();
       pages.push(page);
     }
-    await subscribers(channel, 1);
+    await untilSubscribers(channel, 1);
     for (const data of numbers(120)) {
       await channel.publish(data);
       await sleep(100);
     }
     for (const page of pages) await checkNumbers(page, 120);
-    await subscribers(channel, 1);
+    await untilSubscribers(channel, 1);
   });
 });
 
@@ -282,13 +279,13 @@ describe("tabs in Firefox", { skip: skipFirefox }, () => {
       pages.push(await openInFirefox(firefox, hub.origin));
       await pages[n].follow(hub.origin, "foo", shared);
     }
-    await subscribers(channel, 1);
+    await untilSubscribers(channel, 1);
     const publisher = publishNumbers(channel);
     await sleep(1_000);
     await firefox.send("browsingContext.close", { context: pages[0].page.context });
     await sleep(2_000);
     const last = await publisher.stop();
     await checkNumbers(pages[1], last);
-    await subscribers(channel, 1);
+    await untilSubscribers(channel, 1);
   });
 });

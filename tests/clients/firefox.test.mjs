@@ -8,7 +8,7 @@ import { namedBlock } from "../support/markdown.mjs";
 import { missingTool } from "../support/snippets.mjs";
 import { Issuer, startTokenSite } from "../support/token-site.mjs";
 import { authorized, FULL_ACCESS, mint, SECRET } from "../support/tokens.mjs";
-import { eventually, sleep } from "../support/wait.mjs";
+import { eventually, sleep, untilSubscribers } from "../support/wait.mjs";
 import { startWebsite } from "../support/website.mjs";
 import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 
@@ -30,8 +30,7 @@ test(
     // The script writes to the console.
     await page.evaluate("console.log = (...values) => (window.lines ??= []).push(values.join(' '))");
     await page.evaluate(namedBlock("subscribe in a page").replace("http://127.0.0.1:8080", line.origin));
-    const connected = (count) => eventually(async () => (await channel.stats()).subscribers === count, 20_000);
-    await connected(1);
+    await untilSubscribers(channel, 1);
     // Some heartbeats.
     await sleep(3_000);
     await line.answerWith(200, AGAIN, "retry: 1000\n\n");
@@ -42,7 +41,7 @@ test(
     const publish = async (data) => sent.push(`${(await channel.publish(data)).id} ${data}`);
     for (const data of ["1", "2", "3"]) await publish(data);
     await line.mend();
-    await connected(1);
+    await untilSubscribers(channel, 1);
     await publish("Grüße, 日本 🎉");
     await eventually(async () => (await page.evaluate("window.lines"))?.length === sent.length);
     assert.deepEqual(await page.evaluate("window.lines"), sent);
@@ -60,15 +59,14 @@ test(
     const line = await startLine(hub);
     site.hub = line.origin;
     const channel = authorized(hub.channel("foo"), await mint({ ...FULL_ACCESS, exp: Date.now() / 1_000 + 600 }));
-    const connected = (count) => eventually(async () => (await channel.stats()).subscribers === count, 20_000);
     const page = await firefox.newPage(site.origin);
-    await connected(1);
+    await untilSubscribers(channel, 1);
     line.cut();
-    await connected(0);
+    await untilSubscribers(channel, 0);
     for (const data of ["1", "2", "3"]) await channel.publish(data);
     await sleep(issuer.remaining);
     await line.mend();
-    await connected(1);
+    await untilSubscribers(channel, 1);
     await channel.publish("4");
     await eventually(async () => (await page.evaluate("shown")).length >= 4);
     assert.deepEqual(await page.evaluate("shown"), ["1", "2", "3", "4"]);

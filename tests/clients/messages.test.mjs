@@ -7,7 +7,7 @@ import { EventSource } from "eventsource";
 import { openBrowser } from "../support/browser.mjs";
 import { subscribeInPython } from "../support/clients.mjs";
 import { startHub } from "../support/hub.mjs";
-import { eventually } from "../support/wait.mjs";
+import { eventually, untilSubscribers } from "../support/wait.mjs";
 import { startWebsite } from "../support/website.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -32,12 +32,10 @@ function start(command, ...args) {
   return program;
 }
 
-const connected = (channel) => eventually(async () => (await channel.stats()).subscribers === 1);
-
 test("curl -N prints the bytes of a stream and its heartbeats as they arrive", { timeout: 60_000 }, async () => {
   const channel = hub.channel("curl");
   const curl = start("curl", "-sN", channel.url);
-  await connected(channel);
+  await untilSubscribers(channel);
   const { id } = await channel.publish("foo=bar");
   await eventually(() => curl.output.includes(`\ndata: foo=bar\nid: ${id}\n\n`));
   await eventually(() => curl.output.includes(`${id}\n\n:\n`), 10_000, "a heartbeat");
@@ -65,7 +63,7 @@ test("the npm package eventsource receives messages, types and ids", { timeout: 
 test("the Python package sseclient receives messages, types and ids", { timeout: 60_000 }, async () => {
   const channel = hub.channel("python");
   const client = subscribeInPython("sseclient", channel.url);
-  await connected(channel);
+  await untilSubscribers(channel);
   const first = await channel.publish(MULTILINE);
   const second = await channel.publish("7:3", { query: "?event=score" });
   await eventually(async () => (await client.received()).length === 3);

@@ -5,7 +5,7 @@ import { openBrowser } from "../support/browser.mjs";
 import { startLine } from "../support/line.mjs";
 import { Issuer, startTokenSite } from "../support/token-site.mjs";
 import { authorized, FULL_ACCESS, mint, OTHER_SECRET, SECRET, secretKey } from "../support/tokens.mjs";
-import { eventually, sleep } from "../support/wait.mjs";
+import { eventually, sleep, untilSubscribers } from "../support/wait.mjs";
 import { startTokenHub } from "../support/workerd.mjs";
 
 const browser = await openBrowser();
@@ -37,7 +37,6 @@ async function start({ tokenSeconds = 60, settings = {}, issue = undefined } = {
   return { hub, line, site, channel, issuer, page: await openPage(site, line.origin) };
 }
 
-const connected = (channel, count = 1) => eventually(async () => (await channel.stats()).subscribers === count, 40_000);
 /** Waits until the page has read hub.open. A line that is cut before leaves the page without a position. */
 const opened = (page) => eventually(page.position, 40_000, "hub.open");
 const shows = (page, count) => eventually(async () => (await page.shown()).length >= count, 40_000, `${count} events`);
@@ -59,7 +58,7 @@ describe("the documented script", { concurrency: true }, () => {
       const { line, channel, issuer, page } = await start({ tokenSeconds: 6 });
       await opened(page);
       line.cut();
-      await connected(channel, 0);
+      await untilSubscribers(channel, 0);
       for (const data of ["1", "2", "3"]) await channel.publish(data);
       await sleep(issuer.remaining);
       await line.mend();
@@ -77,14 +76,14 @@ describe("the documented script", { concurrency: true }, () => {
     // The website that issues tokens fails once.
     const issue = async () => (++asked === 2 ? undefined : issuer.issue());
     const { hub, channel, page } = await start({ issue });
-    await connected(channel);
+    await untilSubscribers(channel);
     let published = 0;
     const publish = async () => channel.publish(String(++published));
     while (asked < 4) {
       await publish();
       await sleep(100);
     }
-    await connected(channel);
+    await untilSubscribers(channel);
     await hub.kill();
     await sleep(issuer.remaining);
     await hub.start();
@@ -98,7 +97,7 @@ describe("the documented script", { concurrency: true }, () => {
 
   test("it stops when the channel ends", twoMinutes, async () => {
     const started = await start();
-    await connected(started.channel);
+    await untilSubscribers(started.channel);
     await started.channel.publish("last");
     await started.channel.end();
     await checkStopped(started);
@@ -111,7 +110,7 @@ describe("the documented script", { concurrency: true }, () => {
     const { line, channel, page } = started;
     await opened(page);
     line.cut();
-    await connected(channel, 0);
+    await untilSubscribers(channel, 0);
     await channel.end("result");
     await line.mend();
     await shows(page, 1);
@@ -125,11 +124,11 @@ describe("the documented script", { concurrency: true }, () => {
     async () => {
       const started = await start();
       const { hub, line, channel, issuer, page } = started;
-      await connected(channel);
+      await untilSubscribers(channel);
       await channel.publish("last");
       await shows(page, 1);
       line.cut();
-      await connected(channel, 0);
+      await untilSubscribers(channel, 0);
       await channel.end();
       // This needs no time, unlike a token that expires.
       await hub.restart({ ...hub.options.settings, JWT_SECRET: OTHER_SECRET });
@@ -159,7 +158,7 @@ describe("the documented script", { concurrency: true }, () => {
     // Each token costs a request of EventSource, and one for its status.
     assert.ok(line.requests.length >= 6 && line.requests.length <= 8, `${line.requests.length} requests`);
     refused = false;
-    await connected(channel);
+    await untilSubscribers(channel);
     await channel.publish("welcome");
     await shows(page, 1);
     assert.deepEqual(await page.shown(), ["welcome"]);
@@ -168,12 +167,12 @@ describe("the documented script", { concurrency: true }, () => {
   test("it says why a channel is full, and listens when there is a place", twoMinutes, async () => {
     const settings = { MAX_SUBSCRIBERS: "1" };
     const { hub, line, site, channel, page } = await start({ settings });
-    await connected(channel);
+    await untilSubscribers(channel);
     const second = await openPage(site, hub.origin);
     await eventually(() => second.warnings.some((text) => text.includes("as many as it may (MAX_SUBSCRIBERS)")));
     line.cut();
-    await connected(channel, 0);
-    await connected(channel);
+    await untilSubscribers(channel, 0);
+    await untilSubscribers(channel);
     await channel.publish("for the second page");
     await shows(second, 1);
     assert.deepEqual(await page.shown(), []);

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";
 import { IN_NODE, IN_PAGES, subscribeInPage, subscribeInPython } from "../support/clients.mjs";
 import { publishWithRetries } from "../support/publisher.mjs";
-import { eventually } from "../support/wait.mjs";
+import { eventually, untilSubscribers } from "../support/wait.mjs";
 import { startWebsite } from "../support/website.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -39,15 +39,12 @@ async function check(clients, expected) {
   }
 }
 
-const connected = (channel, count) =>
-  eventually(async () => (await channel.stats()).subscribers === count, 20_000, `${count} clients are connected`);
-
 test("seven clients receive 400 events once across a restart in the middle of them", {
   timeout: 120_000,
 }, async () => {
   const channel = hub.channel("busy");
   const clients = await startClients(channel);
-  await connected(channel, clients.length);
+  await untilSubscribers(channel, clients.length);
   let restart;
   for (const data of all) {
     if (data === all[EVENTS / 2]) restart = hub.restart();
@@ -56,7 +53,7 @@ test("seven clients receive 400 events once across a restart in the middle of th
   await restart;
   assert.equal((await channel.stats()).seq, EVENTS, "each event has been published once");
   await check(clients, all);
-  await connected(channel, clients.length);
+  await untilSubscribers(channel, clients.length);
   for (const [name, { opened }] of clients) {
     if (opened) assert.equal(await opened(), 2, `${name} has opened two streams`);
   }
@@ -67,12 +64,12 @@ test("seven clients on a channel without events receive what is published after 
 }, async () => {
   const channel = hub.channel("quiet");
   const clients = await startClients(channel);
-  await connected(channel, clients.length);
+  await untilSubscribers(channel, clients.length);
   await hub.kill();
   await hub.start();
   const missed = ["1", "2", "3"];
   for (const data of missed) assert.equal((await channel.publish(data)).subscribers, 0);
-  await connected(channel, clients.length);
+  await untilSubscribers(channel, clients.length);
   await channel.publish("4");
   await check(clients, [...missed, "4"]);
 });

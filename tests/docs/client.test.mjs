@@ -15,7 +15,7 @@ import { portOf } from "../support/port.mjs";
 import { read } from "../support/sources.mjs";
 import { Issuer } from "../support/token-site.mjs";
 import { authorized, FULL_ACCESS, mint, SECRET } from "../support/tokens.mjs";
-import { eventually } from "../support/wait.mjs";
+import { eventually, untilSubscribers } from "../support/wait.mjs";
 import { startWebsite } from "../support/website.mjs";
 import { startTokenHub, startWorkerd } from "../support/workerd.mjs";
 
@@ -59,8 +59,6 @@ async function runInPage(hub, code, prelude = "", context = undefined) {
   await page.addScriptTag({ content, type: "module" });
   return { page, shown: () => page.evaluate(() => window.shown) };
 }
-const subscribers = (channel, count) =>
-  eventually(async () => (await channel.stats()).subscribers === count, 20_000, `${count} subscribers`);
 const connectAtFirst = 'const hub = connect("http://127.0.0.1:8080");\n';
 
 test("the page of docs/client.md shows events", minute, async () => {
@@ -73,7 +71,7 @@ test("the page of docs/client.md shows events", minute, async () => {
   after(() => server.close());
   const page = await browser.newPage();
   await page.goto(`http://127.0.0.1:${portOf(server)}/`);
-  await subscribers(channel, 1);
+  await untilSubscribers(channel, 1);
   await channel.publish("2");
   await eventually(async () => (await page.locator("li").count()) === 2);
   assert.deepEqual(await page.locator("li").allTextContents(), ["1", "2"]);
@@ -83,7 +81,7 @@ test("the program of docs/client.md for Node prints events and exits at the end"
   const hub = await startWorkerd();
   const channel = hub.channel("foo");
   const program = runOnNode(at(hub, namedBlock("the client in Node")));
-  await subscribers(channel, 1);
+  await untilSubscribers(channel, 1);
   const { id } = await channel.publish('{"home":7}', { query: "?event=score" });
   await channel.end();
   assert.deepEqual(await program.exited, [0, null]);
@@ -96,7 +94,7 @@ test("the script of docs/client.md for several channels shows events and loads a
   const prelude = 'const reload = ({ channel }) => show("reload", channel);';
   const code = at(hub, connectAtFirst) + namedBlock("several channels and gaps with the client");
   const { shown } = await runInPage(hub, code, prelude);
-  await subscribers(user, 1);
+  await untilSubscribers(user, 1);
   await orders.publish("1");
   await eventually(async () => (await shown()).length === 1);
   await user.publish("2");
@@ -127,9 +125,9 @@ test("the script of docs/client.md gets a new token before the old one expires",
     await route.fulfill({ body: await issuer.issue() });
   });
   const { shown } = await runInPage(hub, namedBlock("tokens with the client"), "", context);
-  await subscribers(channel, 1);
+  await untilSubscribers(channel, 1);
   await eventually(() => asked === 3, 30_000);
-  await subscribers(channel, 1);
+  await untilSubscribers(channel, 1);
   await channel.publish("1");
   await eventually(async () => (await shown()).length === 1);
   assert.deepEqual(await shown(), [["1"]]);
@@ -168,7 +166,7 @@ test("the React component of docs/client.md renders scores", minute, async () =>
   const page = await browser.newPage();
   await page.goto(`${site}/empty`);
   await page.addScriptTag({ content: bundle.outputFiles[0].text });
-  await subscribers(channel, 1);
+  await untilSubscribers(channel, 1);
   await channel.publish('{"home":8,"away":3}');
   await eventually(async () => (await page.locator("li").count()) === 2);
   assert.deepEqual(await page.locator("li").allTextContents(), ["7:3", "8:3"]);
@@ -182,7 +180,7 @@ test("two tabs with the script of docs/client.md share one stream", minute, asyn
   const code = namedBlock("share a stream between tabs");
   const tabs = [await runInPage(hub, code, "", context), await runInPage(hub, code, "", context)];
   await eventually(async () => (await channel.stats()).connected === 2, 20_000);
-  await subscribers(channel, 1);
+  await untilSubscribers(channel, 1);
   await channel.publish("paid");
   for (const { shown } of tabs) {
     await eventually(async () => (await shown()).length === 1);

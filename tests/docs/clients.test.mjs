@@ -11,7 +11,7 @@ import { pythonPath } from "../support/python.mjs";
 import { read } from "../support/sources.mjs";
 import { subscribe } from "../support/subscriber.mjs";
 import { authorized, FULL_ACCESS, mint, SECRET } from "../support/tokens.mjs";
-import { eventually, sleep } from "../support/wait.mjs";
+import { eventually, sleep, untilSubscribers } from "../support/wait.mjs";
 import { startTokenHub } from "../support/workerd.mjs";
 
 /** Clients that the project does not install. */
@@ -48,8 +48,7 @@ test("the Python program of docs/clients.md prints every event once across a res
     output += data;
   });
   const lines = () => output.split("\n").filter((line) => line !== "" && !line.startsWith("no stream:"));
-  const connected = () => eventually(async () => (await channel.stats()).subscribers === 1, 40_000);
-  await connected();
+  await untilSubscribers(channel);
   await hub.kill();
   await eventually(() => output.includes("no stream:"), 40_000);
   await hub.start();
@@ -58,7 +57,7 @@ test("the Python program of docs/clients.md prints every event once across a res
   await channel.publish("Grüße");
   await sleep(4_000);
   other.close();
-  await connected();
+  await untilSubscribers(channel);
   await channel.publish("日本");
   await eventually(() => lines().length === 2, 40_000);
   await channel.end();

@@ -8,6 +8,7 @@ import { atExit } from "./cleanup.mjs";
 /** How long other processes may still create files in a folder that is being removed, in milliseconds. */
 const PATIENCE_MS = 20_000;
 const PAUSE_MS = 50;
+/** The errors of a removal while another process creates files, or still has them open. */
 const PASSING = ["ENOTEMPTY", "EBUSY", "EPERM"];
 
 /** Makes a folder, and removes it after the test or file that has made it. */

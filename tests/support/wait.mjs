@@ -21,3 +21,11 @@ export async function eventually(condition, ms = 20_000, description = condition
     await sleep(20);
   }
 }
+
+/**
+ * Waits until the hub counts `count` streams of a channel.
+ * @param {{ stats(): Promise<any> }} channel
+ * @param {number} [count]
+ */
+export const untilSubscribers = (channel, count = 1) =>
+  eventually(async () => (await channel.stats()).subscribers === count, 40_000, `${count} subscribers`);
