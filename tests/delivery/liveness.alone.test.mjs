@@ -5,10 +5,10 @@ import { startHub } from "../support/hub.mjs";
 import { subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 
-const HEARTBEAT_MS = 1_000;
+const HEARTBEAT_MS = 2_000;
 /** The bound that docs/self-hosting.md promises, and the time of the requests that check it. */
-const GONE_MS = 2 * HEARTBEAT_MS + 500;
-const hub = await startHub({ HEARTBEAT_SECONDS: "1" });
+const GONE_MS = 2.5 * HEARTBEAT_MS;
+const hub = await startHub({ HEARTBEAT_SECONDS: String(HEARTBEAT_MS / 1_000) });
 
 describe("heartbeats", { concurrency: true }, () => {
   test("an idle stream gets exactly one heartbeat in every period", async () => {
@@ -27,15 +27,17 @@ describe("heartbeats", { concurrency: true }, () => {
       // The first heartbeat may come at any time within a period.
       assert.ok(beat === 1 || gap > HEARTBEAT_MS / 4, `${gap} ms`);
     }
+    // Heartbeats come in the last quarter of a period, each stream at its own time in it. Two heartbeats in a period
+    // would make the mean at most half of it.
     const mean = (times.at(-1) - times[1]) / (times.length - 2);
-    assert.ok(mean > 0.8 * HEARTBEAT_MS && mean < 1.2 * HEARTBEAT_MS, `${mean} ms`);
+    assert.ok(mean > 0.65 * HEARTBEAT_MS && mean < 1.2 * HEARTBEAT_MS, `${mean} ms`);
   });
 
   test("a stream that gets events gets no heartbeat", async () => {
     const channel = hub.channel("lively");
     const subscriber = await subscribe(channel);
     const count = subscriber.comments.length;
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 120; i++) {
       await channel.publish("x");
       await sleep(50);
     }
