@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";
 import { field, waitForStatus } from "../support/console-page.mjs";
+import { numbers } from "../support/numbers.mjs";
 import { eventually, threeMinutes } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
 const browser = await openBrowser();
 const hub = await startWorkerd({ HISTORY_EVENTS: "110" }, { withConsole: true });
-const batch = (first, count) => Array.from({ length: count }, (_, n) => String(first + n));
 
 const click = (page, name) => page.getByRole("button", { name, exact: true }).click();
 /** Waits until the page says this about the history, and returns the data of its rows. */
@@ -19,8 +19,8 @@ async function pageOf(page, words) {
 
 test("the history has pages of 50 events, oldest first, forwards and backwards", threeMinutes, async () => {
   const channel = hub.channel("paged");
-  await channel.publishBatch(batch(1, 90));
-  await channel.publishBatch(batch(91, 40));
+  await channel.publishBatch(numbers(90));
+  await channel.publishBatch(numbers(40, 91));
   const page = await browser.newPage();
   await page.goto(`${hub.origin}/?channel=paged`);
   await waitForStatus(page, "subscribed to");
@@ -29,14 +29,14 @@ test("the history has pages of 50 events, oldest first, forwards and backwards",
   assert.equal(first.length, 50);
   const oldest = Number(first[0]);
   assert.ok(oldest > 1, "the hub has removed the oldest events");
-  assert.deepEqual(first, batch(oldest, 50));
+  assert.deepEqual(first, numbers(50, oldest));
   assert.ok(await page.getByRole("button", { name: "Previous" }).isDisabled());
   await click(page, "Next");
-  assert.deepEqual(await pageOf(page, "Page 2: 50 events."), batch(oldest + 50, 50));
+  assert.deepEqual(await pageOf(page, "Page 2: 50 events."), numbers(50, oldest + 50));
   await click(page, "Next");
-  assert.deepEqual(await pageOf(page, "Page 3: "), batch(oldest + 100, 131 - oldest - 100));
+  assert.deepEqual(await pageOf(page, "Page 3: "), numbers(131 - oldest - 100, oldest + 100));
   await click(page, "Previous");
-  assert.deepEqual(await pageOf(page, "Page 2: 50 events."), batch(oldest + 50, 50));
+  assert.deepEqual(await pageOf(page, "Page 2: 50 events."), numbers(50, oldest + 50));
   await click(page, "Previous");
   assert.deepEqual(await pageOf(page, "Page 1: 50 events."), first);
 

@@ -11,6 +11,7 @@ import {
   waitForItem,
   waitForStatus,
 } from "../support/console-page.mjs";
+import { numbers } from "../support/numbers.mjs";
 import { eventually, threeMinutes } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -28,7 +29,6 @@ async function openLog(id, query = "") {
 }
 
 const click = (page, name) => page.getByRole("button", { name, exact: true }).click();
-const batch = (first, count) => Array.from({ length: count }, (_, n) => String(first + n));
 
 test(
   "the console prints JSON with one member a line, folds it at eight lines, and copies the original",
@@ -72,13 +72,13 @@ test(
   async () => {
     const { page, channel } = await openLog("text");
     const broken = '{"a":1';
-    const lines = batch(1, 9).join("\n");
+    const lines = numbers(9).join("\n");
     for (const text of [broken, "שלום", lines, "x".repeat(5_000), `${"[".repeat(40)}${"]".repeat(40)}`]) {
       await channel.publish(text);
     }
     await eventually(async () => (await eventData(page)).length === 5);
     const [nested, long, nine, right, plain] = await eventData(page);
-    assert.deepEqual([plain, right, nine], [broken, "שלום", batch(1, 8).join("\n")]);
+    assert.deepEqual([plain, right, nine], [broken, "שלום", numbers(8).join("\n")]);
     assert.equal(long, `${"x".repeat(1_000)}…`);
     assert.equal(nested, `${"[".repeat(40)}${"]".repeat(40)}`, "deep JSON is not indented");
     const directions = await page
@@ -133,7 +133,7 @@ test("Pause holds the log while events are counted, and then shows all of them",
 
 test("while the user reads further down, rows do not move, and a button shows the new ones", threeMinutes, async () => {
   const { page, channel } = await openLog("reading");
-  await channel.publishBatch(batch(1, 80));
+  await channel.publishBatch(numbers(80));
   await waitForItem(page, "message: 80");
   await page.locator("#log").evaluate((list) => list.scrollTo(0, 600));
   await page.waitForTimeout(200);

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openBrowser } from "../support/browser.mjs";
 import { eventData, logRows, waitForStatus } from "../support/console-page.mjs";
+import { numbers } from "../support/numbers.mjs";
 import { eventually, threeMinutes } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
@@ -19,14 +20,12 @@ async function openLog(id) {
   return { page, channel };
 }
 
-const batch = (first, count) => Array.from({ length: count }, (_, n) => String(first + n));
-
 test(
   "the console keeps the newest 5,000 rows, says so, and makes rows for older events when the user scrolls",
   threeMinutes,
   async () => {
     const { page, channel } = await openLog("many");
-    for (let n = 0; n < 52; n++) await channel.publishBatch(batch(n * 100, 100));
+    for (let n = 0; n < 52; n++) await channel.publishBatch(numbers(100, n * 100));
     await eventually(async () => (await page.locator("#received").textContent()) === "5,200", 30_000);
     await eventually(async () => (await eventData(page))[0] === "5199");
     assert.ok((await logRows(page).count()) <= 200, "the page has rows only for the newest events");
@@ -56,7 +55,7 @@ test(
     });
     const start = Date.now();
     for (let n = 0; n < 60; n++) {
-      const events = batch(n * 20, 20).map(
+      const events = numbers(20, n * 20).map(
         (text) => `{"n":${text},"state":"running","items":[1,2,3],"text":"${"x".repeat(40)}"}`,
       );
       await channel.publishBatch(events);

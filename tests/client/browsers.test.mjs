@@ -5,6 +5,7 @@ import { openBrowser } from "../support/browser.mjs";
 import { openInChromium, openInFirefox } from "../support/client-page.mjs";
 import { openFirefox } from "../support/firefox.mjs";
 import { startLine } from "../support/line.mjs";
+import { numbers } from "../support/numbers.mjs";
 import { publishWithRetries } from "../support/publisher.mjs";
 import { missingTool } from "../support/snippets.mjs";
 import { authorized, FULL_ACCESS, mint, SECRET } from "../support/tokens.mjs";
@@ -18,7 +19,6 @@ const BROWSERS = [
   { name: "Chromium", open: (hub) => openInChromium(chromium, hub), skip: false },
   { name: "Firefox", open: (hub) => openInFirefox(firefox, hub), skip: skipFirefox },
 ];
-const numbers = (count) => Array.from({ length: count }, (_, n) => String(n + 1));
 const files = { withConsole: true };
 
 for (const { name, open, skip } of BROWSERS) {

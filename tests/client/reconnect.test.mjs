@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { startLine } from "../support/line.mjs";
+import { numbers } from "../support/numbers.mjs";
 import { connectTo, follow } from "../support/package-client.mjs";
 import { publishWithRetries } from "../support/publisher.mjs";
 import { subscribe } from "../support/subscriber.mjs";
@@ -9,7 +10,6 @@ import { eventually, sleep, untilSubscribers } from "../support/wait.mjs";
 import { startWorkerd } from "../support/workerd.mjs";
 
 const twoMinutes = { timeout: 120_000 };
-const numbers = (count) => Array.from({ length: count }, (_, n) => String(n + 1));
 
 /** Starts a hub without tokens, and a client that follows its channel foo through a line. */
 async function start(settings = {}, options = {}) {

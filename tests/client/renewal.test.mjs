@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { startLine } from "../support/line.mjs";
+import { numbers } from "../support/numbers.mjs";
 import { connectTo, follow } from "../support/package-client.mjs";
 import { Issuer } from "../support/token-site.mjs";
 import { authorized, FULL_ACCESS, mint, OTHER_SECRET, SECRET, secretKey } from "../support/tokens.mjs";
@@ -9,7 +10,6 @@ import { eventually, sleep, untilSubscribers } from "../support/wait.mjs";
 import { startTokenHub } from "../support/workerd.mjs";
 
 const twoMinutes = { timeout: 120_000 };
-const numbers = (count) => Array.from({ length: count }, (_, n) => String(n + 1));
 
 describe("tokens of the client in Node", { concurrency: true }, () => {
   test(

@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { openBrowser } from "../support/browser.mjs";
 import { openInChromium, openInFirefox } from "../support/client-page.mjs";
 import { openFirefox } from "../support/firefox.mjs";
+import { numbers } from "../support/numbers.mjs";
 import { portOf } from "../support/port.mjs";
 import { publishWithRetries } from "../support/publisher.mjs";
 import { missingTool } from "../support/snippets.mjs";
@@ -18,7 +19,6 @@ const browser = await openBrowser();
 const files = { withConsole: true };
 const SETTINGS = { HEARTBEAT_SECONDS: "1", HISTORY_EVENTS: "5000" };
 const shared = { shareTabs: true };
-const numbers = (count, first = 1) => Array.from({ length: count }, (_, n) => String(n + first));
 const twoMinutes = { timeout: 120_000 };
 
 /** Publishes numbers until it is stopped. `stop` returns how many. */

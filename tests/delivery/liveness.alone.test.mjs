@@ -6,6 +6,8 @@ import { subscribe } from "../support/subscriber.mjs";
 import { eventually, sleep } from "../support/wait.mjs";
 
 const HEARTBEAT_MS = 2_000;
+/** By how much the mean time between heartbeats may be shorter here, because the first one came late. */
+const DELAY_MS = 100;
 /** The bound that docs/self-hosting.md promises, and the time of the requests that check it. */
 const GONE_MS = 2.5 * HEARTBEAT_MS;
 const hub = await startHub({ HEARTBEAT_SECONDS: String(HEARTBEAT_MS / 1_000) });
@@ -27,10 +29,9 @@ describe("heartbeats", { concurrency: true }, () => {
       // The first heartbeat may come at any time within a period.
       assert.ok(beat === 1 || gap > HEARTBEAT_MS / 4, `${gap} ms`);
     }
-    // Heartbeats come in the last quarter of a period, each stream at its own time in it. Two heartbeats in a period
-    // would make the mean at most half of it.
+    // Each stream has its heartbeats at its own time in the last quarter of a period.
     const mean = (times.at(-1) - times[1]) / (times.length - 2);
-    assert.ok(mean > 0.65 * HEARTBEAT_MS && mean < 1.2 * HEARTBEAT_MS, `${mean} ms`);
+    assert.ok(mean > 0.75 * HEARTBEAT_MS - DELAY_MS && mean < 1.2 * HEARTBEAT_MS, `${mean} ms`);
   });
 
   test("a stream that gets events gets no heartbeat", async () => {
